@@ -1,0 +1,84 @@
+"""`run.toml`: what was asked for, complete, with a comment above each option."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Table
+
+from core.config.options import RunConfig
+from core.config.parsing import parse
+from core.config.table import Option, find_option
+from core.texts import UserError
+
+WRITTEN_BY = "written_by"
+
+
+def to_toml(config: RunConfig, written_by: str = "") -> str:
+    """The text of `run.toml`; `from_toml` reads it back equal."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment("A run of dbtui. `dbtui check` says what is wrong with it, `dbtui train` trains it."))
+    if written_by:
+        document.add(WRITTEN_BY, tomlkit.item(written_by))
+    raw = config.model_dump(mode="python")
+    for section, values in raw.items():
+        if section == "concepts":
+            array = tomlkit.aot()
+            for number, concept in enumerate(values):
+                array.append(_table(concept, f"concepts.{number}"))
+            document.add(section, array)
+        else:
+            document.add(section, _table(values, section))
+    return tomlkit.dumps(document)
+
+
+def from_toml(text: str, where: str = "run.toml") -> RunConfig:
+    """The configuration in a `run.toml`. Raises `UserError` for bad TOML, `ConfigError` for bad options."""
+    try:
+        raw: dict[str, Any] = tomlkit.parse(text).unwrap()
+    except TOMLKitError as error:
+        raise UserError(
+            "config.toml",
+            "{where} is not valid TOML: {reason}.",
+            mend="Texts stand in quotes, tables in [brackets]; `dbtui new` writes a correct file.",
+            where=where,
+            reason=str(error).rstrip("."),
+        ) from error
+    raw.pop(WRITTEN_BY, None)
+    return parse(raw, where)
+
+
+def read(path: Path) -> RunConfig:
+    """The configuration in the file at `path`; a `UserError` if it cannot be read."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise UserError("config.unreadable", "{path} cannot be read: {reason}.",
+                        mend="Check the path, or make a file with `dbtui new`.", path=path,
+                        reason=error.strerror or str(error)) from error  # fmt: skip
+    except UnicodeDecodeError as error:
+        raise UserError("config.encoding", "{path} is not text in UTF-8.", mend="Is it the right file?",
+                        path=path) from error  # fmt: skip
+    return from_toml(text, str(path))
+
+
+def _table(values: dict[str, Any], path: str) -> Table:
+    table = tomlkit.table()
+    for name, value in values.items():
+        if isinstance(value, dict):
+            table.add(name, _table(value, f"{path}.{name}"))
+        else:
+            for line in _comment(find_option(f"{path}.{name}")):
+                table.add(tomlkit.comment(line))
+            table.add(name, tomlkit.item(value))
+    return table
+
+
+def _comment(option: Option) -> list[str]:
+    unit = f" ({option.unit})" if option.unit else ""
+    choices = f" One of {', '.join(option.choices)}." if option.choices else ""
+    return textwrap.wrap(f"{option.title}{unit}: {option.help}{choices}", 110)

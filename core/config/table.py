@@ -1,0 +1,134 @@
+"""The options as a flat table, read from the models in `options.py`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from core.config.options import RunConfig
+from core.texts import UserError
+
+OptionType = Literal["integer", "number", "switch", "text"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option. `path` has `*` for the concept's number: `concepts.*.instance.prompt`."""
+
+    path: str
+    title: str
+    help: str
+    unit: str
+    type: OptionType
+    default: Any
+    choices: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+    exclusive_minimum: bool
+    more: bool
+    kind: str
+
+    @property
+    def section(self) -> str:
+        return self.path.rpartition(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    @property
+    def expectation(self) -> str:
+        """What a value must be, in words: `a whole number from 1 to 1024`."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.name == "warmup_steps":
+            return 'a number of updates, or a share of the run such as "10%"'
+        if self.name == "resolution":
+            return "auto, or a number of pixels from 8 to 4096"
+        if self.path == "model.name" or self.name in ("name", "export_name"):
+            return "letters, digits, - _ and . (at most 64, not starting with -)"
+        if self.type == "switch":
+            return "true or false"
+        if self.type == "text":
+            return "text"
+        word = "a whole number" if self.type == "integer" else "a number"
+        low = "" if self.minimum is None else f" {'above' if self.exclusive_minimum else 'from'} {self.minimum:g}"
+        high = "" if self.maximum is None else f" {'up ' if self.exclusive_minimum or not low else ''}to {self.maximum:g}"
+        return f"{word}{low}{high}"
+
+
+@cache
+def option_table() -> tuple[Option, ...]:
+    """Every option, in the order of `run.toml`."""
+    return tuple(_walk(RunConfig, ""))
+
+
+def find_option(path: str) -> Option:
+    """The option at `path` (`concepts.0.sample.count`); a `UserError` with the nearest right name if there is none."""
+    wanted = generic(path)
+    for entry in option_table():
+        if entry.path == wanted:
+            return entry
+    raise UserError(
+        "config.unknown",
+        "There is no option {path}.{nearest}",
+        mend="`dbtui options` lists them all.",
+        path=path,
+        nearest=did_you_mean(wanted, [entry.path for entry in option_table()]),
+    )
+
+
+def generic(path: str) -> str:
+    """`concepts.0.sample.count` → `concepts.*.sample.count`."""
+    return ".".join("*" if part.isdigit() else part for part in path.split("."))
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """` Did you mean batch.size?`, or nothing where no name is near."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if not near:
+        tail = name.rpartition(".")[2]
+        near = [path for path in known if path.rpartition(".")[2] == tail][:1]
+    return f" Did you mean {near[0].replace('*', '0')}?" if near else ""
+
+
+def _walk(model: type[BaseModel], prefix: str) -> Iterator[Option]:
+    for name, info in model.model_fields.items():
+        inner = _section_of(info)
+        if inner is None:
+            yield _option(f"{prefix}{name}", info)
+        else:
+            star = "*." if get_origin(info.annotation) is tuple else ""
+            yield from _walk(inner, f"{prefix}{name}.{star}")
+
+
+def _section_of(info: FieldInfo) -> type[BaseModel] | None:
+    kinds = (info.annotation, *get_args(info.annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _option(path: str, info: FieldInfo) -> Option:
+    limits = {name: value for part in info.metadata for name in ("ge", "gt", "le")
+              if (value := getattr(part, name, None)) is not None}  # fmt: skip
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    kinds = {bool: "switch", int: "integer", float: "number"}
+    return Option(
+        path=path,
+        title=info.title or path,
+        help=info.description or "",
+        unit=str(extra.get("unit", "")),
+        type=kinds.get(info.annotation, "text"),  # type: ignore[call-overload]
+        default=info.default,
+        choices=tuple(str(choice) for choice in extra.get("choices", ())),  # type: ignore[union-attr]
+        minimum=limits.get("ge", limits.get("gt")),
+        maximum=limits.get("le"),
+        exclusive_minimum="gt" in limits,
+        more=bool(extra.get("more", False)),
+        kind=str(extra.get("kind", "")),
+    )

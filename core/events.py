@@ -1,0 +1,207 @@
+"""What a run says. One frozen dataclass a kind; `journal.jsonl` holds them, one JSON object a line.
+
+`encode` and `decode` are inverses. Fields may be added, never renamed: people's scripts read these lines. A reader
+ignores kinds and fields it does not know, so an older program can read a newer run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time as clock
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Anything a run says. `time` is in unix seconds and set when the event is made."""
+
+    kind: ClassVar[str]
+    time: float = field(default_factory=clock.time)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """A process began (or went on) training. `settled` tells what every `auto` became."""
+
+    kind: ClassVar[str] = "run"
+    config_hash: str
+    versions: Mapping[str, str]
+    device: str
+    total_steps: int
+    steps_per_epoch: int
+    resumed_from: int | None = None
+    exact: bool = True
+    settled: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase(Event):
+    """`name` is one of loading, class-images, caching, training, sampling, saving, exporting."""
+
+    kind: ClassVar[str] = "phase"
+    name: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Event):
+    """One optimizer step. Losses are means over their own pictures; `loss` is instance + weight · prior.
+
+    A skipped step (not a number) has `skipped` set; figures that are not numbers are `null` in the journal.
+    """
+
+    kind: ClassVar[str] = "step"
+    step: int
+    epoch: int
+    loss: float | None
+    instance_loss: float | None
+    prior_loss: float | None
+    rate: float
+    text_encoder_rate: float | None
+    gradient_norm: float | None
+    images_per_second: float
+    memory_bytes: int
+    skipped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation(Event):
+    """Losses on fixed noise and timesteps: `instance` should fall, `prior` should stay (the drift gauge)."""
+
+    kind: ClassVar[str] = "validation"
+    step: int
+    instance: float | None
+    prior: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Event):
+    """A preview was written. `path` is relative to the run's folder."""
+
+    kind: ClassVar[str] = "sample"
+    step: int
+    path: str
+    prompt: str
+    seed: int
+    concept: str = ""
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Event):
+    """A resumable state is durable on disk and was read back. `path` is relative to the run's folder."""
+
+    kind: ClassVar[str] = "checkpoint"
+    step: int
+    path: str
+    bytes: int
+    seconds: float
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Event):
+    """A model for other programs was written. `path` is relative to the run's folder where it lies inside."""
+
+    kind: ClassVar[str] = "export"
+    path: str
+    format: str
+    bytes: int
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something a person should know; training goes on."""
+
+    kind: ClassVar[str] = "warning"
+    code: str
+    message: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    kind: ClassVar[str] = "paused"
+    step: int
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continued(Event):
+    kind: ClassVar[str] = "continued"
+    step: int
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Event):
+    """Ended before its last step. `reason`: user, terminated, background (another process takes over)."""
+
+    kind: ClassVar[str] = "stopped"
+    step: int
+    saved: bool
+    reason: str = "user"
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done(Event):
+    """All steps are trained and what was to be exported is exported. `seconds` counts this process only."""
+
+    kind: ClassVar[str] = "done"
+    step: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    kind: ClassVar[str] = "failed"
+    code: str
+    message: str
+    advice: str = ""
+    step: int | None = None
+
+
+KINDS: dict[str, type[Event]] = {
+    event.kind: event
+    for event in (
+        RunStarted, Phase, Step, Validation, Sample, Checkpoint, Export, Warned, Paused, Continued, Stopped, Done,
+        Failed,
+    )
+}  # fmt: skip
+
+ENDINGS = (Stopped, Done, Failed)
+"""The events after which no process trains the run."""
+
+
+def encode(event: Event) -> str:
+    """One line of JSON without its newline. Infinite and not-a-number figures become `null`."""
+    values = {f.name: getattr(event, f.name) for f in fields(event)}
+    time = values.pop("time")
+    return json.dumps({"time": time, "kind": event.kind} | _finite(values), ensure_ascii=False, allow_nan=False)
+
+
+def decode(line: str | bytes) -> Event | None:
+    """The event of one journal line; `None` for a torn line or a kind this version does not know."""
+    try:
+        values = json.loads(line)
+        kind = KINDS.get(values.pop("kind"))
+        if kind is None:
+            return None
+        known = {f.name for f in fields(kind)}
+        return kind(**{name: value for name, value in values.items() if name in known})
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return value
