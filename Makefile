@@ -1,0 +1,66 @@
+# Everything that a person or a machine does with this project. `make help` lists it.
+# Only Python (3.11 or newer), git and make are needed: the rest is installed into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Pinned where we develop and test, so that everybody has the same (on machines without a GPU the small CPU build).
+TORCH ?= torch==2.13.0
+# Arguments for the app or the tests: make run ARGS="--home /data/dbtui", make test ARGS="tests/config"
+ARGS ?=
+
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run install install-dev test test-slow lint types contracts format clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: install  ## Install what is missing and open the app
+	@$(BIN)/dbtui $(ARGS)
+
+# Two workers on two cores, each with one thread: more only wait for each other.
+test test-slow: export OMP_NUM_THREADS = 1
+
+test: install-dev lint types contracts  ## Install what is missing and run every check and the fast tests
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu" $(ARGS)
+
+test-slow: install-dev  ## Run the slow tests too
+	$(BIN)/python -m pytest -n 2 -m "not gpu" $(ARGS)
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install-dev
+	$(BIN)/mypy
+
+contracts: install-dev
+	$(BIN)/lint-imports
+
+format: install-dev  ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(VENV)/.installed  ## Make the virtual environment and install the app
+
+install-dev: $(VENV)/.installed-dev  ## The same with the tools for development
+
+clean:  ## Remove the virtual environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("dbtui needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are newer than pyproject.toml once everything that it asks for is installed: a second call is quick.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV): PyTorch and its companions take some minutes the first time."
+	$(PIP) "$(TORCH)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
+	$(PIP) --editable ".[dev]"
+	@touch $@
