@@ -1,0 +1,19 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def tiny_sd1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diffusers folder with a tiny random SD1 pipeline (64 px). Never write into it: copy it first."""
+    from tests.tiny import make_tiny_sd1
+
+    return make_tiny_sd1(tmp_path_factory.mktemp("models") / "tiny-sd1")
