@@ -1,0 +1,77 @@
+"""`dbtui` and `python -m dbtui`. Without a command the app opens, by a way that imports little."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program with `arguments` (the command line's by default); returns its exit code."""
+    _import_our_own_rooms()
+    from dbtui.boundary import guarded
+
+    front, rest = _split(list(sys.argv[1:] if arguments is None else arguments))
+    debug = "--debug" in front
+    if rest or len(front) > 2 + debug or "_DBTUI_COMPLETE" in os.environ:
+        return guarded(lambda: _run_command([*front, *rest]), debug)
+    home = Path(front[-1]) if len(front) > debug else None
+    return guarded(lambda: _open_app(home), debug)
+
+
+def _open_app(home: Path | None) -> int:
+    from core.runs.home import home_directory
+    from dbtui.boundary import needs_terminal
+
+    directory = home_directory(home)
+    needs_terminal()
+    from dbtui.app import run_app
+
+    return run_app(directory)
+
+
+def _run_command(arguments: list[str]) -> int:
+    from dbtui.cli import run_command
+
+    return run_command(arguments)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The program's own options, wherever they stand (`dbtui train x --home d`), before the command and its own."""
+    front: list[str] = []
+    rest: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument == "--":
+            rest += [argument, *remaining]
+        elif argument == "--debug":
+            front = [argument, *(word for word in front if word != argument)]
+        elif argument.startswith("--home="):
+            front += ["--home", argument.partition("=")[2]]
+        elif argument == "--home" and (value := next(remaining, None)) is not None:
+            front += [argument, value]
+        else:
+            rest.append(argument)
+    return front, rest
+
+
+def _import_our_own_rooms() -> None:
+    """Make sure that `core` is the folder beside this package.
+
+    `python -m` looks into the current directory first, and `core` is a common name: a folder of that name there (or
+    earlier on PYTHONPATH) must not stand in for ours.
+    """
+    rooms = Path(__file__).resolve().parent.parent
+    if sys.path and not sys.flags.safe_path and sys.path[0] in ("", str(Path.cwd())) and rooms != Path.cwd():
+        del sys.path[0]
+    sys.path.insert(0, str(rooms))
+    try:
+        import core  # noqa: F401 - from now on `core` is this one
+    finally:
+        sys.path.remove(str(rooms))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

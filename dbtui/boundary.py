@@ -1,0 +1,80 @@
+"""Where every error ends: one paragraph for people on stderr, and the exit code.
+
+0 done, 1 failed while running, 2 refused before anything started, 3 stopped by the user with the state kept.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from core.texts import Message, UserError, message
+from dbtui.safe import safe, safe_lines, safe_message
+
+DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 3
+
+
+def guarded(action: Callable[[], int], debug: bool) -> int:
+    """The exit code of `action`; whatever it raises is said on stderr, with its traceback if `debug`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = action()
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        complain("Stopped.")
+        return STOPPED
+    except BrokenPipeError:
+        # The reader (`dbtui runs | head`) has seen enough. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if debug:
+            print(safe_lines(traceback.format_exc()), file=sys.stderr)
+        complain(_paragraph(error))
+        return REFUSED if isinstance(error, UserError) else FAILED
+
+
+def needs_terminal() -> None:
+    """Refuse to open the app where there is no terminal to draw it on."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(
+            "app.no-terminal",
+            "dbtui opens an app, and there is no terminal here to show it on.",
+            mend="In scripts use its commands: `dbtui --help` lists them.",
+        )
+
+
+def complain(paragraph: str) -> None:
+    """Say `paragraph`, which is safe to show, on stderr."""
+    print(paragraph, file=sys.stderr, flush=True)
+
+
+def _paragraph(error: Exception) -> str:
+    from core.config.findings import ConfigError
+
+    if isinstance(error, ConfigError):
+        lines = [f"  {safe(finding.field)}: {safe_message(finding.message)}" for finding in error.findings]
+        first = safe(error.message.text.partition("\n")[0])
+        return "\n".join([first, *lines])
+    if isinstance(error, UserError):
+        return safe_message(error.message)
+    return safe_message(_unforeseen(error))
+
+
+def _unforeseen(error: Exception) -> Message:
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return message("system.error", "{place}{reason}.", mend="Mend that and try again.",
+                       place=place, reason=error.strerror)  # fmt: skip
+    return message(
+        "program.fault",
+        "This is a fault of dbtui itself: {kind}: {reason}.",
+        mend="The same command with --debug shows where; please report it with that output.",
+        kind=type(error).__name__,
+        reason=str(error).rstrip("."),
+    )

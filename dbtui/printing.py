@@ -1,0 +1,41 @@
+"""What commands write to the terminal: tables, JSON, plain lines. Everything foreign passes through `safe`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dbtui.safe import safe, safe_lines
+
+
+def console(stream: IO[str] | None = None) -> Console:
+    """A console that takes no text for markup, emoji names or things to highlight."""
+    return Console(file=stream or sys.stdout, markup=False, emoji=False, highlight=False)
+
+
+def say(text: object = "") -> None:
+    """One or several lines on stdout."""
+    print(safe_lines(text), flush=True)
+
+
+def print_json(value: Any) -> None:
+    """`value` as JSON on stdout; what JSON has no word for (paths) becomes text."""
+    print(json.dumps(value, indent=2, ensure_ascii=True, default=str), flush=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()) -> Table:
+    """A table without boxes; the columns named in `right` are aligned to the right."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    rights = frozenset(right)
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in rights else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
+    return drawn
