@@ -7,6 +7,7 @@ data, and its English text stands where it is raised. Another language is one fi
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -78,6 +79,11 @@ def listed(items: Iterable[object], most: int = 6) -> str:
     names = [str(item) for item in items]
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest
+
+
+def path_in_words(path: str | os.PathLike[str]) -> str:
+    """A path that can be printed and written as UTF-8: bytes of its name that are not are shown as `\\xe4`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def size_in_words(count: float) -> str:

@@ -1,0 +1,66 @@
+"""What each picture is said to show."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from core.config.prompts import FILEWORDS, fill, tidy
+from core.data.scan import Picture
+from core.texts import UserError, path_in_words, size_in_words
+
+MOST_BYTES = 65_536
+"""A caption has some 75 words; a `.txt` longer than this is something else."""
+
+
+def caption(template: str, picture: Picture, identifier: str, class_noun: str) -> str:
+    """`template` with `{identifier}` and `{class}` filled in, and `[filewords]` with the picture's own words.
+
+    These words are taken as they stand: braces in them mean nothing. `UserError` if they are not UTF-8.
+    """
+    filled = fill(template, identifier, class_noun)
+    if FILEWORDS not in filled:
+        return filled
+    return tidy(filled.replace(FILEWORDS, file_words(picture)))
+
+
+def file_words(picture: Picture) -> str:
+    """The picture's `.txt`, else its file name without suffix, leading digits and underscores (perhaps nothing)."""
+    if picture.caption_file is not None:
+        return read_caption(picture.caption_file)
+    name = _utf8(os.fsencode(picture.path.stem), picture.path, "Rename it, or write its caption into a .txt file.")
+    return tidy(re.sub(r"^[\d\s_-]+", "", name).replace("_", " "))
+
+
+def read_caption(path: Path) -> str:
+    """The text of a caption file in one line. `UserError` if it cannot be read, is too long or not UTF-8."""
+    try:
+        if not path.is_file():
+            raise UserError(
+                "caption.not-a-file", "The caption {path} is not a regular file.", mend="Leave it out.",
+                path=path_in_words(path),
+            )  # fmt: skip
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UserError(
+            "caption.unreadable", "The caption {path} cannot be read: {reason}.", mend="Check its permissions.",
+            path=path_in_words(path), reason=error.strerror or str(error),
+        ) from error  # fmt: skip
+    if len(content) > MOST_BYTES:
+        raise UserError(
+            "caption.too-long", "The caption {path} is longer than {most}.", mend="Shorten it to a sentence.",
+            path=path_in_words(path), most=size_in_words(MOST_BYTES),
+        )  # fmt: skip
+    return tidy(_utf8(content, path, "Save it as UTF-8.").removeprefix("\ufeff"))
+
+
+def _utf8(content: bytes, path: Path, mend: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            "caption.encoding", "{what} is not in UTF-8 (its byte {place} is 0x{byte:02x}).", mend=mend,
+            what=path_in_words(path), place=error.start + 1, byte=content[error.start],
+        ) from error  # fmt: skip

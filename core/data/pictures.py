@@ -1,0 +1,227 @@
+"""Picture files → RGB pixels, with nothing guessed and nothing hidden.
+
+Pillow decides by content, never by suffix, and only among `FORMATS`: a file of another kind is refused before any
+decoder sees it (an EPS named .jpg would start Ghostscript). Every failure is a `UserError` that names the file and
+why, because a damaged picture is something a person can mend.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Imported for their registration: Pillow loads a plugin by the file's suffix otherwise, or all of them.
+from PIL import (
+    AvifImagePlugin,  # noqa: F401
+    BmpImagePlugin,  # noqa: F401
+    ExifTags,
+    GifImagePlugin,  # noqa: F401
+    Image,
+    ImageOps,
+    JpegImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
+
+from core.texts import Message, UserError, message, path_in_words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+FORMATS_IN_WORDS = "JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF"
+MOST_PIXELS = 64_000_000
+"""Decoded, this is 190 MB. Pillow itself only warns, at 89 million."""
+
+SIXTEEN_BITS = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+WITHOUT_WHITE = frozenset({"I", "F"})
+"""32-bit modes: what value is white differs from file to file."""
+DIRECT_MODES = frozenset({"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV"})
+WITH_ALPHA = frozenset({"LA", "PA", "RGBA", "La", "RGBa"})
+SIDEWAYS = frozenset({5, 6, 7, 8})
+"""EXIF orientations that swap width and height."""
+
+FOREIGN_BEGINNINGS: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftyphei", "a HEIC picture"),
+    (4, b"ftypmif1", "a HEIF picture"),
+    (4, b"ftypavi", "an AVIF picture whose beginning is damaged"),
+    (4, b"ftyp", "a film"),
+    (0, b"%!PS", "a PostScript file"),
+    (0, b"%PDF", "a PDF"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"\xff\x0a", "a JPEG XL picture"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (0, b"<svg", "an SVG drawing"),
+    (0, b"<!DOCTYPE", "a web page"),
+    (0, b"<html", "a web page"),
+    (0, b"version https://git-lfs", "a Git LFS pointer (the picture itself was not downloaded)"),
+)
+
+# Our own cap is lower and is an error with the file's name; Pillow's warning would only add a line to the log.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def measure(path: Path, *, decode: bool) -> tuple[int, int, tuple[Message, ...]]:
+    """(width, height, notes) of a picture as it will be trained: after EXIF rotation.
+
+    Only the header is read, unless `decode` is set: then all of it is, which alone finds a picture cut short.
+    """
+    with _opened(path) as image:
+        notes = _notes(image, path)
+        if decode:
+            return (*_to_rgb(image).size, notes)
+        return (*_upright_size(image), notes)
+
+
+def open_rgb(path: Path) -> Image.Image:
+    """The whole picture: first frame, turned upright once, transparent parts on white, 16 bits scaled to 8, in RGB."""
+    with _opened(path) as image:
+        return _to_rgb(image)
+
+
+def centre_square(image: Image.Image, side: int) -> Image.Image:
+    """The largest square in the middle, resized to `side` × `side` px with Lanczos."""
+    width, height = image.size
+    edge = min(width, height)
+    left, top = (width - edge) // 2, (height - edge) // 2
+    return image.resize((side, side), Image.Resampling.LANCZOS, box=(left, top, left + edge, top + edge))
+
+
+def to_array(image: Image.Image) -> NDArray[np.float32]:
+    """An RGB picture as (3, H, W) float32 in [-1, 1]."""
+    import numpy as np
+
+    pixels = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)
+    return np.ascontiguousarray(pixels) / np.float32(127.5) - np.float32(1)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The picture with only its header read, checked. Whatever goes wrong inside is said with the file's name."""
+    try:
+        # Not blocking, so that a named pipe among the pictures cannot hold everything up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - an open descriptor
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise _refusal("picture.not-a-file", path, "is not a regular file", "Leave it out.")
+            if status.st_size == 0:
+                raise _refusal("picture.empty", path, "is empty (0 bytes)", "Copy it again or leave it out.")
+            try:
+                with Image.open(file, formats=FORMATS) as image:
+                    _check_header(image, path)
+                    yield image
+            except UnidentifiedImageError as error:
+                raise _foreign(descriptor, path) from error
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, str(error)) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise _refusal(
+                "picture.unreadable", path, f"cannot be read: {error.strerror}", "Check its permissions and the disk."
+            ) from error
+        raise _damaged(path, error) from error
+    except Exception as error:  # noqa: BLE001 - decoders raise anything at all for damaged bytes
+        raise _damaged(path, error) from error
+
+
+def _check_header(image: Image.Image, path: Path) -> None:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise _too_large(path, f"{width:,} × {height:,} px")
+    if image.mode in WITHOUT_WHITE:
+        raise _refusal(
+            "picture.depth", path, "has 32 bits a colour, and what is white in it is not defined",
+            "Save it as a PNG with 8 or 16 bits.",
+        )  # fmt: skip
+    if image.mode not in SIXTEEN_BITS | DIRECT_MODES | WITH_ALPHA:
+        raise _refusal(
+            "picture.mode", path, f"has colours of the kind {image.mode}, which are not read", "Save it in RGB."
+        )
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    # A TIFF's size is already turned when it is opened. A PNG may carry its EXIF after the pixels, and asking for
+    # it would decode them: what stands before is looked at.
+    if image.format == "TIFF":
+        return image.size
+    exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
+    width, height = image.size
+    return (height, width) if exif.get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in SIXTEEN_BITS:
+        upright = _eight_bits(upright)
+    if upright.mode in WITH_ALPHA or "transparency" in upright.info:
+        coloured = upright.convert("RGBA")
+        white = Image.new("RGBA", coloured.size, "white")
+        return Image.alpha_composite(white, coloured).convert("RGB")
+    return upright.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A 16-bit grey picture scaled to 8 bits; Pillow's own conversion clips all that is brighter than 255 / 65535."""
+    import numpy as np
+
+    values = np.asarray(image).astype(np.uint32)
+    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    if "transparency" in image.info:
+        grey.putalpha(Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _notes(image: Image.Image, path: Path) -> tuple[Message, ...]:
+    # A JPEG with several pictures in it (MPO) holds a preview or the other eye's view, not a film.
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or image.format in ("JPEG", "MPO"):
+        return ()
+    return (
+        message(
+            "picture.frames", "{path} holds {frames} pictures; only the first is used.",
+            mend="Save the others as files of their own if you want them.", path=path_in_words(path), frames=frames,
+        ),
+    )  # fmt: skip
+
+
+def _foreign(descriptor: int, path: Path) -> UserError:
+    beginning = os.pread(descriptor, 64, 0)
+    for place, mark, name in FOREIGN_BEGINNINGS:
+        if beginning[place:].startswith(mark):
+            reason = f"is {name}"
+            break
+    else:
+        reason = "is not a picture in a format that is read here, or its beginning is damaged"
+    return _refusal("picture.format", path, reason, f"Save it as {FORMATS_IN_WORDS}, or leave it out.")
+
+
+def _too_large(path: Path, size: str) -> UserError:
+    return UserError(
+        "picture.too-large", "{path} is too large ({size}); at most {most} megapixels are read.",
+        mend="Save it smaller; training uses far fewer pixels.",
+        path=path_in_words(path), size=size, most=MOST_PIXELS // 1_000_000,
+    )  # fmt: skip
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    reason = str(error) or type(error).__name__
+    if "truncated" in reason.lower():
+        return _refusal("picture.cut-short", path, f"is cut short ({reason})", "Copy it again or leave it out.")
+    return _refusal("picture.damaged", path, f"is damaged ({reason})", "Copy it again or leave it out.")
+
+
+def _refusal(code: str, path: Path, reason: str, mend: str) -> UserError:
+    return UserError(code, "{path} {reason}.", mend=mend, path=path_in_words(path), reason=reason)

@@ -1,0 +1,154 @@
+"""Which pictures a folder holds. Free of torch and numpy; Pillow is imported when the first file is looked at."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.texts import Message, UserError, message, path_in_words
+
+NOT_PICTURES = frozenset({
+    ".caption", ".csv", ".db", ".html", ".ini", ".json", ".jsonl", ".log", ".md", ".npz", ".py", ".safetensors",
+    ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml", ".zip",
+})  # fmt: skip
+"""What people keep beside their pictures. Everything else is looked at, and refused by name if it is no picture."""
+CAPTION_SUFFIX = ".txt"
+MASK_ENDING = "-mask.png"
+MOST_FILES = 50_000
+"""More than this is a home folder or a whole disk chosen by mistake."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that can be read. `width` and `height` are in px, after EXIF rotation."""
+
+    path: Path
+    width: int
+    height: int
+    caption_file: Path | None = None
+    notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    path: Path
+    reason: Message
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What was found in `directory`, each in the order of its name's bytes."""
+
+    directory: Path
+    pictures: tuple[Picture, ...]
+    refused: tuple[Refused, ...]
+
+
+def scan(directory: Path, *, decode: bool, side: int | None = None) -> Scan:
+    """Look at every picture in `directory` and its subfolders.
+
+    With `decode=False` only headers are read (for counting while somebody types); with `decode=True` every picture is
+    decoded whole, which alone finds damage behind the header. With `side`, a picture shorter than that many px gets a
+    note. Hidden files, captions and masks (`…-mask.png`) are passed over. Raises `UserError` if `directory` itself is
+    missing, not a directory or unreadable, or holds more than `MOST_FILES` files.
+    """
+    from core.data.pictures import measure
+
+    _check_directory(directory)
+    pictures: list[Picture] = []
+    refused: list[Refused] = []
+    for found in sorted(_files(directory), key=lambda found: os.fsencode(found.path)):
+        if isinstance(found, Refused):
+            refused.append(found)
+            continue
+        try:
+            width, height, notes = measure(found.path, decode=decode)
+        except UserError as error:
+            refused.append(Refused(found.path, error.message))
+            continue
+        if side is not None and min(width, height) < side:
+            notes = (*notes, _too_small(found.path, width, height, side))
+        pictures.append(Picture(found.path, width, height, found.caption_file, notes))
+    return Scan(directory, tuple(pictures), tuple(refused))
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    path: Path
+    caption_file: Path | None
+
+
+def _files(directory: Path) -> Iterator[_Candidate | Refused]:
+    """Every file that may be a picture. Symbolic links are followed; no folder is entered twice, so loops end."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [directory]
+    count = 0
+    while waiting:
+        folder = waiting.pop()
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                names = sorted((entry.name for entry in entries), key=os.fsencode)
+        except OSError as error:
+            yield Refused(folder, _unreadable(folder, error))
+            continue
+        count += len(names)
+        if count > MOST_FILES:
+            raise UserError(
+                "pictures.too-many-files", "{path} and its subfolders hold more than {most:,} files.",
+                mend="Choose the folder of the pictures themselves.", path=path_in_words(directory), most=MOST_FILES,
+            )  # fmt: skip
+        captions = {name for name in names if name.endswith(CAPTION_SUFFIX)}
+        folders: list[Path] = []
+        for name in names:
+            path = folder / name
+            if name.startswith("."):
+                continue
+            if path.is_dir():
+                folders.append(path)
+            elif path.suffix.lower() not in NOT_PICTURES and not name.lower().endswith(MASK_ENDING):
+                caption = path.stem + CAPTION_SUFFIX
+                yield _Candidate(path, folder / caption if caption in captions else None)
+        waiting.extend(reversed(folders))
+
+
+def _check_directory(directory: Path) -> None:
+    try:
+        status = directory.stat()
+        if stat.S_ISDIR(status.st_mode):
+            with os.scandir(directory):
+                return
+    except FileNotFoundError as error:
+        raise UserError(
+            "pictures.missing", "The folder {path} does not exist.", mend="Check how it is spelled.",
+            path=path_in_words(directory),
+        ) from error  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "pictures.unreadable", "The folder {path} cannot be read: {reason}.", mend="Check its permissions.",
+            path=path_in_words(directory), reason=getattr(error, "strerror", None) or str(error),
+        ) from error  # fmt: skip
+    raise UserError(
+        "pictures.not-a-folder", "{path} is not a folder.", mend="Choose the folder that holds the pictures.",
+        path=path_in_words(directory),
+    )  # fmt: skip
+
+
+def _unreadable(path: Path, error: OSError) -> Message:
+    return message(
+        "picture.unreadable", "{path} cannot be read: {reason}.", mend="Check its permissions and the disk.",
+        path=path_in_words(path), reason=error.strerror or str(error),
+    )  # fmt: skip
+
+
+def _too_small(path: Path, width: int, height: int, side: int) -> Message:
+    return message(
+        "picture.small", "{path} is only {width} × {height} px and will be enlarged to {side} px.",
+        mend="Use a larger copy if you have one.", path=path_in_words(path), width=width, height=height, side=side,
+    )  # fmt: skip
