@@ -102,9 +102,12 @@ def _validate(raw: Raw, *, strict: bool) -> tuple[RunConfig | None, list[Finding
     try:
         return RunConfig.model_validate(values, strict=strict), []
     except ValidationError as error:
-        found = (_finding(dict(detail)) for detail in error.errors(include_url=False))
-        unique = {(finding.field, finding.code): finding for finding in found}
-        return None, list(unique.values())
+        details = [dict(detail) for detail in error.errors(include_url=False)]
+    unique = {(finding.field, finding.code): finding for finding in map(_finding, details)}
+    inside_concepts = any(path.startswith("concepts.") for path, _ in unique)
+    return None, [
+        finding for finding in unique.values() if not (finding.code == "config.concept-missing" and inside_concepts)
+    ]  # pydantic counts only sound concepts, so one that is wrong inside is reported as missing too
 
 
 def _finding(detail: dict[str, Any]) -> Finding:
@@ -114,9 +117,13 @@ def _finding(detail: dict[str, Any]) -> Finding:
 
 def _message(path: str, detail: dict[str, Any]) -> Message:
     if detail["type"] == "extra_forbidden":
-        known = [option.path for option in option_table()]
-        return message("config.unknown", "There is no option {path}.{nearest}", path=path,
-                       nearest=did_you_mean(generic(path), known))  # fmt: skip
+        return message("config.unknown", "There is no option {path}.{nearest}", path=path, nearest=did_you_mean(path))
+    if detail["type"] == "too_short":
+        return message("config.concept-missing", "A run needs at least one concept.",
+                       mend="Write a table [[concepts]] with [concepts.instance] in it.")  # fmt: skip
+    if path == "concepts":
+        return message("config.type", "concepts must be a list of tables, each headed [[concepts]], not {value!r}.",
+                       value=_short(detail["input"]))  # fmt: skip
     try:
         expected = find_option(path)
     except UserError:
@@ -149,3 +156,5 @@ def _drop(table: Any, parts: list[str]) -> None:
             return
     if isinstance(table, dict):
         table.pop(last, None)
+    elif isinstance(table, list):
+        table[int(last)] = {}

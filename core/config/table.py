@@ -58,9 +58,12 @@ class Option:
         if self.type == "text":
             return "text"
         word = "a whole number" if self.type == "integer" else "a number"
-        low = "" if self.minimum is None else f" {'above' if self.exclusive_minimum else 'from'} {self.minimum:g}"
-        high = "" if self.maximum is None else f" {'up ' if self.exclusive_minimum or not low else ''}to {self.maximum:g}"
-        return f"{word}{low}{high}"
+        low, high = ("" if limit is None else _in_words(limit) for limit in (self.minimum, self.maximum))
+        if self.exclusive_minimum:
+            return f"{word} above {low}" + (f" and up to {high}" if high else "")
+        if low and high:
+            return f"{word} from {low} to {high}"
+        return f"{word}{f' of at least {low}' if low else ''}{f' up to {high}' if high else ''}"
 
 
 @cache
@@ -80,7 +83,7 @@ def find_option(path: str) -> Option:
         "There is no option {path}.{nearest}",
         mend="`dbtui options` lists them all.",
         path=path,
-        nearest=did_you_mean(wanted, [entry.path for entry in option_table()]),
+        nearest=did_you_mean(path),
     )
 
 
@@ -89,13 +92,25 @@ def generic(path: str) -> str:
     return ".".join("*" if part.isdigit() else part for part in path.split("."))
 
 
-def did_you_mean(name: str, known: list[str]) -> str:
-    """` Did you mean batch.size?`, or nothing where no name is near."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+def did_you_mean(path: str) -> str:
+    """` Did you mean batch.size?`, or nothing where no name of an option or of a table is near.
+
+    An option of the same name in another table comes first: `size` is sought where it is, before `sizes` here.
+    """
+    wanted = generic(path)
+    known = [entry.path for entry in option_table()]
+    namesakes = [name for name in known if name.rpartition(".")[2] == wanted.rpartition(".")[2]]
+    sections = list(dict.fromkeys(name.rpartition(".")[0] for name in known))
+    near = difflib.get_close_matches(wanted, namesakes or [*known, *sections], n=1, cutoff=0 if namesakes else 0.6)
     if not near:
-        tail = name.rpartition(".")[2]
-        near = [path for path in known if path.rpartition(".")[2] == tail][:1]
-    return f" Did you mean {near[0].replace('*', '0')}?" if near else ""
+        return ""
+    number = next((part for part in path.split(".") if part.isdigit()), "0")
+    return f" Did you mean {near[0].replace('*', number)}?"
+
+
+def _in_words(limit: float) -> str:
+    """`1,000,000`, `0.5`: never `1e+06`."""
+    return f"{limit:,.0f}" if limit == int(limit) else f"{limit:,}"
 
 
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[Option]:

@@ -1,0 +1,82 @@
+"""The texts that follow from a concept: captions, class prompt, preview prompt, its name in paths."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from core.config.options import Concept
+
+FILEWORDS = "[filewords]"
+DEFAULT_PROMPT = "a {identifier} {class}"
+
+
+def fill(template: str, identifier: str, class_noun: str) -> str:
+    """`template` with {identifier} and {class} filled in and spaces tidied; `[filewords]` stays as it is."""
+    return tidy(template.replace("{identifier}", identifier).replace("{class}", class_noun))
+
+
+def tidy(text: str) -> str:
+    """One space between words, none before a comma or full stop, no comma at either end."""
+    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"\s+([,.;])", r"\1", text)
+    text = re.sub(r",(?:\s*,)+", ",", text)
+    return text.strip(" ,;")
+
+
+def instance_prompt(concept: Concept) -> str:
+    """The caption of the concept's pictures; `[filewords]` is still in it where each picture has its own words."""
+    return fill(concept.instance.prompt, concept.instance.identifier, concept.instance.class_noun)
+
+
+def class_prompt(concept: Concept) -> str:
+    """What class pictures show: `prior.prompt`, else the caption without the identifier and without `[filewords]`.
+
+    Where the caption names no class, the class noun takes the identifier's place: `photo of sks` → `photo of dog`.
+    """
+    identifier, class_noun = concept.instance.identifier, concept.instance.class_noun
+    if concept.prior.prompt.strip():
+        return fill(_without_filewords(concept.prior.prompt), identifier, class_noun)
+    template = _without_filewords(concept.instance.prompt)
+    filled = template.replace("{class}", class_noun)
+    stand_in = "" if has_words(filled, class_noun) else class_noun
+    filled = filled.replace("{identifier}", stand_in)
+    if identifier.strip():
+        filled = words_pattern(identifier).sub(lambda _: stand_in, filled)
+    return tidy(filled) or class_noun
+
+
+def sample_prompt(concept: Concept) -> str:
+    """What previews show: `sample.prompt`, else the caption without `[filewords]`."""
+    template = concept.sample.prompt.strip() or _without_filewords(concept.instance.prompt)
+    filled = fill(_without_filewords(template), concept.instance.identifier, concept.instance.class_noun)
+    return filled or fill(DEFAULT_PROMPT, concept.instance.identifier, concept.instance.class_noun)
+
+
+def concept_name(concept: Concept, number: int) -> str:
+    """The concept's name in paths and events: its own, else the class noun as a slug, else `concept-1`, `concept-2`.
+
+    `number` is the concept's place in the run, counted from 0.
+    """
+    return concept.name or slug(concept.instance.class_noun) or f"concept-{number + 1}"
+
+
+def slug(text: str) -> str:
+    """A text as a folder name: `Alarm Clock` → `alarm-clock`, at most 60 characters, perhaps empty."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:60].strip("-")
+
+
+def has_words(text: str, words: str) -> bool:
+    """Whether `words` stand in `text` as whole words, in any case. Nothing stands in every text."""
+    return not words.strip() or words_pattern(words).search(text) is not None
+
+
+def words_pattern(words: str) -> re.Pattern[str]:
+    """Finds `words` as whole words, in any case, with any space between them."""
+    inside = r"\s+".join(re.escape(word) for word in words.split())
+    return re.compile(rf"(?<!\w){inside}(?!\w)", re.IGNORECASE)
+
+
+def _without_filewords(template: str) -> str:
+    return template.replace(FILEWORDS, " ")

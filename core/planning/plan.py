@@ -1,0 +1,172 @@
+"""What a run will be: steps, epochs, class pictures, disk and memory. Pure; the trainer counts with the same functions.
+
+Epoch: every instance picture × its repeats, over all concepts, once, after wrap or drop. Step: optimizer step.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from core.choices.schedulers import warmup_updates
+from core.config.options import RunConfig
+from core.config.prompts import concept_name
+from core.families.describe import SourceDescription
+from core.planning.facts import Facts
+from core.planning.memory import MemoryEstimate, estimate_memory, optimizer_of, resolution_of, trained_parameters
+
+PICTURE_BYTES = 2
+"""Bytes of a PNG for each pixel: photographs take 1.5 to 2."""
+
+
+@dataclass(frozen=True)
+class ConceptPlan:
+    """One concept's pictures. `class_missing` of the `class_wanted` pictures have to be generated."""
+
+    name: str
+    pictures: int
+    repeats: int
+    class_wanted: int
+    class_found: int
+
+    @property
+    def class_missing(self) -> int:
+        return max(0, self.class_wanted - self.class_found)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Counts in optimizer steps unless they say otherwise; bytes are `None` where the source is not known."""
+
+    concepts: tuple[ConceptPlan, ...]
+    instance_pictures: int
+    samples: int
+    """Instance samples of an epoch before wrap or drop: pictures × repeats."""
+    samples_per_epoch: int
+    """… after it."""
+    images_per_step: int
+    """Instance samples in each step: size × accumulation."""
+    steps_per_epoch: int
+    steps: int
+    epochs: int
+    text_encoder_steps: int
+    warmup: int
+    class_wanted: int
+    class_missing: int
+    save_steps: int
+    """How many states are saved, the one at the end included."""
+    sample_steps: int
+    """How often previews are made."""
+    sample_pictures: int
+    checkpoint_bytes: int | None
+    export_bytes: int | None
+    disk_bytes: int | None
+    """The most the run's folder will take: one state more than is kept, exports, class pictures, previews, latents."""
+    memory: MemoryEstimate | None
+
+    @property
+    def memory_bytes(self) -> int | None:
+        return self.memory.total if self.memory is not None else None
+
+
+def count_samples(samples: int, per_step: int, incomplete: str) -> tuple[int, int]:
+    """(samples, steps) of an epoch of `samples`, `per_step` at a time: `drop` rounds down, anything else up."""
+    steps = samples // per_step if incomplete == "drop" else -(-samples // per_step)
+    return steps * per_step, steps
+
+
+def count_steps(config: RunConfig, steps_per_epoch: int) -> int:
+    """Optimizer steps of the whole run: epochs × steps of an epoch, or `max_steps` in their place."""
+    return config.intervals.max_steps or config.intervals.epochs * steps_per_epoch
+
+
+def text_encoder_steps(ratio: float, steps: int) -> int:
+    """The first floor(ratio × steps) steps train the text encoder; exact for ratios such as 0.29."""
+    return math.floor(Fraction(repr(ratio)) * steps)
+
+
+def is_due(step: int, every_epochs: int, every_steps: int, steps_per_epoch: int) -> bool:
+    """Whether something is to be done after `step` (the first is 1). Both intervals count, 0 is off."""
+    return any(interval > 0 and step % interval == 0 for interval in (every_steps, every_epochs * steps_per_epoch))
+
+
+def count_due(steps: int, every_epochs: int, every_steps: int, steps_per_epoch: int) -> int:
+    """For how many of the steps 1 … `steps` something is due; the same as asking `is_due` for each."""
+    intervals = [interval for interval in (every_steps, every_epochs * steps_per_epoch) if interval > 0]
+    both = steps // math.lcm(*intervals) if len(intervals) == 2 else 0
+    return sum(steps // interval for interval in intervals) - both
+
+
+def checkpoint_size(config: RunConfig, facts: Facts, source: SourceDescription) -> int:
+    """Bytes of a resumable state: each trained parameter in 32 bits and what the optimizer keeps for it."""
+    return round(trained_parameters(config, source) * (4 + optimizer_of(config, facts.machine).state_bytes))
+
+
+def export_size(config: RunConfig, source: SourceDescription) -> int:
+    """Bytes of an exported model: all its components."""
+    return sum(source.parameters.values()) * (2 if config.saving.half else 4)
+
+
+def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
+    """The plan, or `None` as long as a concept has no pictures or an epoch no step."""
+    concepts = []
+    for number, concept in enumerate(config.concepts):
+        scan = facts.scan(number)
+        if scan is None or not scan.pictures:
+            return None
+        held = facts.prior_scan(number)
+        wanted = concept.prior.images_per_instance * len(scan.pictures)
+        concepts.append(ConceptPlan(concept_name(concept, number), len(scan.pictures), concept.instance.repeats,
+                                    wanted, len(held.pictures) if held else 0))  # fmt: skip
+    samples = sum(concept.pictures * concept.repeats for concept in concepts)
+    per_step = config.batch.size * config.batch.accumulation
+    samples_per_epoch, steps_per_epoch = count_samples(samples, per_step, config.batch.incomplete)
+    if steps_per_epoch == 0:
+        return None
+    steps = count_steps(config, steps_per_epoch)
+    every = config.intervals
+    due = count_due(steps, every.save_every_epochs, every.save_every_steps, steps_per_epoch)
+    at_end = is_due(steps, every.save_every_epochs, every.save_every_steps, steps_per_epoch)
+    saves = due if at_end else due + 1
+    samplings = count_due(steps, every.sample_every_epochs, every.sample_every_steps, steps_per_epoch)
+    previews = samplings * sum(concept.sample.count for concept in config.concepts)
+    class_missing = sum(concept.class_missing for concept in concepts)
+    source = facts.description
+    checkpoint = checkpoint_size(config, facts, source) if source else None
+    export = export_size(config, source) if source else None
+    disk = None
+    if source and checkpoint is not None and export is not None:
+        side = resolution_of(config, source) or source.native_resolution
+        kept = min(saves, config.saving.keep_checkpoints) + 1
+        exports = (saves if config.saving.on_save else 0) + (0 if config.saving.on_save else _ends(config))
+        latents = (side // source.latent_factor) ** 2 * 4 * 2 * 4
+        cached = sum(concept.pictures + max(concept.class_wanted, concept.class_found * (concept.class_wanted > 0))
+                     for concept in concepts)  # fmt: skip
+        disk = (kept * checkpoint + exports * export + (class_missing + previews) * side * side * PICTURE_BYTES
+                + cached * latents)  # fmt: skip
+    return Plan(
+        concepts=tuple(concepts),
+        instance_pictures=sum(concept.pictures for concept in concepts),
+        samples=samples,
+        samples_per_epoch=samples_per_epoch,
+        images_per_step=per_step,
+        steps_per_epoch=steps_per_epoch,
+        steps=steps,
+        epochs=-(-steps // steps_per_epoch),
+        text_encoder_steps=text_encoder_steps(config.performance.text_encoder_ratio, steps),
+        warmup=warmup_updates(config.learning_rate.warmup_steps, steps),
+        class_wanted=sum(concept.class_wanted for concept in concepts),
+        class_missing=class_missing,
+        save_steps=saves,
+        sample_steps=samplings,
+        sample_pictures=previews,
+        checkpoint_bytes=checkpoint,
+        export_bytes=export,
+        disk_bytes=disk,
+        memory=estimate_memory(config, source, facts.machine) if source else None,
+    )
+
+
+def _ends(config: RunConfig) -> int:
+    return int(config.saving.export_when_done or config.saving.on_cancel)
