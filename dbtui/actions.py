@@ -1,0 +1,86 @@
+"""One table of what can be done where: its keys, its line in the footer, its entry in the palette, its help.
+
+A screen takes its bindings from here (`BINDINGS = bindings("home")`) and has a method `action_<id>` for each row. The
+command palette lists what is possible now, because it asks the screen's `check_action`, as the footer does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+Place = Literal["everywhere", "home", "wizard", "model", "concepts", "parameters", "review", "monitor", "picture"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """`keys` as Textual spells them, the first is the one that is shown. `shown` puts it into the footer."""
+
+    id: str
+    place: Place
+    keys: str
+    title: str
+    help: str
+    shown: bool = True
+    priority: bool = False
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys."),
+    Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),
+    Action("new", "home", "n", "New", "Teach a model something new, in four short screens."),
+    Action("open", "home", "enter", "Open", "Opens the monitor of a run, or goes on with a draft."),
+    Action("resume", "home", "r", "Resume", "Trains on from the last saved state."),
+    Action("export", "home", "e", "Export", "Writes the trained model as a file for other programs."),
+    Action("delete", "home", "d,delete", "Delete", "Deletes a run or a draft. It asks first and says what is lost."),
+    Action("fix", "wizard", "f2", "Fix", "Mends what is wrong with this field, or lists every fix on this screen."),
+    Action("back", "wizard", "f3", "Back", "To the screen before. What you typed is kept."),
+    Action("next", "wizard", "f4,ctrl+n", "Next", "To the next screen. If something is wrong, to that field instead."),
+    Action("more", "model", "f5", "More", "Shows or hides the options that are rarely needed."),
+    Action("more", "concepts", "f5", "More", "Shows or hides the options that are rarely needed."),
+    Action("more", "parameters", "f5", "More", "Shows or hides the options that are rarely needed."),
+    Action("put_back", "wizard", "f6", "Undo", "Puts the field back to what the preset, or the program, chooses."),
+    Action("add_concept", "concepts", "f8", "Add", "Adds another subject to teach in the same run."),
+    Action("remove_concept", "concepts", "f9", "Remove", "Takes the focused subject out of the run."),
+    Action("start", "review", "s", "Start here", "Trains in this program and opens the monitor."),
+    Action("start_background", "review", "b", "Start in background",
+           "Trains in a process of its own: you can close everything and come back with `dbtui attach`."),
+    Action("pause", "monitor", "p", "Pause", "Pauses after the step that runs, or goes on. The card rests, memory stays in use."),
+    Action("sample", "monitor", "s", "Sample", "Makes preview pictures now."),
+    Action("checkpoint", "monitor", "c", "Save", "Saves a state now from which training can go on."),
+    Action("stop", "monitor", "x", "Stop", "Ends the training before its last step. It asks first: save, discard or go on."),
+    Action("background", "monitor", "d", "Background",
+           "Hands the training to a process of its own, so that this program can be closed."),
+    Action("resume", "monitor", "r", "Resume", "Trains on from the last saved state."),
+    Action("export", "monitor", "e", "Export", "Writes the trained model as a file for other programs."),
+    Action("maximise('loss')", "monitor", "1", "Loss", "Shows only the loss; once more shows everything.", False),
+    Action("maximise('rate')", "monitor", "2", "Rate", "Shows only the learning rate; once more shows everything.", False),
+    Action("maximise('samples')", "monitor", "3", "Samples", "Shows only the previews; once more shows everything.", False),
+    Action("maximise('machine')", "monitor", "4", "Machine", "Shows only the machine; once more shows everything.", False),
+    Action("maximise('log')", "monitor", "5", "Log", "Shows only the log; once more shows everything.", False),
+    Action("turn(-1)", "monitor", "[,left_square_bracket", "Earlier sample", "The preview before this one.", False),
+    Action("turn(1)", "monitor", "],right_square_bracket", "Later sample", "The preview after this one.", False),
+    Action("enlarge", "monitor", "enter", "Sample in full", "Shows the preview large, with prompt, seed and step.", False),
+    Action("copy_path", "monitor", "y", "Copy path", "Copies the path of the preview.", False),
+    Action("zoom(1)", "monitor", "+", "Zoom in", "Shows a shorter stretch of the curves.", False),
+    Action("zoom(-1)", "monitor", "-", "Zoom out", "Shows a longer stretch of the curves.", False),
+    Action("zoom(0)", "monitor", "0", "Whole curve", "Shows the curves from the first step to the last.", False),
+    Action("leave_run", "monitor", "q", "Leave", "Leaves the program. It asks first while it trains here."),
+)  # fmt: skip
+
+
+def actions(*places: Place) -> tuple[Action, ...]:
+    """The rows of `places`, in the order of the table."""
+    return tuple(action for action in ACTIONS if action.place in places)
+
+
+def bindings(*places: Place) -> list[Binding]:
+    """The same as Textual bindings. The first key stands in the footer; the palette shows the help."""
+    found: list[Binding] = []
+    for action in actions(*places):
+        for number, key in enumerate(action.keys.split(",")):
+            found.append(Binding(key, action.id, action.title, show=action.shown and number == 0, tooltip=action.help,
+                                 priority=action.priority))  # fmt: skip
+    return found

@@ -1,0 +1,182 @@
+"""The app: its screens, its keys, and the one run that may train in this process.
+
+What is imported here is imported before the first frame: no pydantic, numpy, Pillow or torch.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import ModalScreen, Screen
+from textual.theme import Theme
+
+from core.texts import UserError
+from dbtui.actions import bindings
+from dbtui.home.screen import HomeScreen
+from dbtui.safe import safe, safe_message
+
+if TYPE_CHECKING:
+    from core.runs.folder import Run
+    from core.runs.launch import TrainingHandle
+
+CALM = Theme(
+    name="calm",
+    primary="#7aa2c8",
+    secondary="#8a93a6",
+    accent="#d6b676",
+    warning="#d9a75f",
+    error="#d9818a",
+    success="#8fbf8a",
+    foreground="#d4d7dd",
+    background="#15181d",
+    surface="#1b1f26",
+    panel="#232832",
+    variables={
+        "footer-key-foreground": "#d6b676",
+        "footer-background": "#1b1f26",
+        "block-cursor-background": "#34506b",
+        "block-cursor-foreground": "#f0f2f5",
+        "block-cursor-blurred-background": "#2a323d",
+        "input-selection-background": "#7aa2c8 35%",
+    },
+)
+
+
+class DbtuiApp(App[int]):
+    """`attach` names a run whose monitor opens at once."""
+
+    TITLE = "dbtui"
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+
+    def __init__(self, home: Path, *, attach: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.home = home
+        self.attach = attach
+        self.training: TrainingHandle | None = None
+        self.training_run: Run | None = None
+        self.register_theme(CALM)
+        self.theme = "calm"
+
+    def get_default_screen(self) -> HomeScreen:
+        return HomeScreen(self.home)
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._after_first_frame)
+
+    def _after_first_frame(self) -> None:
+        gc.freeze()
+        if self.attach is not None:
+            self.open_run(self.attach)
+
+    # --- runs ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a run trains in this process."""
+        return self.training is not None and self.training.running
+
+    def open_run(self, name: str) -> None:
+        """Show the monitor of the run called `name`; say so if there is none."""
+        from core.runs.folder import Run
+        from dbtui.monitor.screen import MonitorScreen
+
+        try:
+            run = Run.open(self.home, name)
+        except UserError as error:
+            self.say(error)
+            return
+        ours = self.training_run is not None and self.training_run.name == run.name
+        self.push_screen(MonitorScreen(run, self.training if ours else None))
+
+    def start_run(self, run: Run, *, resume: bool, background: bool) -> bool:
+        """Train `run` in a thread of this process or in one of its own, and show its monitor; False if refused."""
+        from core.runs.launch import launch_background, launch_thread
+
+        if not background and self.is_training:
+            self.notify("A run is training in this program already. Start this one in the background.",
+                        severity="warning", markup=False)  # fmt: skip
+            return False
+        try:
+            if background:
+                launch_background(run, resume=resume)
+            else:
+                self.training = launch_thread(run, resume=resume)
+                self.training_run = run
+        except UserError as error:
+            self.say(error)
+            return False
+        self.open_run(run.name)
+        return True
+
+    # --- what is everywhere -------------------------------------------------------------------------------------
+
+    def say(self, error: BaseException) -> None:
+        """Show an error as a notice: a person's own in full, a bug by its type and text."""
+        text = safe_message(error.message) if isinstance(error, UserError) else safe(f"{type(error).__name__}: {error}")
+        self.notify(text, severity="error", timeout=12, markup=False)
+
+    def action_help(self) -> None:
+        from dbtui.widgets.guidance import Guidance, keys_of, topic_of
+
+        if not isinstance(self.screen, ModalScreen):
+            self.push_screen(Guidance(topic_of(self.screen), keys_of(self.screen)))
+
+    async def action_quit(self) -> None:
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Copy what is selected; otherwise ask before leaving."""
+        from dbtui.widgets.question import Answer, Question
+
+        selected = self.screen.get_selected_text() or getattr(self.focused, "selected_text", "")
+        if selected:
+            self.copy_to_clipboard(selected)
+            self.screen.clear_selection()
+            self.notify("Copied. With nothing selected, Ctrl+C leaves.", markup=False)
+            return
+        if any(getattr(screen, "leaving", False) for screen in self.screen_stack):
+            return
+        if self.is_training:
+            from dbtui.monitor.leaving import LeaveDialog
+
+            assert self.training is not None and self.training_run is not None
+            self.push_screen(LeaveDialog(self.training_run, self.training), self._left)
+            return
+        question = Question("Leave dbtui?", "Nothing trains in this program. Drafts are kept, and runs in the "
+                            "background go on.", (Answer("leave", "l", "Leave"), Answer("stay", "s", "Stay")))  # fmt: skip
+        question.leaving = True
+        self.push_screen(question, lambda answer: self.exit(0) if answer == "leave" else None)
+
+    def _left(self, leave: object) -> None:
+        if leave:
+            self.exit(0)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the keys of `screen` do now, from the same table; then what is possible everywhere."""
+        seen: set[str] = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.tooltip and active.enabled and binding.action not in seen and not binding.system:
+                seen.add(binding.action)
+                title = f"{binding.description}  ({self.get_key_display(binding)})"
+                yield SystemCommand(title, binding.tooltip, self._doing(binding.action, active.node))
+
+    def _doing(self, action: str, node: Any) -> Callable[[], Any]:
+        async def do() -> None:
+            await self.run_action(action, default_namespace=node)
+
+        return do
+
+
+def run_app(home: Path, *, attach: str | None = None) -> int:
+    """Open the app and stay until it is left; the exit code. Training that goes on is waited for."""
+    app = DbtuiApp(home, attach=attach)
+    return app.run() or 0

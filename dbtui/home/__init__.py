@@ -1,0 +1,1 @@
+"""The runs: what there is, and what can be done with it."""

@@ -1,0 +1,28 @@
+"""Export from the list of runs: in a child process, because the app imports torch only to train."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbtui.safe import safe
+
+if TYPE_CHECKING:
+    from dbtui.app import DbtuiApp
+
+
+async def export(app: DbtuiApp, home: Path, name: str, export_format: str) -> None:
+    """Write the newest state of run `name` and tell how it went."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "dbtui", "export", name, "--format", export_format, "--home", str(home),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await child.communicate()
+    if child.returncode == 0:
+        told = output.decode("utf-8", "replace").strip().splitlines()
+        app.notify(safe(told[-1] if told else f"{name} is exported."), title="Exported", timeout=12, markup=False)
+    else:
+        reason = errors.decode("utf-8", "replace").strip() or f"The export ended with code {child.returncode}."
+        app.notify(safe(reason[-600:]), title="Not exported", severity="error", timeout=20, markup=False)

@@ -1,0 +1,310 @@
+"""Home: every run and draft, and a welcome where there is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
+
+from core.texts import UserError, counted
+from dbtui.actions import bindings
+from dbtui.home.rows import RESUMABLE, Entry, describe, heads, line
+from dbtui.safe import safe
+from dbtui.widgets.title import TitleBar
+
+if TYPE_CHECKING:
+    from dbtui.app import DbtuiApp
+
+REFRESH_SECONDS = 2.0
+
+WELCOME = Content.assemble(
+    ("Welcome.", "bold"), " Nothing is trained here yet.\n\n",
+    "dbtui teaches Stable Diffusion a new subject from three to twenty of your own pictures:\n"
+    "your clock, your dog, a face, a style of painting. You give the pictures and a rare word;\n"
+    "afterwards that word in a prompt draws your subject.\n\n",
+    "You need\n",
+    "  ·  a folder with pictures of one subject\n"
+    "  ·  a Stable Diffusion 1 model: a .safetensors or .ckpt file, a diffusers folder, or a hub name\n"
+    "  ·  time: minutes on a graphics card, much longer without one\n\n",
+    "Press ", ("n", "bold $accent"), " to begin. Four short screens ask for the rest, each field explains itself,\n"
+    "and nothing is trained before you have seen the plan.\n"
+    "Press ", ("F1", "bold $accent"), " for help anywhere, ", ("Ctrl+P", "bold $accent"),
+    " for all that is possible, ", ("Ctrl+C", "bold $accent"), " to leave.",
+)  # fmt: skip
+
+
+class RunList(OptionList, inherit_bindings=False):
+    """The list; Enter belongs to the screen, so that the footer shows it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "cursor_down", show=False),
+        Binding("up,k", "cursor_up", show=False),
+        Binding("home", "first", show=False),
+        Binding("end", "last", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+    ]
+
+
+class HomeScreen(Screen[None]):
+    """Reads the runs in a thread every two seconds while it is seen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("home")]
+    AUTO_FOCUS = "RunList"
+    HELP = (
+        "Your runs and drafts, the last changed first.\n\n"
+        "► trains now   ‖ paused   ■ stopped   ✓ done   ✗ failed   ? cut off   ~ draft"
+    )
+
+    def __init__(self, home: Path) -> None:
+        super().__init__()
+        self.home = home
+        self.entries: list[Entry] = [Entry(name) for name in _names(home / "runs")]
+        self._has_drafts = bool(_names(home / "drafts"))
+
+    @property
+    def dbtui(self) -> DbtuiApp:
+        return cast("DbtuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar("Runs", safe(self.home))
+        yield Static(WELCOME, id="welcome")
+        with Vertical(id="list"):
+            yield Static("", id="heads", markup=False)
+            yield RunList(markup=False)
+            yield Static("", id="detail", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._show(self.entries)
+        self._timer = self.set_interval(REFRESH_SECONDS, self.look)
+        self.call_after_refresh(self.look)
+
+    def on_screen_resume(self) -> None:
+        if hasattr(self, "_timer"):
+            self._timer.resume()
+            self.look()
+
+    def on_screen_suspend(self) -> None:
+        if hasattr(self, "_timer"):
+            self._timer.pause()
+
+    def on_resize(self) -> None:
+        self._show(self.entries)
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Read runs and drafts in a thread."""
+        self.run_worker(self._read, thread=True, exclusive=True, group="look", exit_on_error=False)
+
+    def _read(self) -> None:
+        from core.runs.folder import list_runs
+        from core.runs.journal import summary
+        from dbtui.drafts import list_drafts
+
+        entries = [Entry(draft.title, draft=draft) for draft in list_drafts(self.home)]
+        try:
+            entries += [Entry(run.name, summary=summary(run)) for run in list_runs(self.home)]
+        except UserError as error:
+            self.app.call_later(self.dbtui.say, error)
+        entries.sort(key=_changed, reverse=True)
+        self.app.call_later(self._show, entries)
+
+    def _show(self, entries: list[Entry]) -> None:
+        if not self.is_mounted:
+            return
+        runs = self.query_one(RunList)
+        before = self.selected
+        self.entries = entries
+        empty = not entries and not self._has_drafts
+        self._has_drafts = False
+        self.query_one("#welcome").display = empty
+        self.query_one("#list").display = not empty
+        width = self.size.width - 2
+        self.query_one("#heads", Static).update(heads(width))
+        options = [Option(line(entry, width), id=entry.id) for entry in entries]
+        if [option.id for option in options] == [option.id for option in runs.options]:
+            for option in options:
+                runs.replace_option_prompt(cast(str, option.id), option.prompt)
+        else:
+            runs.clear_options()
+            runs.add_options(options)
+            kept = next((number for number, entry in enumerate(entries) if before and entry.id == before.id), 0)
+            runs.highlighted = kept if entries else None
+        self._selection_changed()
+
+    @property
+    def selected(self) -> Entry | None:
+        """The highlighted run or draft."""
+        number = self.query_one(RunList).highlighted
+        return self.entries[number] if number is not None and number < len(self.entries) else None
+
+    def on_option_list_option_highlighted(self) -> None:
+        self._selection_changed()
+
+    def _selection_changed(self) -> None:
+        entry = self.selected
+        self.query_one("#detail", Static).update(describe(entry) if entry else "")
+        self.refresh_bindings()
+
+    # --- doing --------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what is possible with the selected entry stands in the footer and the palette."""
+        if action not in ("open", "resume", "export", "delete"):
+            return True
+        entry = self.selected if self.is_mounted else None
+        if entry is None or entry.state == "unknown":
+            return False
+        possible = {
+            "open": True,
+            "delete": not entry.is_alive,
+            "resume": entry.state in RESUMABLE,
+            "export": entry.draft is None and bool(entry.summary and entry.summary.step),
+        }
+        return possible[action]
+
+    def on_option_list_option_selected(self) -> None:
+        self.action_open()
+
+    def action_new(self) -> None:
+        from dbtui.wizard import begin
+
+        begin(self.app, self.home)
+
+    def action_open(self) -> None:
+        entry = self.selected
+        if entry is None:
+            return
+        if entry.draft is not None:
+            from dbtui.wizard import begin
+
+            begin(self.app, self.home, entry.draft)
+        else:
+            self.dbtui.open_run(entry.name)
+
+    def action_resume(self) -> None:
+        from dbtui.widgets.question import Answer, Question
+
+        entry = self.selected
+        if entry is None:
+            return
+        here = Answer("here", "h", "Here", "in this program; closing the terminal does not end it")
+        background = Answer("background", "b", "In the background", "in a process of its own")
+        answers = (background,) if self.dbtui.is_training else (here, background)
+        self.app.push_screen(
+            Question(f"Train {safe(entry.name)} on: where?", "It goes on from its last saved state.", answers),
+            lambda answer: self._resume(entry.name, answer),
+        )
+
+    def _resume(self, name: str, answer: str | None) -> None:
+        from core.runs.folder import Run
+
+        if answer is None:
+            return
+        try:
+            self.dbtui.start_run(Run.open(self.home, name), resume=True, background=answer == "background")
+        except UserError as error:
+            self.dbtui.say(error)
+
+    def action_export(self) -> None:
+        from core.choices.formats import EXPORT_FORMATS
+        from dbtui.widgets.question import Answer, Question
+
+        entry = self.selected
+        if entry is None:
+            return
+        answers = [Answer(known.id, str(number), known.title, known.help)
+                   for number, known in enumerate(EXPORT_FORMATS.values(), 1)]  # fmt: skip
+        self.app.push_screen(
+            Question(f"Export {safe(entry.name)} as what?", "The newest saved state is written.", answers),
+            lambda chosen: self._export(entry.name, chosen),
+        )
+
+    def _export(self, name: str, chosen: str | None) -> None:
+        if chosen is None:
+            return
+        from dbtui.home.exporting import export
+
+        self.app.notify(f"Exporting {safe(name)}. This may take some minutes; you can go on working.", markup=False)
+        self.app.run_worker(export(self.dbtui, self.home, name, chosen), exit_on_error=False)
+
+    def action_delete(self) -> None:
+        from dbtui.widgets.question import Answer, Question
+
+        entry = self.selected
+        if entry is None:
+            return
+        keep, delete = Answer("keep", "k", "Keep"), Answer("delete", "d", "Delete for good")
+        if entry.draft is not None:
+            question = Question(f"Delete the draft {safe(entry.name) or 'without a name'}?",
+                                "What you typed is lost. Your pictures stay.", (keep, delete))  # fmt: skip
+            self.app.push_screen(question, lambda answer: self._delete(entry) if answer == "delete" else None)
+            return
+        self._in_thread(lambda: _loss(self.home, entry.name), lambda text: self.app.push_screen(
+            Question(f"Delete the run {safe(entry.name)}?", text, (keep, delete)),
+            lambda answer: self._delete(entry) if answer == "delete" else None,
+        ))  # fmt: skip
+
+    def _delete(self, entry: Entry) -> None:
+        from core.runs.folder import Run
+        from dbtui.drafts import delete_draft
+
+        if entry.draft is not None:
+            draft_id = entry.draft.id
+            self._in_thread(lambda: delete_draft(self.home, draft_id), lambda _: self.look())
+        else:
+            self._in_thread(lambda: Run.open(self.home, entry.name).delete(), lambda _: self.look())
+
+    def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], Any]) -> None:
+        def job() -> None:
+            try:
+                result = work()
+            except (UserError, OSError) as error:
+                self.app.call_later(self.dbtui.say, error)
+                return
+            self.app.call_later(then, result)
+
+        self.run_worker(job, thread=True, group="do", exit_on_error=False)
+
+
+def _names(directory: Path) -> list[str]:
+    """Folder entries that a first frame can show before anything was read."""
+    try:
+        return sorted(entry.name for entry in os.scandir(directory) if not entry.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _changed(entry: Entry) -> float:
+    if entry.draft is not None:
+        return entry.draft.changed
+    return (entry.summary.updated if entry.summary else 0.0) or 0.0
+
+
+def _loss(home: Path, name: str) -> str:
+    """What goes with a run: its saved states, previews, class pictures and exports."""
+    from core.runs.folder import Run
+    from core.texts import size_in_words
+
+    run = Run.open(home, name)
+    files = [path for path in run.path.rglob("*") if path.is_file() and not path.is_symlink()]
+    states = sum(1 for path in run.checkpoints.glob("step-*")) if run.checkpoints.is_dir() else 0
+    exports = sum(1 for _ in run.exports.iterdir()) if run.exports.is_dir() else 0
+    pictures = sum(1 for path in files if path.suffix == ".png")
+    size = size_in_words(sum(path.stat().st_size for path in files))
+    return (
+        f"Lost for good: {counted(states, 'saved state')}, {counted(exports, 'exported model')}, "
+        f"{counted(pictures, 'picture')} that the program made, and the history: {size} in\n{safe(run.path)}\n"
+        "Your own pictures and the source model stay."
+    )

@@ -1,0 +1,61 @@
+"""F1: what the focused widget is for, and the keys that work now."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+
+class Guidance(ModalScreen[None]):
+    """`topic` is what the focused widget (or its screen) says of itself."""
+
+    BINDINGS = [Binding("escape,f1,enter,q", "dismiss(None)", "Close", tooltip="Closes the help.")]
+
+    def __init__(self, topic: Content, keys: Content) -> None:
+        super().__init__()
+        self.topic, self.keys = topic, keys
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog", classes="help"):
+            with VerticalScroll(id="dialog-text"):
+                yield Static(self.topic, markup=False)
+                yield Static(self.keys, markup=False)
+            yield Static("Esc closes", id="dialog-keys", markup=False)
+
+
+def topic_of(screen: Screen[object]) -> Content:
+    """The help of the focused widget or the nearest one around it that has any.
+
+    A widget tells it with a method `guidance() -> Content`, or with Textual's `HELP`.
+    """
+    node: Widget | None = screen.focused or screen
+    while node is not None:
+        told = getattr(node, "guidance", None)
+        if told is not None:
+            content: Content = told()
+            return content
+        if node.HELP and type(node).__module__.startswith("dbtui"):
+            return Content(node.HELP.strip())
+        node = node.parent if isinstance(node.parent, Widget) else None
+    return Content("")
+
+
+def keys_of(screen: Screen[object]) -> Content:
+    """One line for each key that does something now, with what it does."""
+    lines: list[Content] = [Content(""), Content("Keys").stylize("bold")]
+    seen: set[str] = set()
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if not (active.enabled and binding.description and binding.tooltip) or binding.action in seen:
+            continue
+        seen.add(binding.action)
+        key = screen.app.get_key_display(binding)
+        lines.append(Content.assemble((f"  {key:<8}", "bold"), f"{binding.description}: {binding.tooltip}"))
+    lines.append(Content.assemble(("  Tab     ", "bold"), "To the next field or list; Shift+Tab goes back."))
+    lines.append(Content.assemble((f"  {'^p':<8}", "bold"), "Menu: everything that is possible now, to search in."))
+    return Content("\n").join(lines)

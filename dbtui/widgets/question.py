@@ -1,0 +1,64 @@
+"""A question over the screen: a title, a few sentences, and answers by key, arrow or mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`key` is one character; `help` says in a few words what follows."""
+
+    id: str
+    key: str
+    title: str
+    help: str = ""
+
+
+class Question(ModalScreen[str | None]):
+    """Dismissed with the answer's id, or `None` for Escape. `text` is shown as it is, without markup."""
+
+    BINDINGS = [Binding("escape", "dismiss(None)", "Close", tooltip="Closes this without doing anything.")]
+
+    def __init__(self, title: str, text: str | Content, answers: Sequence[Answer]) -> None:
+        super().__init__()
+        self.title_text, self.text, self.answers = title, text, tuple(answers)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(Content(self.title_text).stylize("bold"), id="dialog-title", markup=False)
+            if self.text:
+                with VerticalScroll(id="dialog-text", can_focus=False):
+                    yield Static(self.text, markup=False)
+            yield OptionList(*(Option(_line(answer), id=answer.id) for answer in self.answers), compact=True,
+                             id="answers", markup=False)  # fmt: skip
+            yield Static("↑ ↓ and Enter, or the key in front · Esc closes", id="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        answers = self.query_one("#answers", OptionList)
+        answers.focus()
+        answers.highlighted = 0
+
+    def on_key(self, event: events.Key) -> None:
+        for answer in self.answers:
+            if event.character is not None and event.character.lower() == answer.key:
+                event.stop()
+                self.dismiss(answer.id)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)
+
+
+def _line(answer: Answer) -> Content:
+    rest = f"  {answer.help}" if answer.help else ""
+    return Content.assemble((f" {answer.key} ", "bold $accent"), f" {answer.title}", (rest, "$text-muted"))
