@@ -1,0 +1,51 @@
+"""`dbtui new`: a `run.toml` without the app."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.config.presets import apply, load_presets, user_presets_directory
+from core.config.runfile import to_toml
+from core.config.table import did_you_mean
+from core.files import write_atomic
+from core.texts import UserError
+from dbtui import __version__
+from dbtui.boundary import DONE
+from dbtui.commands.configs import read_assignments, with_absolute_paths
+from dbtui.printing import say
+
+
+def write_new(
+    name: str,
+    *,
+    preset: str,
+    source: str,
+    instance: Path,
+    identifier: str,
+    class_noun: str,
+    assignments: Sequence[str],
+    output: Path,
+) -> int:
+    """Write the file `output`; a `UserError` if it exists, or for a preset, name or option that does not."""
+    presets = load_presets(user_presets_directory())
+    if preset not in presets:
+        raise UserError("preset.unknown", "There is no preset {name}.{nearest}", mend="`dbtui presets` lists them.",
+                        name=preset, nearest=did_you_mean(preset, list(presets)))  # fmt: skip
+    if output.exists():
+        raise UserError("new.exists", "{path} exists already and is left as it is.",
+                        mend="Choose another file with -o.", path=output)  # fmt: skip
+    config = apply(RunConfig(), presets[preset])
+    subject = {
+        "model.name": name,
+        "model.source": source,
+        "concepts.0.instance.directory": str(instance),
+        "concepts.0.instance.identifier": identifier,
+        "concepts.0.instance.class_noun": class_noun,
+    }
+    config = with_absolute_paths(with_changes(config, subject | read_assignments(assignments)))
+    write_atomic(output, to_toml(config, __version__))
+    say(f"Wrote {output}. `dbtui check {output}` says what is wrong with it, `dbtui train {output}` trains it.")
+    return DONE

@@ -1,0 +1,94 @@
+"""`dbtui runs`, `delete` and `attach`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from core.events import Checkpoint, Export
+from core.runs.folder import Run, list_runs
+from core.runs.journal import Summary, read_journal, summary
+from core.runs.lock import owner
+from core.texts import UserError, counted, size_in_words
+from dbtui.boundary import DONE, STOPPED, needs_terminal
+from dbtui.printing import console, print_json, say, table
+from dbtui.safe import safe
+
+COLUMNS = ("Name", "State", "Step", "Total", "Loss", "Images/s", "Process", "Folder")
+
+
+def show_runs(home: Path, *, as_json: bool) -> int:
+    """Every run, the newest first."""
+    summaries = sorted((summary(run) for run in list_runs(home)), key=lambda found: found.updated or 0, reverse=True)
+    if as_json:
+        print_json([asdict(found) for found in summaries])
+    elif summaries:
+        console().print(table(COLUMNS, [_row(found) for found in summaries], right=("Step", "Total", "Loss", "Images/s")))
+    else:
+        say(f"There are no runs in {home} yet. `dbtui` opens the app, `dbtui new --help` shows the way without it.")
+    return DONE
+
+
+def _row(found: Summary) -> tuple[object, ...]:
+    return (
+        found.name,
+        found.state,
+        "" if found.step is None else f"{found.step:,}",
+        "" if found.total is None else f"{found.total:,}",
+        "" if found.loss is None else f"{found.loss:.4f}",
+        "" if found.speed is None else f"{found.speed:.2f}",
+        found.pid or "",
+        found.folder,
+    )
+
+
+def delete_run(home: Path, name: str, *, sure: bool) -> int:
+    """Say what is lost, ask, delete. A run in training is refused."""
+    run = Run.open(home, name)
+    holder = owner(run.lock_path)
+    if holder is not None:
+        raise UserError("delete.in-use", "{name} is in training by process {pid} on {host}.",
+                        mend="Stop it first: `dbtui stop {name}`.", name=name, pid=holder.pid,
+                        host=holder.host)  # fmt: skip
+    say(_what_is_lost(run))
+    if not sure and not _agrees(name):
+        say("Nothing was deleted.")
+        return STOPPED
+    run.delete()
+    say(f"{name} is deleted.")
+    return DONE
+
+
+def _what_is_lost(run: Run) -> str:
+    events = read_journal(run.journal_path)
+    states = sum(isinstance(event, Checkpoint) for event in events)
+    exports = [event.path for event in events if isinstance(event, Export) and (run.path / event.path).exists()]
+    size = sum(path.stat(follow_symlinks=False).st_size for path in run.path.rglob("*") if path.is_file())
+    words = f"{run.name} was saved {counted(states, 'time')} and takes {size_in_words(size)} in {run.path}."
+    return words + (f" Its exports are lost too: {', '.join(exports)}" if exports else "")
+
+
+def _agrees(name: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError("delete.unasked", "There is no terminal to ask on whether {name} is to be deleted.",
+                        mend="Say so with --yes.", name=name)  # fmt: skip
+    return input(f"Type its name to delete it for good ({safe(name)}): ").strip() == name
+
+
+def attach_to(name: str | None, home: Path) -> int:
+    """Open the monitor on `name`, otherwise on the run in training, otherwise on the one trained last."""
+    run = Run.open(home, name) if name is not None else _likely(home)
+    needs_terminal()
+    from dbtui.app import run_app
+
+    return run_app(home, attach=run.name)
+
+
+def _likely(home: Path) -> Run:
+    runs = list_runs(home)
+    if not runs:
+        raise UserError("attach.none", "There are no runs in {home}.", mend="`dbtui` opens the app and makes one.",
+                        home=home)  # fmt: skip
+    in_training = [run for run in runs if owner(run.lock_path) is not None]
+    return max(in_training or runs, key=lambda run: summary(run).updated or 0)
