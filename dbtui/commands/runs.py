@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from core.runs.lock import owner
 from core.texts import UserError, counted, size_in_words
 from dbtui.boundary import DONE, STOPPED, needs_terminal
 from dbtui.printing import console, print_json, say, table
-from dbtui.safe import safe
 
 COLUMNS = ("Name", "State", "Step", "Total", "Loss", "Images/s", "Process", "Folder")
 
@@ -24,7 +22,8 @@ def show_runs(home: Path, *, as_json: bool) -> int:
     if as_json:
         print_json([asdict(found) for found in summaries])
     elif summaries:
-        console().print(table(COLUMNS, [_row(found) for found in summaries], right=("Step", "Total", "Loss", "Images/s")))
+        rows = [_row(found) for found in summaries]
+        console().print(table(COLUMNS, rows, right=("Step", "Total", "Loss", "Images/s")))
     else:
         say(f"There are no runs in {home} yet. `dbtui` opens the app, `dbtui new --help` shows the way without it.")
     return DONE
@@ -70,10 +69,11 @@ def _what_is_lost(run: Run) -> str:
 
 
 def _agrees(name: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UserError("delete.unasked", "There is no terminal to ask on whether {name} is to be deleted.",
-                        mend="Say so with --yes.", name=name)  # fmt: skip
-    return input(f"Type its name to delete it for good ({safe(name)}): ").strip() == name
+    try:
+        return input("Delete it for good? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise UserError("delete.unasked", "There is nobody to ask whether {name} is to be deleted.",
+                        mend="Say so with --yes.", name=name) from None  # fmt: skip
 
 
 def attach_to(name: str | None, home: Path) -> int:

@@ -1,0 +1,226 @@
+"""What `dbtui train` shows: a progress display on a terminal, plain lines elsewhere. Both are fed with events."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import IO, Protocol
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from core.events import (
+    Checkpoint,
+    Continued,
+    Done,
+    Event,
+    Export,
+    Paused,
+    Phase,
+    RunStarted,
+    Sample,
+    Step,
+    Stopped,
+    Validation,
+    Warned,
+)
+from core.texts import counted, duration_in_words, size_in_words
+from dbtui.printing import console
+from dbtui.safe import safe
+
+PLAIN_SECONDS = 5.0
+"""Between two plain lines of steps or of progress: a log is read by people."""
+SPEED_STEPS = 30
+"""The time left follows the last so many steps."""
+
+PHASES = {
+    "loading": "Loading the model",
+    "class-images": "Making class pictures",
+    "caching": "Encoding pictures",
+    "training": "Training",
+    "sampling": "Making previews",
+    "saving": "Saving",
+    "exporting": "Exporting",
+}
+
+
+class Display(Protocol):
+    """Shows events as they come; `close` leaves the terminal as it was."""
+
+    def show(self, events: Iterable[Event]) -> None: ...
+    def close(self) -> None: ...
+
+
+class Clock:
+    """The time left, from the steps of this life of the run."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._recent: deque[tuple[float, int]] = deque(maxlen=SPEED_STEPS)
+
+    def note(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self.total = event.total_steps
+                self._recent.clear()
+            case Step():
+                self._recent.append((event.time, event.step))
+            case Paused() | Continued() | Phase():
+                self._recent.clear()
+
+    def seconds_left(self, step: int) -> float | None:
+        """`None` until two steps were seen."""
+        if len(self._recent) < 2:
+            return None
+        (first, first_step), (last, last_step) = self._recent[0], self._recent[-1]
+        return (last - first) / max(1, last_step - first_step) * max(0, self.total - step)
+
+
+def step_line(event: Step, clock: Clock) -> str:
+    """Everything of a step that is watched, in one line."""
+    parts = [f"loss {_figure(event.loss)}"]
+    if event.prior_loss is not None:
+        parts.append(f"yours {_figure(event.instance_loss)}, class {_figure(event.prior_loss)}")
+    parts.append(f"rate {event.rate:.2g}")
+    parts.append(f"{event.images_per_second:.2f} images/s")
+    left = clock.seconds_left(event.step)
+    if left is not None:
+        parts.append(f"{duration_in_words(left)} left")
+    if event.skipped:
+        parts.append("skipped: not a number")
+    return " · ".join(parts)
+
+
+def event_line(event: Event) -> str | None:
+    """What is worth a line of its own; `None` for steps, progress and failures (the program's last word, on stderr)."""
+    match event:
+        case RunStarted(resumed_from=None):
+            length = f"{counted(event.total_steps, 'step')}, {counted(event.steps_per_epoch, 'step')} an epoch"
+            return f"{length}, on {event.device}"
+        case RunStarted():
+            exact = "" if event.exact else " (not bit for bit as without the break)"
+            return f"Goes on from step {event.resumed_from} of {event.total_steps}, on {event.device}{exact}"
+        case Validation():
+            drift = "" if event.prior is None else f", class {_figure(event.prior)}"
+            return f"Step {event.step}: validation loss {_figure(event.instance)}{drift}"
+        case Sample():
+            return f"Step {event.step}: preview {event.path}"
+        case Checkpoint():
+            return f"Step {event.step}: saved {event.path}, {size_in_words(event.bytes)} in {event.seconds:.1f} s"
+        case Export():
+            return f"Exported {event.path}, {size_in_words(event.bytes)}"
+        case Warned():
+            return f"Warning: {event.message}"
+        case Paused():
+            return f"Paused at step {event.step}"
+        case Continued():
+            return f"Goes on from step {event.step}"
+        case Stopped():
+            return f"Stopped at step {event.step}, {'saved' if event.saved else 'not saved'}"
+        case Done():
+            return f"Done after {counted(event.step, 'step')}, in {duration_in_words(event.seconds)}"
+        case _:
+            return None
+
+
+class PlainDisplay:
+    """Lines for logs and pipes: what happens, and the state every few seconds."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._clock = Clock()
+        self._phase = ""
+        self._said = 0.0
+
+    def show(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._clock.note(event)
+            line = self._line(event)
+            if line is not None:
+                print(safe(line), file=self._stream, flush=True)
+
+    def close(self) -> None:
+        self._stream.flush()
+
+    def _line(self, event: Event) -> str | None:
+        if isinstance(event, Phase):
+            if event.name != self._phase:
+                self._phase = event.name
+                self._said = time.monotonic()
+                return None if event.name == "training" else f"{PHASES.get(event.name, event.name)} …"
+            return f"  {event.done} of {event.total}" if event.total and self._is_time() else None
+        if isinstance(event, Step):
+            first_or_last = event.step in (1, self._clock.total)
+            if not (self._is_time() or first_or_last):
+                return None
+            return f"Step {event.step}/{self._clock.total} (epoch {event.epoch}): {step_line(event, self._clock)}"
+        return event_line(event)
+
+    def _is_time(self) -> bool:
+        now = time.monotonic()
+        due = now - self._said >= PLAIN_SECONDS
+        if due:
+            self._said = now
+        return due
+
+
+class _Figures(ProgressColumn):
+    """The step's figures, and nothing of them taken for markup."""
+
+    max_refresh = None
+
+    def render(self, task: Task) -> Text:
+        return Text(safe(task.fields.get("figures", "")), overflow="ellipsis", no_wrap=True)
+
+
+class ProgressDisplay:
+    """One bar with the phase or the step, its figures below; what happens scrolls by above."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._clock = Clock()
+        self._console = console(stream)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            _Figures(),
+            console=self._console,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            transient=True,
+        )
+        self._task = self._bar.add_task("Starting", total=None, figures="")
+        self._bar.start()
+
+    def show(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._clock.note(event)
+            line = event_line(event)
+            if line is not None:
+                self._console.print(Text(safe(line)), soft_wrap=True)
+            if isinstance(event, Phase):
+                total = event.total or None
+                self._bar.update(
+                    self._task, description=PHASES.get(event.name, safe(event.name)), completed=event.done, total=total,
+                    figures="",
+                )  # fmt: skip
+            elif isinstance(event, Step):
+                self._bar.update(
+                    self._task, description="Training", completed=event.step, total=self._clock.total or None,
+                    figures=step_line(event, self._clock),
+                )  # fmt: skip
+        self._bar.refresh()
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+def display_on(stream: IO[str]) -> Display:
+    """The display that suits `stream`."""
+    return ProgressDisplay(stream) if stream.isatty() else PlainDisplay(stream)
+
+
+def _figure(loss: float | None) -> str:
+    return "–" if loss is None else f"{loss:.4f}"
