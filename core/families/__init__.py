@@ -1,0 +1,13 @@
+"""What a source model is, and the model loaded. The registry of families; the rest stands in the modules.
+
+Torch-free: `describe`, `vocabulary`, `keys`, `hub`. With torch: `load`, `model`.
+"""
+
+from __future__ import annotations
+
+from core.families.family import Family
+from core.families.sd1 import SD1
+
+FAMILIES: dict[str, Family] = {family.id: family for family in (SD1,)}
+
+__all__ = ["FAMILIES", "Family"]

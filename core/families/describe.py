@@ -1,0 +1,103 @@
+"""What a source is, before anything of it is loaded: family, size, configs and where each tensor stands.
+
+Reads configs, headers and the tables of contents of pickles; no torch, no network, nothing of the source is run.
+Everything that is wrong with it is a `UserError` that says what it is instead and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from core.families import FAMILIES, folder, hub, single_file
+from core.families.family import Configs, Family
+from core.families.stored import Parts, StoredTensor
+from core.families.wholeness import check_whole
+from core.texts import UserError, path_in_words
+
+
+@dataclass(frozen=True)
+class SourceDescription:
+    """A source model. `native_resolution` is in px: the UNet's `sample_size` × `latent_factor`, the VAE's factor."""
+
+    source: str
+    path: Path
+    kind: Literal["folder", "safetensors", "ckpt"]
+    family: str
+    prediction_type: str
+    native_resolution: int
+    latent_factor: int
+    parameters: Mapping[str, int]
+    bytes: int
+    """Of all its weight files."""
+    configs: Configs
+    tensors: Mapping[str, Mapping[str, StoredTensor]] = field(repr=False)
+    """Component → file name (see `keys`) → where the tensor stands."""
+    tokenizer: Path | None = None
+    """The folder of the source's own tokenizer; `None`: the one that ships with the package."""
+    commit: str = ""
+    """Of a hub id: the commit that was downloaded."""
+
+
+def describe(
+    source: str, revision: str = "", variant: str = "", cache_dir: Path | None = None
+) -> SourceDescription:
+    """Describe a diffusers folder, a single file, or a hub id that was downloaded.
+
+    Raises `UserError`: `source.none`, `source.missing`, `source.not-downloaded` (see `hub.download`) and one for each
+    thing that may be wrong with what is there.
+    """
+    if not source.strip():
+        raise UserError(
+            "source.none", "No source model is given.",
+            mend="Set model.source to a diffusers folder, a .safetensors or .ckpt file, or a hub id (owner/name).",
+        )  # fmt: skip
+    path = Path(source).expanduser()
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:
+        raise _missing(source, str(error)) from error
+    commit = ""
+    if not there:
+        if not hub.is_hub_id(source):
+            raise _missing(source, "there is no such file or folder")
+        path = hub.find(source, revision, variant, cache_dir)
+        commit = path.name
+    family = FAMILIES["sd1"]
+    parts = folder.read(path, family, variant) if path.is_dir() else single_file.read(path, family)
+    check_whole(parts, family, path)
+    return _described(source, path, family, parts, commit)
+
+
+def _described(source: str, path: Path, family: Family, parts: Parts, commit: str) -> SourceDescription:
+    configs = parts.configs
+    factor = 2 ** (len(configs["vae"]["block_out_channels"]) - 1)
+    files = {tensor.path for tensors in parts.tensors.values() for tensor in tensors.values()}
+    return SourceDescription(
+        source=source,
+        path=path,
+        kind=parts.kind,
+        family=family.id,
+        prediction_type=configs["scheduler"].get("prediction_type", "epsilon"),
+        native_resolution=configs["unet"]["sample_size"] * factor,
+        latent_factor=factor,
+        parameters={
+            component: sum(tensor.elements for tensor in tensors.values())
+            for component, tensors in parts.tensors.items()
+        },
+        bytes=sum(file.stat().st_size for file in files),
+        configs=configs,
+        tensors=parts.tensors,
+        tokenizer=parts.tokenizer,
+        commit=commit,
+    )
+
+
+def _missing(source: str, reason: str) -> UserError:
+    return UserError(
+        "source.missing", "The source model {source} cannot be found: {reason}.",
+        mend="Check the path. A source is a diffusers folder, a .safetensors or .ckpt file, or a hub id (owner/name).",
+        source=path_in_words(source), reason=reason,
+    )  # fmt: skip

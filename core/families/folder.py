@@ -1,0 +1,192 @@
+"""A diffusers folder taken apart. Class names are looked up in an allow-list; nothing that the folder names is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.families import keys, recognise
+from core.families.family import Family
+from core.families.single_file import refuse_foreign
+from core.families.stored import Parts, StoredTensor, read_json, read_weight_file
+from core.families.wholeness import check_configs
+from core.texts import UserError, listed, path_in_words
+
+INDEX = "model_index.json"
+
+SCHEDULERS = frozenset(
+    f"{name}Scheduler"
+    for name in (
+        "PNDM", "DDIM", "DDPM", "LMSDiscrete", "EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete",
+        "DPMSolverMultistep", "DPMSolverSinglestep", "DPMSolverSDE", "KDPM2Discrete", "KDPM2AncestralDiscrete",
+        "UniPCMultistep", "DEISMultistep", "LCM", "TCD",
+    )
+)  # fmt: skip
+
+_CLASSES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "unet": (frozenset({"diffusers"}), frozenset({"UNet2DConditionModel"})),
+    "vae": (frozenset({"diffusers"}), frozenset({"AutoencoderKL"})),
+    "text_encoder": (frozenset({"transformers"}), frozenset({"CLIPTextModel"})),
+    "tokenizer": (frozenset({"transformers"}), frozenset({"CLIPTokenizer", "CLIPTokenizerFast"})),
+    "scheduler": (frozenset({"diffusers"}), SCHEDULERS),
+    "safety_checker": (
+        frozenset({"stable_diffusion", "diffusers.pipelines.stable_diffusion.safety_checker"}),
+        frozenset({"StableDiffusionSafetyChecker"}),
+    ),
+    "feature_extractor": (
+        frozenset({"transformers"}),
+        frozenset({"CLIPImageProcessor", "CLIPImageProcessorPil", "CLIPImageProcessorFast", "CLIPFeatureExtractor"}),
+    ),
+    "image_encoder": (frozenset({"transformers"}), frozenset({"CLIPVisionModelWithProjection"})),
+}
+"""Component → libraries and classes that a model_index.json may name for it."""
+
+WEIGHT_NAMES: Mapping[str, tuple[str, str]] = {
+    "unet": ("diffusion_pytorch_model", "diffusion_pytorch_model"),
+    "vae": ("diffusion_pytorch_model", "diffusion_pytorch_model"),
+    "text_encoder": ("model", "pytorch_model"),
+}
+"""Component → stem of its .safetensors and of its .bin file."""
+
+TOKENIZER_FILES = (
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+    "tokenizer.json",
+)  # fmt: skip
+
+
+def read(path: Path, family: Family, variant: str) -> Parts:
+    """`UserError` says what is missing or what the folder is instead."""
+    index = _index(path, family)
+    configs = {
+        component: read_json(_there(path / component / "config.json", path)) for component in family.components
+    }
+    configs["scheduler"] = read_json(_there(path / "scheduler" / "scheduler_config.json", path))
+    refuse_foreign(recognise.foreign_configs(configs["unet"], configs["text_encoder"]), family, path)
+    check_configs(configs, path)
+    tensors = {}
+    for component in family.components:
+        if index.get(component, [None])[0] is None:
+            raise _incomplete(path, component)
+        tensors[component] = _component(component, weight_files(path, component, variant))
+    return Parts("folder", configs, tensors, _tokenizer(path, family))
+
+
+def weight_files(path: Path, component: str, variant: str) -> list[Path]:
+    """The files that hold a component's weights: safetensors first, whole or in shards, else a `.bin`."""
+    folder = path / component
+    safetensors, pickled = WEIGHT_NAMES[component]
+    middle = f".{variant}" if variant else ""
+    whole = folder / f"{safetensors}{middle}.safetensors"
+    if whole.exists():
+        return [whole]
+    shards = folder / f"{safetensors}.safetensors.index{middle}.json"
+    if shards.exists():
+        return _shards(shards)
+    binary = folder / f"{pickled}{middle}.bin"
+    if binary.exists():
+        return [binary]
+    others = sorted(file.name for file in folder.glob("*") if file.suffix in (".safetensors", ".bin"))
+    wanted = f"the variant {variant!r} of its weights" if variant else "its weights"
+    raise UserError(
+        "source.no-weights",
+        "{path} has not {wanted}: no {name} there{others}.",
+        mend="Download the model again"
+        + (", or choose another model.variant (what stands between the name and .safetensors)." if others else "."),
+        path=path_in_words(folder), wanted=wanted, name=whole.name,
+        others=f", only {listed(others)}" if others else "",
+    )  # fmt: skip
+
+
+def _component(component: str, files: list[Path]) -> dict[str, StoredTensor]:
+    found: dict[str, StoredTensor] = {}
+    for file in files:
+        for name, tensor in read_weight_file(file).tensors.items():
+            if keys.is_left_out(component, name):
+                continue
+            if recognise.is_lora([name]):
+                raise UserError(
+                    "source.foreign", "{path} holds LoRA weights ({name}) beside the model's own.",
+                    mend="Take the model without LoRA, or merge it first.", path=path_in_words(file), name=name,
+                )  # fmt: skip
+            found[keys.from_folder(component, name)] = tensor
+    return found
+
+
+def _shards(index: Path) -> list[Path]:
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise _strange(index, "it has no weight_map")
+    files = sorted(set(names.values()))
+    for name in files:
+        if Path(name).name != name:
+            raise _strange(index, f"it names {name!r}, which is not a file beside it")
+    return [index.parent / name for name in files]
+
+
+def _index(path: Path, family: Family) -> dict[str, Any]:
+    """model_index.json, every name in it checked."""
+    file = path / INDEX
+    if not file.exists():
+        raise _no_index(path)
+    index = read_json(file)
+    pipeline = index.get("_class_name")
+    if pipeline != family.pipeline:
+        known = recognise.PIPELINES.get(pipeline) if isinstance(pipeline, str) else None
+        refuse_foreign(known or f"made for the pipeline {str(pipeline)[:80]!r}", family, path)
+    for component, value in index.items():
+        if not isinstance(value, list) or value == [None, None]:
+            continue
+        libraries, classes = _CLASSES.get(component, (frozenset(), frozenset()))
+        if len(value) != 2 or value[0] not in libraries or value[1] not in classes:
+            raise UserError(
+                "source.runs-code",
+                "{path} names {value} as its {component}, which is not a part of a {family} model. Nothing of it was "
+                "imported.",
+                mend="Take the model from a source that you trust, or choose a single .safetensors file.",
+                path=path_in_words(file), value=listed(value), component=component, family=family.title,
+            )  # fmt: skip
+    return {name: value for name, value in index.items() if isinstance(value, list)}
+
+
+def _tokenizer(path: Path, family: Family) -> Path | None:
+    """The folder of its own tokenizer, if it has all that one needs."""
+    folder = path / family.tokenizers[0]
+    if (folder / "tokenizer.json").exists() or ((folder / "vocab.json").exists() and (folder / "merges.txt").exists()):
+        for name in TOKENIZER_FILES:
+            if name.endswith(".json") and (folder / name).exists():
+                read_json(folder / name)
+        return folder
+    return None
+
+
+def _there(file: Path, path: Path) -> Path:
+    if not file.exists():
+        raise _incomplete(path, str(file.relative_to(path)))
+    return file
+
+
+def _incomplete(path: Path, part: str) -> UserError:
+    return UserError(
+        "source.incomplete", "The diffusers folder {path} has no {part}.",
+        mend="Copy or download the whole model again.", path=path_in_words(path), part=part,
+    )  # fmt: skip
+
+
+def _strange(file: Path, reason: str) -> UserError:
+    return UserError(
+        "source.config-unreadable", "{path} is not a readable config: {reason}.",
+        mend="Copy or download the model again.", path=path_in_words(file), reason=reason,
+    )  # fmt: skip
+
+
+def _no_index(path: Path) -> UserError:
+    files = sorted(file.name for file in path.iterdir() if file.suffix in (".safetensors", ".ckpt"))
+    if files:
+        mend = f"To train from a single file, name the file itself: {path_in_words(path / files[0])}."
+    else:
+        mend = "A diffusers folder has a model_index.json and the folders unet, vae, text_encoder and scheduler in it."
+    return UserError(
+        "source.no-index", "The folder {path} is not a diffusers folder: it has no model_index.json.",
+        mend=mend.replace("{", "{{").replace("}", "}}"), path=path_in_words(path),
+    )  # fmt: skip
