@@ -132,7 +132,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 "picture.unreadable", path, f"cannot be read: {error.strerror}", "Check its permissions and the disk."
             ) from error
         raise _damaged(path, error) from error
-    except Exception as error:  # noqa: BLE001 - decoders raise anything at all for damaged bytes
+    except Exception as error:  # decoders raise anything at all for damaged bytes
         raise _damaged(path, error) from error
 
 

@@ -94,28 +94,39 @@ def _files(directory: Path) -> Iterator[_Candidate | Refused]:
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
-                names = sorted((entry.name for entry in entries), key=os.fsencode)
+                inside = sorted(((entry.name, _is_folder(entry)) for entry in entries), key=_by_name)
         except OSError as error:
             yield Refused(folder, _unreadable(folder, error))
             continue
-        count += len(names)
+        count += len(inside)
         if count > MOST_FILES:
             raise UserError(
                 "pictures.too-many-files", "{path} and its subfolders hold more than {most:,} files.",
                 mend="Choose the folder of the pictures themselves.", path=path_in_words(directory), most=MOST_FILES,
             )  # fmt: skip
-        captions = {name for name in names if name.endswith(CAPTION_SUFFIX)}
+        captions = {name for name, _ in inside if name.endswith(CAPTION_SUFFIX)}
         folders: list[Path] = []
-        for name in names:
+        for name, is_folder in inside:
             path = folder / name
             if name.startswith("."):
                 continue
-            if path.is_dir():
+            if is_folder:
                 folders.append(path)
             elif path.suffix.lower() not in NOT_PICTURES and not name.lower().endswith(MASK_ENDING):
                 caption = path.stem + CAPTION_SUFFIX
                 yield _Candidate(path, folder / caption if caption in captions else None)
         waiting.extend(reversed(folders))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, say: looked at as a file, it is refused with its reason
+        return False
+
+
+def _by_name(named: tuple[str, bool]) -> bytes:
+    return os.fsencode(named[0])
 
 
 def _check_directory(directory: Path) -> None:

@@ -1,0 +1,214 @@
+"""What the frozen networks make of pictures and captions, computed once: latents on disk, embeddings in memory.
+
+Everything is encoded one at a time, so that its bits do not depend on what else was missing when it was made: a run
+that was killed while it filled its cache goes on with the same numbers as one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.data.pictures import centre_square, open_rgb, to_array
+from core.files import explain, hash_file, sweep_staging, write_atomic
+from core.safetensors_header import read_header
+from core.tensors import digest, read_tensors, tensor_bytes
+from core.texts import UserError, path_in_words
+
+log = logging.getLogger(__name__)
+
+CROP = "centre"
+FORMAT = "1"
+"""Raised when pictures are prepared otherwise, so that older caches are not taken for new ones."""
+SHARE_OF_FREE = 0.1
+"""Of the device's free memory, what latents may take when nothing else is said: the networks need the rest."""
+
+
+@dataclass(frozen=True)
+class LatentTable:
+    """The VAE's mean and standard deviation, (N, C, h, w) float32: on `device`, else in pinned memory of the host."""
+
+    mean: Tensor
+    std: Tensor
+    scaling: float
+    side: int
+    """Of the pictures, in px."""
+    device: torch.device
+
+    @property
+    def shape(self) -> torch.Size:
+        """(C, h, w) of one picture."""
+        return self.mean.shape[1:]
+
+    def draw(self, indices: Tensor | Sequence[int], noise: Tensor) -> Tensor:
+        """(mean + std · noise) · scaling of these rows, on the device: one sample of the posterior for each.
+
+        `noise` is (B, C, h, w) on the device. Never waits for the device; so where the table lies on the host,
+        `indices` has to lie there too (`ValueError` otherwise).
+        """
+        rows = torch.as_tensor(indices)
+        if rows.device == self.mean.device:
+            mean, std = self.mean[rows], self.std[rows]
+        elif rows.device.type == "cpu":
+            rows = send(rows, self.mean.device)
+            mean, std = self.mean[rows], self.std[rows]
+        else:
+            raise ValueError("the table lies on the host: indices on the device would make the host wait for it")
+        return torch.addcmul(send(mean, self.device), send(std, self.device), noise) * self.scaling
+
+
+class LatentCache:
+    """One safetensors file a picture in `directory`, named after all that its content depends on.
+
+    `encode` takes pixels (B, 3, H, W) in [-1, 1] and gives the posterior's mean and standard deviation (B, C, h, w),
+    unscaled; `key` names the VAE (a hash of its weights); `scaling` is the VAE's scaling factor.
+    """
+
+    def __init__(
+        self, directory: Path, encode: Callable[[Tensor], tuple[Tensor, Tensor]], key: str, *, scaling: float
+    ) -> None:
+        self._directory = directory
+        self._encode = encode
+        self._key = key
+        self._scaling = scaling
+        self._side = 0
+        self._files: dict[Path, Path] = {}
+
+    def prepare(self, paths: Sequence[Path], side: int) -> Iterator[tuple[int, int]]:
+        """Encode what is missing at `side` × `side` px; yields (done, missing) before the first and after each.
+
+        Pictures are known by their content: renamed or twice there, they are encoded once. A damaged cache file is
+        made anew and the log says so. Raises `UserError` for a picture that cannot be read, a disk that cannot be
+        written and a VAE that gives something not a number.
+        """
+        self._side = side
+        self._files = {path: self._file_of(path, side) for path in paths}
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            sweep_staging(self._directory)
+        except OSError as error:
+            raise explain(error, self._directory) from error
+        missing = {file: path for path, file in self._files.items() if not _is_whole(file)}
+        if missing:
+            yield 0, len(missing)
+        for done, (file, path) in enumerate(missing.items(), start=1):
+            self._write(file, path, side)
+            yield done, len(missing)
+
+    def load(self, paths: Sequence[Path], device: torch.device, *, room: int | None = None) -> LatentTable:
+        """The latents of `paths` (prepared before), in their order, as a table.
+
+        `room` is how many bytes it may take on the device; `None` is a tenth of what is free there now. A larger
+        table lies in pinned memory of the host.
+        """
+        device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0", as tensors say it
+        mean = std = torch.empty(0)
+        for row, path in enumerate(paths):
+            tensors = _read(self._files[path])
+            if row == 0:
+                mean = self._table(len(paths), tensors["mean"], device, room)
+                std = torch.empty_like(mean, pin_memory=mean.is_pinned())
+            mean[row].copy_(tensors["mean"])
+            std[row].copy_(tensors["std"])
+        return LatentTable(mean, std, self._scaling, self._side, device)
+
+    @staticmethod
+    def _table(count: int, one: Tensor, device: torch.device, room: int | None) -> Tensor:
+        if device.type == "cpu":
+            return torch.empty(count, *one.shape)
+        if room is None:
+            room = int(torch.cuda.mem_get_info(device)[0] * SHARE_OF_FREE)
+        fits = 2 * count * one.nbytes <= room
+        return torch.empty(count, *one.shape, device=device if fits else "cpu", pin_memory=not fits)
+
+    def _file_of(self, path: Path, side: int) -> Path:
+        try:
+            content = hash_file(path)
+        except OSError as error:
+            raise UserError(
+                "picture.unreadable", "{path} cannot be read: {reason}.",
+                mend="Check that it is still there, its permissions and the disk.",
+                path=path_in_words(path), reason=error.strerror or str(error),
+            ) from error  # fmt: skip
+        name = hashlib.sha256("\0".join((FORMAT, content, str(side), CROP, self._key)).encode()).hexdigest()
+        return self._directory / f"{name}.safetensors"
+
+    @torch.no_grad()
+    def _write(self, file: Path, path: Path, side: int) -> None:
+        pixels = torch.from_numpy(to_array(centre_square(open_rgb(path), side)))
+        mean, std = (moment[0].float().cpu() for moment in self._encode(pixels[None]))
+        if not (mean.isfinite().all() and std.isfinite().all()):
+            raise UserError(
+                "latents.not-finite", "The model's VAE gave something that is not a number for {path}.",
+                mend="The picture is not to blame: the VAE's weights are damaged or overflow in 16 bits. Use another "
+                "copy of the model.", path=path_in_words(path),
+            )  # fmt: skip
+        tensors = {"mean": mean, "std": std}
+        try:
+            write_atomic(file, tensor_bytes(tensors, {"digest": digest(tensors)}))
+        except OSError as error:
+            raise explain(error, file) from error
+
+
+class TextCache:
+    """Unique captions → embeddings on `device`, in memory.
+
+    `encode` takes one caption and gives its tensors by name, each with a leading dimension of 1: `hidden` (1, 77, D)
+    and, where a family has it, `pooled` (1, P).
+    """
+
+    def __init__(self, encode: Callable[[str], Mapping[str, Tensor]], device: torch.device) -> None:
+        self._encode = encode
+        self._device = device
+        self._rows: dict[str, int] = {}
+        self._tables: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def prepare(self, captions: Sequence[str]) -> None:
+        """Encode the captions that are not known yet."""
+        new = [caption for caption in dict.fromkeys(captions) if caption not in self._rows]
+        encoded = [self._encode(caption) for caption in new]
+        for name in encoded[0] if encoded else ():
+            known = [self._tables[name]] if name in self._tables else []
+            self._tables[name] = torch.cat([*known, *(tensors[name].detach().to(self._device) for tensors in encoded)])
+        self._rows |= {caption: len(self._rows) + place for place, caption in enumerate(new)}
+
+    def embeddings(self, captions: Sequence[str]) -> dict[str, Tensor]:
+        """The embeddings of prepared captions, one row for each. Never waits for the device."""
+        rows = send(torch.tensor([self._rows[caption] for caption in captions]), self._device)
+        return {name: table[rows] for name, table in self._tables.items()}
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` on `device`, without waiting for it."""
+    if tensor.device == device:
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def _is_whole(file: Path) -> bool:
+    if not file.exists():
+        return False
+    try:
+        _read(file)
+    except UserError as error:
+        log.warning("%s It is encoded again.", error.message.text)
+        return False
+    return True
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    expected = read_header(file).metadata.get("digest")
+    tensors = read_tensors(file)
+    if digest(tensors) != expected:
+        raise UserError(
+            "latents.damaged", "The cached latents in {path} are damaged.",
+            mend="Start the run again; they are then encoded again.", path=path_in_words(file),
+        )  # fmt: skip
+    return tensors
