@@ -178,5 +178,7 @@ class DbtuiApp(App[int]):
 
 def run_app(home: Path, *, attach: str | None = None) -> int:
     """Open the app and stay until it is left; the exit code. Training that goes on is waited for."""
+    from dbtui.terminal.session import Session
+
     app = DbtuiApp(home, attach=attach)
-    return app.run() or 0
+    return Session(app, lambda: app.training).run(home / "app.log")

@@ -178,18 +178,18 @@ class HomeScreen(Screen[None]):
         self.action_open()
 
     def action_new(self) -> None:
-        from dbtui.wizard import begin
+        from dbtui.wizard.flow import start
 
-        begin(self.app, self.home)
+        start(self.app, self.home, None)
 
     def action_open(self) -> None:
         entry = self.selected
         if entry is None:
             return
         if entry.draft is not None:
-            from dbtui.wizard import begin
+            from dbtui.wizard.flow import start
 
-            begin(self.app, self.home, entry.draft)
+            start(self.app, self.home, entry.draft)
         else:
             self.dbtui.open_run(entry.name)
 

@@ -1,0 +1,1 @@
+"""Model, concepts, parameters, review: from nothing to a run, in four screens."""

@@ -1,0 +1,301 @@
+"""What the four screens share: the line of steps, the form, its help, and the ways forward, back and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Button, Footer, Static
+
+from core.config.findings import Fix
+from core.config.table import Option, generic, option_table
+from core.texts import UserError
+from dbtui.actions import bindings
+from dbtui.safe import safe, safe_message
+from dbtui.widgets.title import TitleBar
+from dbtui.wizard.completion import PathCompletion
+from dbtui.wizard.context import STEPS, WizardContext
+from dbtui.wizard.explaining import explain
+from dbtui.wizard.notes import finding_lines, lines_for
+from dbtui.wizard.rows import Choice, Field, Row, RowState, Switched
+
+if TYPE_CHECKING:
+    from dbtui.app import DbtuiApp
+    from dbtui.wizard.flow import Wizard
+
+TITLES = {"model": "Model", "concepts": "Concepts", "parameters": "Parameters", "review": "Review"}
+
+
+class Form(VerticalScroll, can_focus=False):
+    """The rows of a screen; it scrolls with the focus."""
+
+
+class WizardScreen(Screen[None]):
+    """One step. A subclass says `step` and composes its `rows`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("wizard")]
+    CSS_PATH = "wizard.tcss"
+    AUTO_FOCUS = ".control"
+    step: ClassVar[str]
+
+    def __init__(self, wizard: Wizard) -> None:
+        super().__init__()
+        self.wizard = wizard
+        self.context: WizardContext = wizard.context
+        self._goal = ""
+
+    @property
+    def dbtui(self) -> DbtuiApp:
+        return cast("DbtuiApp", self.app)
+
+    # --- drawing ------------------------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar("New run")
+        yield Static(self._steps(), id="steps")
+        with Horizontal(id="body"):
+            with Form(id="form"):
+                yield Static("", id="general")
+                yield from self.rows()
+                yield from self.ending()
+            with VerticalScroll(id="column", can_focus=False):
+                yield Static("", id="help", markup=False)
+        yield Static("", id="hint", markup=False)
+        yield Footer()
+
+    def rows(self) -> ComposeResult:
+        """Headings and fields."""
+        raise NotImplementedError
+
+    def ending(self) -> ComposeResult:
+        following = TITLES[STEPS[STEPS.index(self.step) + 1]]
+        yield Button(f"Next: {following}", id="next", compact=True, action="screen.next")
+
+    def fields(self, options: Sequence[Option], number: int = 0) -> Iterator[Widget]:
+        """A row for each option that is to be seen: the everyday ones, and the rest once asked for or touched."""
+        for option in options:
+            path = option.path.replace("*", str(number))
+            if not option.more or self.context.more or self.context.is_changed(path) or path == self._goal:
+                yield self.row(path, option)
+
+    def row(self, path: str, option: Option, choices: Sequence[tuple[str, str]] = ()) -> Row:
+        return Row(path, option, self._state(path), choices)
+
+    def on_mount(self) -> None:
+        self.context.step = self.step
+        for row in self.query(Row):
+            if row.option.kind in ("path", "directory"):
+                self._complete(row)
+        self.wizard.look()
+        self.show()
+
+    def _complete(self, row: Row) -> None:
+        control = row.control
+        if isinstance(control, Field):
+            self.mount(PathCompletion(control, files=row.option.kind == "path"))
+
+    def show(self) -> None:
+        """Draw what the context says now."""
+        if not self.is_mounted:
+            return
+        for row in self.query(Row):
+            row.show(self._state(row.path))
+        self.query_one("#steps", Static).update(self._steps())
+        seen = {row.path for row in self.query(Row)}
+        loose = [finding for finding in self.context.findings_of(self.step)
+                 if finding.field not in seen and self.context.shown(finding)]  # fmt: skip
+        general = self.query_one("#general", Static)
+        lines = [line.content() for finding in loose for line in finding_lines(finding)]
+        general.update(Content("\n").join(lines))
+        general.display = bool(lines) and self.step != "review"
+        self._explain()
+
+    def _state(self, path: str) -> RowState:
+        context = self.context
+        return RowState(context.text(path), context.is_changed(path), lines_for(context, path, self.wizard.is_busy))
+
+    def _steps(self) -> Content:
+        parts: list[Content] = []
+        here = STEPS.index(self.step)
+        for number, step in enumerate(STEPS):
+            wrong = [finding for finding in self.context.errors_of(step) if self.context.shown(finding)]
+            title = f"{number + 1} {TITLES[step]}"
+            if number == here:
+                parts.append(Content.assemble((title, "bold"), (" ●", "bold $accent")))
+            elif step != "review" and wrong:
+                parts.append(Content.assemble(title, (" ✗", "$text-error")))
+            elif number < here:
+                parts.append(Content.assemble(title, (" ✓", "$text-success")))
+            else:
+                parts.append(Content(title).stylize("$text-muted"))
+        return Content("   ").join(parts)
+
+    # --- help ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def focused_row(self) -> Row | None:
+        node = self.focused
+        while node is not None and not isinstance(node, Row):
+            node = node.parent if isinstance(node.parent, Widget) else None
+        return node
+
+    def guidance(self) -> Content:
+        """What F1 says: the focused field, with its messages in full."""
+        row = self.focused_row
+        if row is None:
+            return Content((self.HELP or "").strip())
+        said = [line.content() for line in row.state.lines]
+        return Content("\n").join([explain(self.context, row.path, row.option), *([Content("")] if said else []), *said])
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._explain()
+        self.refresh_bindings()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        node = event.widget
+        if isinstance(node, (Field, Choice, Switched)) and node.is_attached:
+            row = node.parent.parent if node.parent else None
+            if isinstance(row, Row) and row.path not in self.context.visited:
+                self.context.visited.add(row.path)
+                self.call_after_refresh(self.show)
+
+    def _explain(self) -> None:
+        row = self.focused_row
+        if row is None:
+            text = Content((self.HELP or "").strip())
+        else:
+            text = explain(self.context, row.path, row.option)
+        self.query_one("#help", Static).update(text)
+        hint = row.option.help if row is not None else (self.HELP or "").strip().partition("\n")[0]
+        self.query_one("#hint", Static).update(Content(hint))
+
+    # --- editing ------------------------------------------------------------------------------------------------------
+
+    def on_row_edited(self, event: Row.Edited) -> None:
+        event.stop()
+        self.context.edit(event.path, event.text)
+        self.wizard.changed()
+        self.show()
+
+    def action_put_back(self) -> None:
+        row = self.focused_row
+        if row is not None:
+            self.context.put_back(row.path)
+            self.wizard.changed()
+            self.show()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """F6 where there is something to put back, F2 where there is something to mend."""
+        if action == "put_back":
+            row = self.focused_row
+            return row is not None and row.state.changed
+        if action == "fix":
+            return bool(self._fixes())
+        return True
+
+    def action_fix(self) -> None:
+        """One way to mend it is taken at once; of several one is chosen."""
+        from dbtui.widgets.question import Answer, Question
+
+        fixes = self._fixes()
+        if len(fixes) == 1:
+            self.mend(fixes[0])
+        elif fixes:
+            answers = [Answer(str(number), str(number) if number < 10 else "", safe_message(fix.label))
+                       for number, fix in enumerate(fixes, 1)]  # fmt: skip
+            self.app.push_screen(
+                Question("Which way?", "", answers), lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None
+            )
+
+    def _fixes(self) -> list[Fix]:
+        """Those of the focused field; where it has none, those of the whole screen."""
+        row = self.focused_row
+        findings = [finding for finding in self.context.findings_of(self.step) if self.context.shown(finding)]
+        mine = [fix for finding in findings if row is not None and finding.field == row.path for fix in finding.fixes]
+        return mine or [fix for finding in findings for fix in finding.fixes]
+
+    def mend(self, fix: Fix) -> None:
+        self.context.mend(fix)
+        self.wizard.changed()
+        self.app.notify(safe_message(fix.label), title="Mended", timeout=4, markup=False)
+        self.show()
+        self.refresh_bindings()
+
+    # --- ways ---------------------------------------------------------------------------------------------------------
+
+    async def action_next(self) -> None:
+        """To the next screen, or to the first field that is wrong."""
+        self.context.visit(self.step)
+        errors = self.context.errors_of(self.step)
+        self.show()
+        if errors:
+            await self.go_to_field(errors[0].field)
+        else:
+            await self.wizard.go(STEPS[STEPS.index(self.step) + 1])
+
+    async def action_back(self) -> None:
+        number = STEPS.index(self.step)
+        if number:
+            await self.wizard.go(STEPS[number - 1])
+        else:
+            self.wizard.leave()
+
+    async def go_to_field(self, path: str) -> None:
+        """Put the focus on the field, showing it first if it is hidden."""
+        if not any(row.path == path for row in self.query(Row)) and any(
+            option.path == generic(path) for option in option_table()
+        ):
+            self._goal = path
+            await self.rebuild()
+        for row in self.query(Row):
+            if row.path == path or row.path.startswith(f"{path}."):
+                row.control.focus()
+                return
+
+    async def action_more(self) -> None:
+        self.context.more = not self.context.more
+        await self.rebuild()
+
+    async def rebuild(self) -> None:
+        """Compose anew, with the focus where it was."""
+        row = self.focused_row
+        path = row.path if row is not None else ""
+        await self.recompose()
+        for found in self.query(Row):
+            if found.option.kind in ("path", "directory"):
+                self._complete(found)
+        self.show()
+        for found in self.query(Row):
+            if found.path == path:
+                found.control.focus()
+                return
+        if self.focused is None:
+            self.set_focus(next((found.control for found in self.query(Row)), None))
+
+    def on_unmount(self) -> None:
+        self.wizard.save()
+
+
+def heading(title: str, help: str = "") -> Static:
+    return Static(Content.assemble((safe(title), "bold $text-primary"), (f"  {help}" if help else "", "$text-muted")),
+                  classes="heading")  # fmt: skip
+
+
+def section_options(prefix: str) -> list[Option]:
+    """The options of one section, in the order of `run.toml`; `concepts.*.prior` → its six or seven."""
+    return [option for option in option_table() if option.section == prefix]
+
+
+def complain(app: DbtuiApp, error: Exception) -> None:
+    if not isinstance(error, (UserError, OSError)):
+        raise error
+    app.say(error)
+
+

@@ -1,0 +1,64 @@
+"""Completion of paths under a field: folders, and the files that the field takes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from textual.content import Content
+from textual.widgets import Input
+from textual_autocomplete import DropdownItem, PathAutoComplete, TargetState
+
+from dbtui.safe import safe
+
+WEIGHTS = (".safetensors", ".ckpt")
+MOST = 400
+
+
+class PathCompletion(PathAutoComplete):
+    """`~` is the home folder. Names that a terminal could not show as they are do not appear: they could not be typed.
+
+    A completed path is an edit like any other, so `Input.Changed` is sent for it.
+    """
+
+    def __init__(self, target: Input, *, files: bool) -> None:
+        super().__init__(target, folder_prefix=Content(""), file_prefix=Content(""), show_dotfiles=False)
+        self.files = files
+
+    def get_candidates(self, target_state: TargetState) -> list[DropdownItem]:
+        typed = target_state.text[: target_state.cursor_position]
+        if "/" not in typed:
+            return []
+        folder = Path(typed[: typed.rindex("/")] or "/").expanduser()
+        wanted = typed[typed.rindex("/") + 1 :]
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name.lower())
+        except (OSError, ValueError):
+            return []
+        names = [name for entry in entries if (name := self._name(entry, wanted))]
+        return [DropdownItem(Content(name)) for name in names[:MOST]]
+
+    def _name(self, entry: os.DirEntry[str], wanted: str) -> str:
+        if not entry.name.lower().startswith(wanted.lower()) or safe(entry.name) != entry.name:
+            return ""
+        if entry.name.startswith(".") and not wanted.startswith("."):
+            return ""
+        try:
+            is_folder = entry.is_dir()
+        except OSError:
+            return ""
+        if is_folder:
+            return entry.name + "/"
+        return entry.name if self.files and entry.name.endswith(WEIGHTS) else ""
+
+    def apply_completion(self, value: str, state: TargetState) -> None:
+        super().apply_completion(value, state)
+        self.target.post_message(Input.Changed(self.target, self.target.value, None))
+
+    def should_show_dropdown(self, search_string: str) -> bool:
+        """Where the only completion stands in the field already there is nothing to offer."""
+        options = self.option_list
+        if not self.target.has_focus or not options.option_count:
+            return False
+        only = options.get_option_at_index(0).prompt
+        return options.option_count > 1 or str(only).rstrip("/") != search_string

@@ -1,0 +1,47 @@
+"""Step 2: the pictures, the word, the class; once for each subject."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from core.config.options import Concept
+from dbtui.actions import bindings
+from dbtui.safe import safe
+from dbtui.wizard.base import WizardScreen, heading, section_options
+
+
+class ConceptsScreen(WizardScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("concepts")]
+    HELP = "Your pictures and the word for them. F4 goes on, F5 shows rare options, F8 adds another subject."
+    step = "concepts"
+
+    def rows(self) -> ComposeResult:
+        for number in range(self.context.concepts):
+            if self.context.concepts > 1:
+                yield heading(f"Subject {number + 1}", safe(self.context.text(f"concepts.{number}.instance.class_noun")))
+            yield from self.fields(section_options("concepts.*"), number)
+            for part in ("instance", "prior", "sample"):
+                info = Concept.model_fields[part]
+                yield heading(info.title or part, info.description or "")
+                yield from self.fields(section_options(f"concepts.*.{part}"), number)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "remove_concept":
+            return self.context.concepts > 1 and self.focused_row is not None
+        return super().check_action(action, parameters)
+
+    async def action_add_concept(self) -> None:
+        self.context.add_concept()
+        self.wizard.changed()
+        await self.rebuild()
+        await self.go_to_field(f"concepts.{self.context.concepts - 1}.instance.directory")
+
+    async def action_remove_concept(self) -> None:
+        row = self.focused_row
+        if row is not None:
+            self.context.remove_concept(int(row.path.split(".")[1]))
+            self.wizard.changed()
+            await self.rebuild()

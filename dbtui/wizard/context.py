@@ -1,0 +1,246 @@
+"""What the wizard knows: the raw text of every field, the preset, the facts. Lives outside the screens."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.config.findings import Finding, Fix, Level
+from core.config.options import Concept, RunConfig
+from core.config.parsing import parse_leniently, put, value_at
+from core.config.presets import Preset, apply, load_presets, user_presets_directory
+from core.config.table import Option, generic, option_table
+from core.planning.checks import check
+from core.planning.facts import Facts
+from core.planning.plan import Plan, make_plan
+from dbtui.drafts import Draft, new_id
+
+STEPS = ("model", "concepts", "parameters", "review")
+PRESET = "preset"
+"""The path of the one field that is no option."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found on disk and in the vocabulary for one state of the form. `tokens` has one entry a concept."""
+
+    facts: Facts
+    tokens: tuple[tuple[str, ...], ...]
+    decoded: bool
+
+
+class WizardContext:
+    """The state of one wizard. `config` and `findings` follow every edit; `looked` follows when the disk was read."""
+
+    def __init__(self, home: Path, draft: Draft | None = None) -> None:
+        self.home = home
+        self.id = draft.id if draft else new_id()
+        self.presets: dict[str, Preset] = load_presets(user_presets_directory())
+        self.preset = draft.preset if draft and draft.preset in self.presets else ""
+        self.concepts = draft.concepts if draft else 1
+        self.texts: dict[str, str] = dict(draft.texts) if draft else {}
+        self.step = draft.step if draft else "model"
+        self.visited: set[str] = set(self.texts)
+        self.more = False
+        self.looked: Looked | None = None
+        self._looked_at: RunConfig | None = None
+        self.config = RunConfig()
+        self.findings: list[Finding] = []
+        self.settle()
+
+    # --- fields ---------------------------------------------------------------------------------------------------
+
+    def base(self, preset: str | None = None) -> RunConfig:
+        """What the program and the preset choose, before anything was typed."""
+        plain = RunConfig(concepts=tuple(Concept() for _ in range(self.concepts)))
+        chosen = self.presets.get(self.preset if preset is None else preset)
+        return apply(plain, chosen) if chosen else plain
+
+    def text(self, path: str) -> str:
+        """The text in the field at `path`."""
+        if path == PRESET:
+            return self.preset
+        return self.texts[path] if path in self.texts else as_text(value_at(self.base(), path))
+
+    def is_changed(self, path: str) -> bool:
+        """Whether the field holds something else than the preset, or the program, chooses."""
+        return path in self.texts
+
+    def edit(self, path: str, text: str) -> None:
+        """Take what was typed; a field that holds its base value again counts as untouched."""
+        if path == PRESET:
+            self.preset = text
+            base = self.base()
+            self.texts = {path: text for path, text in self.texts.items() if as_text(value_at(base, path)) != text}
+        elif text == as_text(value_at(self.base(), path)):
+            self.texts.pop(path, None)
+        else:
+            self.texts[path] = text
+        self.settle()
+
+    def put_back(self, path: str) -> None:
+        """Undo what was typed at `path`."""
+        if path == PRESET:
+            self.edit(PRESET, "")
+        elif self.texts.pop(path, None) is not None:
+            self.settle()
+
+    def mend(self, fix: Fix) -> None:
+        """Apply a fix: each of its changes as if it had been typed."""
+        for path, value in fix.changes.items():
+            self.visited.add(path)
+            self.edit(path, as_text(value))
+
+    def add_concept(self) -> None:
+        self.concepts += 1
+        self.settle()
+
+    def remove_concept(self, number: int) -> None:
+        """Take concept `number` (from 0) out; those after it move up. One always stays."""
+        if self.concepts == 1:
+            return
+        self.texts = dict(_without_concept(self.texts, number))
+        self.visited = {path for path, _ in _without_concept(dict.fromkeys(self.visited, ""), number)}
+        self.concepts -= 1
+        self.settle()
+
+    def changes_of_preset(self) -> list[tuple[Option, Any, Any]]:
+        """What the chosen preset sets otherwise than the program would: option, before, after. Once for all concepts."""
+        before, after = self.base(""), self.base()
+        rows = ((option, option.path.replace("*", "0")) for option in option_table())
+        pairs = ((option, value_at(before, path), value_at(after, path)) for option, path in rows)
+        return [(option, old, new) for option, old, new in pairs if old != new]
+
+    # --- what follows -----------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Read the fields and run the checks on what is known: pure, at every key."""
+        raw = self.base().model_dump(mode="python")
+        raw["concepts"] = list(raw["concepts"])
+        for path, text in self.texts.items():
+            put(raw, path, text)
+        self.config, self.findings = parse_leniently(raw)
+        facts = self.facts
+        if facts is not None:
+            wrong = {finding.field for finding in self.findings}
+            self.findings += [finding for finding in check(self.config, facts) if finding.field not in wrong]
+
+    @property
+    def facts(self) -> Facts | None:
+        """What is known of the disk for the present fields; what belongs to older text is left out."""
+        if self.looked is None or self._looked_at is None:
+            return None
+        facts, then, now = self.looked.facts, self._looked_at, self.config
+        return dataclasses.replace(
+            facts,
+            source=facts.source if _source(then) == _source(now) else None,
+            scans=_still_true(facts.scans, _pictures(then), _pictures(now)),
+            prior_scans=_still_true(facts.prior_scans, _class_pictures(then), _class_pictures(now)),
+        )
+
+    def tokens(self, number: int) -> tuple[str, ...] | None:
+        """The identifier's tokens, if they were counted for what stands in the field now."""
+        if self.looked is None or self._looked_at is None or number >= len(self._looked_at.concepts):
+            return None
+        then, now = self._looked_at.concepts[number].instance, self.config.concepts[number].instance
+        return self.looked.tokens[number] if then.identifier == now.identifier else None
+
+    def needs_look(self, decode: bool = False) -> bool:
+        """Whether the disk or the vocabulary must be asked again."""
+        if self.looked is None or self._looked_at is None or decode > self.looked.decoded:
+            return True
+        return _asked(self._looked_at) != _asked(self.config)
+
+    def take(self, config: RunConfig, looked: Looked) -> None:
+        """The answer for `config` is there."""
+        self._looked_at, self.looked = config, looked
+        self.settle()
+
+    def plan(self) -> Plan | None:
+        facts = self.facts
+        return make_plan(self.config, facts) if facts is not None else None
+
+    # --- findings ---------------------------------------------------------------------------------------------------
+
+    def shown(self, finding: Finding) -> bool:
+        """A field that nobody has been at yet does not complain that it is empty."""
+        return not finding.field or finding.field in self.visited or self.text_or_empty(finding.field) != ""
+
+    def text_or_empty(self, path: str) -> str:
+        known = any(option.path == generic(path) for option in option_table())
+        return self.text(path) if known else "-"
+
+    def findings_of(self, step: str) -> list[Finding]:
+        """Those whose field stands on the screen `step`; Review has them all."""
+        return [finding for finding in self.findings if step in ("review", step_of(finding.field))]
+
+    def errors_of(self, step: str) -> list[Finding]:
+        return [finding for finding in self.findings_of(step) if finding.level is Level.ERROR]
+
+    def visit(self, step: str) -> None:
+        """From now on every field of the screen says what it misses."""
+        for option in option_table():
+            if step_of(option.path) == step:
+                numbers = range(self.concepts) if "*" in option.path else (0,)
+                self.visited.update(option.path.replace("*", str(number)) for number in numbers)
+
+    def draft(self) -> Draft:
+        return Draft(self.id, self.preset, self.step, self.concepts, dict(self.texts))
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        return bool(self.texts or self.preset)
+
+
+def step_of(field: str) -> str:
+    """The screen that has the field: `concepts.0.name` → concepts; a finding without a field belongs to Review."""
+    section = field.partition(".")[0]
+    if section in ("model", "concepts"):
+        return section
+    return "parameters" if section else "review"
+
+
+def as_text(value: Any) -> str:
+    """A value as a field shows it: `true`, `1e-06`, `512`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _source(config: RunConfig) -> tuple[str, ...]:
+    model = config.model
+    return model.source, model.family, model.revision, model.variant
+
+
+def _pictures(config: RunConfig) -> list[str]:
+    return [concept.instance.directory for concept in config.concepts]
+
+
+def _class_pictures(config: RunConfig) -> list[str]:
+    return [concept.prior.directory for concept in config.concepts]
+
+
+def _asked(config: RunConfig) -> tuple[Any, ...]:
+    identifiers = [concept.instance.identifier for concept in config.concepts]
+    return _source(config), _pictures(config), _class_pictures(config), identifiers
+
+
+def _still_true(answers: tuple[Any, ...], then: list[str], now: list[str]) -> tuple[Any, ...]:
+    """`answers`, one a concept, with `None` where what was asked has changed since."""
+    return tuple(
+        answers[number] if number < len(answers) and number < len(then) and then[number] == asked else None
+        for number, asked in enumerate(now)
+    )
+
+
+def _without_concept(texts: Mapping[str, str], number: int) -> Iterator[tuple[str, str]]:
+    for path, text in texts.items():
+        parts = path.split(".")
+        if parts[0] == "concepts":
+            if int(parts[1]) == number:
+                continue
+            parts[1] = str(int(parts[1]) - (int(parts[1]) > number))
+        yield ".".join(parts), text

@@ -1,0 +1,57 @@
+"""The learning rate over the run, drawn before it runs, by the function that the trainer obeys."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from core.choices.schedulers import rate_at
+from core.config.options import LearningRateOptions, RunConfig
+from core.planning.plan import Plan
+
+POINTS = 300
+LINE = "#7aa2c8"
+
+
+class Curve(Vertical):
+    """A plot that is made when there is first something to plot: it needs numpy."""
+
+    DEFAULT_CSS = """
+    Curve { height: 10; padding: 0 2; }
+    Curve PlotWidget { height: 9; }
+    Curve PlotWidget .plot--axis, Curve PlotWidget .plot--tick { color: $text-muted; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: tuple[object, ...] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static("Known once the pictures are.", markup=False)
+
+    def show(self, config: RunConfig, plan: Plan | None) -> None:
+        """Draw the curve of `config` over the plan's steps."""
+        if plan is None:
+            return
+        asked = (config.learning_rate, plan.steps, plan.warmup)
+        if asked != self._drawn:
+            self._drawn = asked
+            self.call_after_refresh(self._draw, *asked)
+
+    async def _draw(self, options: LearningRateOptions, steps: int, warmup: int) -> None:
+        from textual_plot import HiResMode, PlotWidget
+
+        if not self.query(PlotWidget):
+            await self.remove_children()
+            await self.mount(PlotWidget(allow_pan_and_zoom=False))
+        updates = sorted({round(number * (steps - 1) / (POINTS - 1)) for number in range(POINTS)} | {0, warmup})
+        updates = [update for update in updates if update < steps]
+        rates = [rate_at(options.scheduler, update, steps, warmup, options.rate, options.final_rate)
+                 for update in updates]  # fmt: skip
+        plot = self.query_one(PlotWidget)
+        plot.clear()
+        plot.plot([update + 1 for update in updates], rates, line_style=LINE, hires_mode=HiResMode.BRAILLE)
+        plot.set_xlimits(1, max(2, steps))
+        plot.set_ylimits(0, max(rates) * 1.05)
+        plot.set_xlabel("update")

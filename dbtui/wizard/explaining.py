@@ -1,0 +1,44 @@
+"""The help of one field: what it is, what it takes, what is usual."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from core.config.parsing import value_at
+from core.config.table import Option
+from dbtui.safe import safe
+from dbtui.wizard.context import PRESET, WizardContext, as_text
+
+PRESET_OPTION = Option(
+    path=PRESET, title="Preset", type="text", unit="", default="", choices=(), minimum=None, maximum=None,
+    exclusive_minimum=False, more=False, kind="",
+    help="What you teach. A preset fills in what works for such a subject; you can change each of its values "
+    "afterwards (a dot marks what you changed, F6 puts it back).",
+)  # fmt: skip
+
+
+def explain(context: WizardContext, path: str, option: Option) -> Content:
+    """Title, help, range, unit, default, and what each preset chooses."""
+    parts: list[Content] = [Content(option.title).stylize("bold"), Content(""), Content(option.help), Content("")]
+    if path == PRESET:
+        for preset in context.presets.values():
+            parts.append(Content.assemble((safe(preset.title), "bold"), f"  {safe(preset.help)}"))
+        return Content("\n").join(parts)
+    if option.type != "text" or option.choices or option.unit:
+        unit = f" ({option.unit})" if option.unit else ""
+        parts.append(_line("Takes", f"{option.expectation}{unit}"))
+    if option.type == "text" and option.default == "":
+        parts.append(_line("At first", "empty"))
+    else:
+        parts.append(_line("At first", as_text(option.default)))
+    for preset in context.presets.values():
+        if option.path in preset.values:
+            parts.append(_line(safe(preset.title), safe(as_text(preset.values[option.path]))))
+    if context.is_changed(path):
+        parts.append(_line("F6 puts back", safe(as_text(value_at(context.base(), path))) or "empty"))
+    parts += [Content(""), _line("In run.toml", path)]
+    return Content("\n").join(parts)
+
+
+def _line(title: str, text: str) -> Content:
+    return Content.assemble((f"{title}: ", "$text-muted"), text)

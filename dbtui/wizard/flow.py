@@ -1,0 +1,137 @@
+"""The way through the four screens: one context, one draft, one reader of the disk."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.app import App
+
+from core.config.options import RunConfig
+from core.families.vocabulary import clip_tokens
+from core.planning.survey import survey
+from core.texts import UserError
+from dbtui.drafts import Draft, delete_draft, save_draft
+from dbtui.wizard.asking import Asker
+from dbtui.wizard.context import Looked, WizardContext
+
+if TYPE_CHECKING:
+    from dbtui.app import DbtuiApp
+    from dbtui.wizard.base import WizardScreen
+
+SAVE_AFTER_SECONDS = 0.4
+
+
+class Wizard:
+    """Lives as long as its screens do; they come and go, this stays."""
+
+    def __init__(self, app: DbtuiApp, context: WizardContext) -> None:
+        self.app, self.context = app, context
+        self._asker: Asker[tuple[RunConfig, bool], Looked] = Asker(app, self._survey, self._looked, self._failed)
+        self._dirty = False
+        self._timer_runs = False
+        self._saving = threading.Lock()
+        self._over = False
+
+    # --- the screens --------------------------------------------------------------------------------------------------
+
+    def screen(self, step: str) -> WizardScreen:
+        from dbtui.wizard.concepts import ConceptsScreen
+        from dbtui.wizard.model import ModelScreen
+        from dbtui.wizard.parameters import ParametersScreen
+        from dbtui.wizard.review import ReviewScreen
+
+        screens: dict[str, type[WizardScreen]] = {
+            "model": ModelScreen, "concepts": ConceptsScreen, "parameters": ParametersScreen, "review": ReviewScreen,
+        }  # fmt: skip
+        return screens[step](self)
+
+    async def go(self, step: str, field: str = "") -> None:
+        """Show the screen `step`, with the focus on `field` if one is named."""
+        screen = self.screen(step)
+        await self.app.switch_screen(screen)
+        self.changed()
+        if field:
+            screen.call_after_refresh(screen.go_to_field, field)
+
+    def leave(self) -> None:
+        """Home again; the draft is kept."""
+        self.save()
+        self.app.pop_screen()
+
+    # --- the disk and the vocabulary ----------------------------------------------------------------------------------
+
+    @property
+    def is_busy(self) -> bool:
+        return self._asker.is_busy
+
+    def look(self) -> None:
+        """Ask the disk if the fields have changed; Review wants every picture decoded."""
+        decode = self.context.step == "review"
+        if self.context.needs_look(decode):
+            self._asker.ask((self.context.config, decode), at_once=self.context.looked is None)
+
+    def _survey(self, question: tuple[RunConfig, bool]) -> Looked:
+        config, decode = question
+        facts = survey(config, self.context.home, decode=decode)
+        tokens = tuple(tuple(clip_tokens(concept.instance.identifier)) for concept in config.concepts)
+        return Looked(facts, tokens, decode)
+
+    def _looked(self, question: tuple[RunConfig, bool], looked: Looked) -> None:
+        self.context.take(question[0], looked)
+        self._show()
+
+    def _failed(self, error: Exception) -> None:
+        self.app.say(error)
+
+    def _show(self) -> None:
+        from dbtui.wizard.base import WizardScreen
+
+        for screen in self.app.screen_stack:
+            if isinstance(screen, WizardScreen) and screen.wizard is self:
+                screen.show()
+
+    # --- the draft ----------------------------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Something was typed or a screen was reached: look again, and keep the draft soon."""
+        self.look()
+        self._dirty = True
+        if not self._timer_runs:
+            self._timer_runs = True
+            self.app.set_timer(SAVE_AFTER_SECONDS, self._save_in_thread)
+
+    def _save_in_thread(self) -> None:
+        self._timer_runs = False
+        threading.Thread(target=self.save, name="draft").start()
+
+    def save(self) -> None:
+        """Write the draft if it differs from what is on disk; the newest wins whoever comes last."""
+        context = self.context
+        with self._saving:
+            if self._over or not self._dirty or not context.is_worth_keeping:
+                return
+            self._dirty = False
+            try:
+                save_draft(context.home, context.draft())
+            except (OSError, UserError) as error:
+                self.app.call_later(self.app.say, error)
+
+    def forget_draft(self) -> None:
+        """The run is made: there is nothing left to continue."""
+        with self._saving:
+            self._over = True
+            delete_draft(self.context.home, self.context.id)
+
+
+def start(app: App[int], home: Path, draft: Draft | None) -> None:
+    """Open the wizard over the present screen. An own preset that cannot be read is said, and nothing is opened."""
+    dbtui = cast("DbtuiApp", app)
+    try:
+        context = WizardContext(home, draft)
+    except UserError as error:
+        dbtui.say(error)
+        return
+    wizard = Wizard(dbtui, context)
+    app.push_screen(wizard.screen(context.step))

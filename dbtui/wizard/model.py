@@ -1,0 +1,25 @@
+"""Step 1: what it is to become, and what it starts from."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from dbtui.actions import bindings
+from dbtui.safe import safe
+from dbtui.wizard.base import WizardScreen, section_options
+from dbtui.wizard.context import PRESET
+from dbtui.wizard.explaining import PRESET_OPTION
+
+
+class ModelScreen(WizardScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("model")]
+    HELP = "What you teach, and the model you start from. F4 goes on, F5 shows rare options, F3 goes home."
+    step = "model"
+
+    def rows(self) -> ComposeResult:
+        presets = [("choose what you teach", ""), *((safe(p.title), p.id) for p in self.context.presets.values())]
+        yield self.row(PRESET, PRESET_OPTION, presets)
+        yield from self.fields(section_options("model"))

@@ -1,0 +1,98 @@
+"""The lines beside a field: what is wrong, the key that mends it, and what was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.config.findings import Finding
+from core.data.scan import Scan
+from core.families.describe import SourceDescription
+from core.texts import counted, size_in_words
+from dbtui.safe import safe, safe_message
+from dbtui.wizard.context import PRESET, WizardContext, as_text
+from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
+
+if TYPE_CHECKING:
+    from core.data.scan import Picture
+
+KINDS = {"folder": "diffusers folder", "safetensors": ".safetensors file", "ckpt": ".ckpt file"}
+
+
+def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]:
+    """All lines of one field; `busy` while the disk is being looked at."""
+    found = [finding for finding in context.findings if finding.field == path and context.shown(finding)]
+    lines = [line for finding in found for line in finding_lines(finding)]
+    if path == PRESET:
+        return tuple(_preset_lines(context))
+    if path == "model.source":
+        lines += _source_lines(context, busy)
+    elif path.endswith("instance.directory"):
+        lines += _picture_lines(context, int(path.split(".")[1]), busy)
+    elif path.endswith("instance.identifier"):
+        lines += _token_lines(context, int(path.split(".")[1]))
+    return tuple(lines)
+
+
+def finding_lines(finding: Finding) -> list[Line]:
+    """The message, and the key that mends it."""
+    mark, colour = MARKS[finding.level]
+    lines = [Line(mark, colour, safe_message(finding.message))]
+    if len(finding.fixes) == 1:
+        lines.append(Line("→", "$text-accent", f"F2: {safe_message(finding.fixes[0].label)}"))
+    elif finding.fixes:
+        lines.append(Line("→", "$text-accent", f"F2: {len(finding.fixes)} ways to mend it"))
+    return lines
+
+
+def _preset_lines(context: WizardContext) -> list[Line]:
+    preset = context.presets.get(context.preset)
+    if preset is None:
+        return [Line(*QUIET, "Enter opens the list. A preset sets what suits a face, a style or a thing.")]
+    changes = [f"{option.title} {as_text(old)} → {as_text(new)}"
+               for option, old, new in context.changes_of_preset()]  # fmt: skip
+    return [Line(*GOOD, safe("It sets " + ", ".join(changes) + "." if changes else "It changes nothing."))]
+
+
+def _source_lines(context: WizardContext, busy: bool) -> list[Line]:
+    facts = context.facts
+    source = facts.source if facts is not None else None
+    if isinstance(source, SourceDescription):
+        return [Line(*GOOD, f"{family_title(source.family)}, {source.native_resolution} px, {KINDS[source.kind]}, "
+                     f"{size_in_words(source.bytes)}")]  # fmt: skip
+    if busy and source is None and context.config.model.source:
+        return [Line(*QUIET, "Looking at it …")]
+    return []
+
+
+def family_title(family: str) -> str:
+    return {"sd1": "Stable Diffusion 1"}.get(family, family)
+
+
+def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line]:
+    facts = context.facts
+    scan = facts.scans[number] if facts is not None and number < len(facts.scans) else None
+    if isinstance(scan, Scan):
+        if not scan.pictures:
+            return []
+        refused = f"; {counted(len(scan.refused), 'file')} left out" if scan.refused else ""
+        return [Line(*GOOD, f"{counted(len(scan.pictures), 'picture')}, {sizes(scan.pictures)}{refused}")]
+    if busy and context.config.concepts[number].instance.directory:
+        return [Line(*QUIET, "Looking for pictures …")]
+    return []
+
+
+def sizes(pictures: tuple[Picture, ...]) -> str:
+    """The sizes in a few words: `512 × 512 px`, or the smallest and the largest."""
+    distinct = sorted({(picture.width, picture.height) for picture in pictures}, key=lambda size: size[0] * size[1])
+    least, most = distinct[0], distinct[-1]
+    first = f"{least[0]} × {least[1]}"
+    return f"{first} px" if least == most else f"{first} to {most[0]} × {most[1]} px"
+
+
+def _token_lines(context: WizardContext, number: int) -> list[Line]:
+    tokens = context.tokens(number)
+    if not tokens:
+        return []
+    mark = GOOD if len(tokens) <= 2 else QUIET
+    shown = "" if len(tokens) == 1 else f": {' · '.join(safe(token.removesuffix('</w>')) for token in tokens[:8])}"
+    return [Line(*mark, f"{counted(len(tokens), 'token')} in the vocabulary{shown}")]

@@ -1,0 +1,128 @@
+"""Step 4: the plan in words, the learning-rate curve, what is still wrong, and where to run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
+
+from core.config.findings import Finding, Fix, Level
+from core.texts import UserError
+from dbtui import __version__
+from dbtui.actions import bindings
+from dbtui.wizard.base import WizardScreen, heading
+from dbtui.wizard.context import step_of
+from dbtui.wizard.curve import Curve
+from dbtui.wizard.notes import finding_lines
+from dbtui.wizard.words import plan_in_words
+
+if TYPE_CHECKING:
+    from dbtui.wizard.flow import Wizard
+
+
+class Findings(OptionList):
+    """What is still to be mended; Enter goes to the field."""
+
+
+class ReviewScreen(WizardScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("review")]
+    AUTO_FOCUS = "#here"
+    HELP = (
+        "The plan. s starts it here, b in the background; F3 goes back and nothing is lost.\n\n"
+        "Here: it trains in this program and its monitor opens. If the terminal closes, it trains on.\n\n"
+        "In the background: a process of its own trains it. You can leave, log out, and come back with dbtui attach."
+    )
+    step = "review"
+
+    def __init__(self, wizard: Wizard) -> None:
+        super().__init__(wizard)
+        self._listed: list[Finding] = []
+
+    def rows(self) -> ComposeResult:
+        with Vertical(id="findings-part"):
+            yield heading("To look at", "Enter goes to the field, F2 mends")
+            yield Findings(id="findings", compact=True, markup=False)
+        yield heading("The plan")
+        yield Static("", id="plan", markup=False)
+        yield heading("Learning rate")
+        yield Curve()
+
+    def ending(self) -> ComposeResult:
+        with Horizontal(id="where"):
+            yield Button("Start here  s", id="here", compact=True, action="screen.start")
+            yield Button("Start in the background  b", id="background", compact=True, action="screen.start_background")
+
+    def on_mount(self) -> None:
+        self.context.visit("model")
+        self.context.visit("concepts")
+        self.context.visit("parameters")
+        super().on_mount()
+
+    def show(self) -> None:
+        if not self.is_mounted:
+            return
+        self._listed = list(self.context.findings)
+        findings = self.query_one(Findings)
+        prompts = [Content("\n").join([line.content() for line in finding_lines(finding)]) for finding in self._listed]
+        highlighted = findings.highlighted
+        findings.clear_options()
+        findings.add_options([Option(prompt) for prompt in prompts])
+        findings.highlighted = min(highlighted or 0, len(prompts) - 1) if prompts else None
+        self.query_one("#findings-part").display = bool(prompts)
+        self.query_one("#plan", Static).update(plan_in_words(self.context, self.wizard.is_busy))
+        self.query_one(Curve).show(self.context.config, self.context.plan())
+        super().show()
+
+    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        await self._go_to(self._listed[event.option_index])
+
+    async def _go_to(self, finding: Finding) -> None:
+        step = step_of(finding.field)
+        if step != "review":
+            await self.wizard.go(step, finding.field)
+
+    async def action_next(self) -> None:
+        await self.action_start()
+
+    async def action_start(self) -> None:
+        await self._start(background=False)
+
+    async def action_start_background(self) -> None:
+        await self._start(background=True)
+
+    async def _start(self, *, background: bool) -> None:
+        errors = [finding for finding in self.context.findings if finding.level is Level.ERROR]
+        if errors:
+            await self._go_to(errors[0])
+            self.app.notify("This must be mended before it can start.", severity="warning", markup=False)
+            return
+        if self.wizard.is_busy:
+            self.app.notify("Every picture is being looked at once more. One moment, then press again.", markup=False)
+            return
+        if not background and self.dbtui.is_training:
+            self.app.notify("A run is training in this program already: start this one in the background (b).",
+                            severity="warning", markup=False)  # fmt: skip
+            return
+        from core.runs.folder import Run
+
+        try:
+            run = Run.create(self.context.home, self.context.config, __version__)
+        except (UserError, OSError) as error:
+            self.dbtui.say(error)
+            return
+        self.wizard.forget_draft()
+        await self.app.pop_screen()
+        self.dbtui.start_run(run, resume=False, background=background)
+
+    def _fixes(self) -> list[Fix]:
+        """Those of the highlighted finding while the list has the focus, else every one."""
+        listing = self.query_one(Findings)
+        chosen = self._listed
+        if listing.has_focus and listing.highlighted is not None:
+            chosen = [self._listed[listing.highlighted]]
+        return [fix for finding in chosen for fix in finding.fixes]

@@ -1,0 +1,78 @@
+"""The plan in words: what will be read, trained, saved, and what it takes."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from core.config.options import RunConfig
+from core.planning.facts import Facts
+from core.planning.plan import Plan
+from core.texts import counted, size_in_words
+from dbtui.safe import safe
+from dbtui.wizard.context import WizardContext
+from dbtui.wizard.notes import family_title
+
+
+def plan_in_words(context: WizardContext, busy: bool) -> Content:
+    """One line a subject: pictures, class pictures, steps, text encoder, saves, disk, memory."""
+    facts, plan = context.facts, context.plan()
+    if facts is None or plan is None:
+        return Content("Looking at the pictures …" if busy else "There is no plan yet: mend what stands above first.")
+    rows = [*_what(context.config, facts), *_pictures(plan), *_steps(context.config, plan),
+            *_saves(context.config, plan), *_needs(facts, plan)]  # fmt: skip
+    return Content("\n").join([Content.assemble((f"{title:<16}", "$text-muted"), text) for title, text in rows])
+
+
+def _what(config: RunConfig, facts: Facts) -> list[tuple[str, str]]:
+    source = facts.description
+    family = f"{family_title(source.family)}, " if source is not None else ""
+    return [("Run", safe(config.model.name)), ("Model", family + safe(config.model.source))]
+
+
+def _pictures(plan: Plan) -> list[tuple[str, str]]:
+    rows = []
+    for concept in plan.concepts:
+        repeated = f" × {concept.repeats}" if concept.repeats > 1 else ""
+        text = f"{counted(concept.pictures, 'picture')} of yours{repeated}"
+        if concept.class_wanted:
+            missing = f", {concept.class_missing:,} to make first" if concept.class_missing else ", all there"
+            text += f"; {counted(concept.class_wanted, 'class picture')}{missing}"
+        rows.append((safe(concept.name), text))
+    return rows
+
+
+def _steps(config: RunConfig, plan: Plan) -> list[tuple[str, str]]:
+    batch = f"{counted(plan.images_per_step, 'picture')} a step"
+    epochs = f"{counted(plan.epochs, 'epoch')} of {counted(plan.steps_per_epoch, 'step')}"
+    rows = [("Steps", f"{plan.steps:,} = {epochs}, {batch}")]
+    if plan.text_encoder_steps:
+        rows.append(("Text encoder", f"trains for the first {plan.text_encoder_steps:,} steps"))
+    else:
+        rows.append(("Text encoder", "stays as it is"))
+    return rows
+
+
+def _saves(config: RunConfig, plan: Plan) -> list[tuple[str, str]]:
+    kept = min(plan.save_steps, config.saving.keep_checkpoints)
+    size = f", {size_in_words(plan.checkpoint_bytes)} each" if plan.checkpoint_bytes is not None else ""
+    rows = [("Saves", f"{counted(plan.save_steps, 'state')}{size}; the last {kept} kept")]
+    previews = f"{counted(plan.sample_steps, 'time')}, {counted(plan.sample_pictures, 'picture')} in all"
+    rows.append(("Previews", previews if plan.sample_pictures else "only when you ask"))
+    return rows
+
+
+def _needs(facts: Facts, plan: Plan) -> list[tuple[str, str]]:
+    rows = []
+    if plan.disk_bytes is not None:
+        free = f"; {size_in_words(facts.free_bytes)} free" if facts.free_bytes is not None else ""
+        rows.append(("Disk", f"up to {size_in_words(plan.disk_bytes)}{free}"))
+    if plan.memory_bytes is not None:
+        machine = facts.machine
+        has = ""
+        if machine is not None:
+            on_gpu = machine.device == "cuda"
+            amount = machine.gpu_memory if on_gpu else machine.memory
+            place = safe(machine.gpu) if on_gpu else "this computer, without a graphics card,"
+            has = f"; {place} has {size_in_words(amount)}"
+        rows.append(("Memory", f"about {size_in_words(plan.memory_bytes)}{has}"))
+    return rows
