@@ -1,0 +1,214 @@
+"""A run on disk: a folder that exists whole or not at all."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.config.options import NAME_PATTERN, RunConfig
+from core.config.parsing import with_changes
+from core.config.runfile import read, to_toml
+from core.config.settle import settle
+from core.files import explain, new_directory, remove_directory, sweep_staging, write_atomic
+from core.runs.lock import RunLock
+from core.texts import UserError
+
+EXTENDABLE = re.compile(r"intervals\.\w+|concepts\.\d+\.sample\.\w+|saving\.\w+")
+"""What may change between two lives of a run: how long, how often, what is shown, what is kept."""
+
+
+class Run:
+    """The folder `<home>/runs/<name>` and the names of what lies in it."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        """Raises `UserError` for a name that is none; the folder need not exist."""
+        if not is_run_name(name):
+            raise UserError(
+                "run.bad-name",
+                "{name!r} cannot be the name of a run.",
+                mend="Use letters, digits, - _ and . (at most 64 of them, beginning with a letter, a digit or _).",
+                name=name,
+            )
+        self.home = home
+        self.name = name
+        self.path = runs_directory(home) / name
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.home)!r}, {self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @property
+    def config_path(self) -> Path:
+        return self.path / "run.toml"
+
+    @property
+    def journal_path(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def commands_path(self) -> Path:
+        return self.path / "commands.jsonl"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "train.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def exports(self) -> Path:
+        return self.path / "export"
+
+    @property
+    def started(self) -> bool:
+        """Whether it was ever trained."""
+        try:
+            return self.journal_path.stat().st_size > 0
+        except OSError:
+            return False
+
+    @classmethod
+    def create(cls, home: Path, config: RunConfig, version: str) -> Run:
+        """Make the run that `config` describes under its `model.name`: seeds drawn, concepts named, paths absolute.
+
+        Raises `UserError` for a missing or bad name, a name in use, and a home that cannot be written to.
+        """
+        if not config.model.name:
+            raise UserError("run.no-name", "The run has no name.",
+                            mend="Give it one: model.name in run.toml, or --set model.name=NAME.")  # fmt: skip
+        run = cls(home, config.model.name)
+        text = to_toml(settle(with_absolute_paths(config)), version)
+        try:
+            run.path.parent.mkdir(parents=True, exist_ok=True)
+            sweep_staging(run.path.parent)
+            with new_directory(run.path, 0o700) as staging:
+                write_atomic(staging / run.config_path.name, text)
+        except FileExistsError as error:
+            if not run.path.parent.is_dir():
+                raise explain(NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)), run.path.parent) from error
+            raise name_in_use(run) from error
+        except OSError as error:
+            raise explain(error, run.path) from error
+        return run
+
+    @classmethod
+    def open(cls, home: Path, name: str) -> Run:
+        """The run called `name`; `UserError` with the nearest name if there is none."""
+        run = cls(home, name)
+        if not is_run(run.path):
+            near = difflib.get_close_matches(name, [other.name for other in list_runs(home)], n=1)
+            raise UserError(
+                "run.unknown",
+                "There is no run {name} in {folder}.{nearest}",
+                mend="`dbtui runs` lists them; --home names another folder.",
+                name=name,
+                folder=run.path.parent,
+                nearest=f" Did you mean {near[0]}?" if near else "",
+            )
+        return run
+
+    def config(self) -> RunConfig:
+        """What was asked for. Raises `UserError`."""
+        return read(self.config_path)
+
+    def extend(self, changes: Mapping[str, Any], version: str) -> RunConfig:
+        """Change options of a run that will be resumed, and record it in `run.toml`; returns the new configuration.
+
+        Raises `UserError` for an option that a run keeps for life, a bad value, or a run in training.
+        """
+        fixed = sorted(path for path in changes if not EXTENDABLE.fullmatch(path))
+        if fixed:
+            raise UserError("run.fixed-option", "{path} cannot change once a run was made.",
+                            mend="intervals, saving and previews can; for the rest make a new run.",
+                            path=", ".join(fixed))  # fmt: skip
+        with RunLock(self.lock_path):
+            config = settle(with_changes(self.config(), changes))
+            try:
+                write_atomic(self.config_path, to_toml(config, version))
+            except OSError as error:
+                raise explain(error, self.config_path) from error
+        return config
+
+    def delete(self) -> None:
+        """Remove the folder and everything in it. Raises `UserError` if a process trains it or it cannot be removed."""
+        with RunLock(self.lock_path):
+            try:
+                remove_directory(self.path)
+            except OSError as error:
+                raise explain(error, self.path) from error
+
+
+def runs_directory(home: Path) -> Path:
+    return home / "runs"
+
+
+def is_run_name(name: str) -> bool:
+    """Whether `name` is safe as a folder and in a command: no path, no hidden file, no option."""
+    return re.fullmatch(NAME_PATTERN, name) is not None and not name.startswith((".", "-"))
+
+
+def is_run(path: Path) -> bool:
+    """Whether the folder at `path` is a run; a link that leads out of the runs' folder is none."""
+    return (path / "run.toml").is_file() and path.resolve().parent == path.parent.resolve()
+
+
+def list_runs(home: Path) -> list[Run]:
+    """Every run in `home`, by name; none if there is no home yet. Raises `UserError` if it cannot be read."""
+    folder = runs_directory(home)
+    try:
+        names = sorted(path.name for path in folder.iterdir() if is_run_name(path.name) and is_run(path))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise explain(error, folder) from error
+    return [Run(home, name) for name in names]
+
+
+def name_in_use(run: Run) -> UserError:
+    """Both ways to go on from a name that is taken."""
+    return UserError(
+        "run.name-in-use",
+        "There is a run {name} in {folder} already.",
+        mend="To go on with it: `dbtui train {name} --resume`. To make another one, give it another name: "
+        "--set model.name=NAME.",
+        name=run.name,
+        folder=run.path.parent,
+    )
+
+
+def with_absolute_paths(config: RunConfig) -> RunConfig:
+    """`config` with its folders and files as absolute paths: a run is resumed from anywhere. Hub ids stay."""
+    changes: dict[str, str] = {}
+    source = config.model.source
+    if source and Path(source).expanduser().exists():
+        changes["model.source"] = _absolute(source)
+    for number, concept in enumerate(config.concepts):
+        if concept.instance.directory:
+            changes[f"concepts.{number}.instance.directory"] = _absolute(concept.instance.directory)
+        if concept.prior.directory:
+            changes[f"concepts.{number}.prior.directory"] = _absolute(concept.prior.directory)
+    return with_changes(config, changes)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())

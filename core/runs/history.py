@@ -1,0 +1,344 @@
+"""What a monitor shows of a run, gathered from its events; and one line about it for lists."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import statistics
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.events import (
+    ENDINGS,
+    Checkpoint,
+    Continued,
+    Done,
+    Event,
+    Export,
+    Failed,
+    Paused,
+    Phase,
+    RunStarted,
+    Sample,
+    Step,
+    Stopped,
+    Validation,
+    Warned,
+    decode,
+)
+from core.files import explain
+from core.runs.lock import Owner, heartbeat_limit, owner
+
+if TYPE_CHECKING:
+    from core.runs.folder import Run
+
+STEP_SERIES = (
+    "loss", "instance_loss", "prior_loss", "rate", "text_encoder_rate", "gradient_norm", "images_per_second",
+    "memory_bytes",
+)  # fmt: skip
+SERIES = (*STEP_SERIES, "smoothed", "validation_instance", "validation_prior")
+LONG_PHASES = ("loading", "saving", "exporting")
+"""Phases in which one library call may take minutes: no heartbeat is expected of them."""
+
+_SMOOTHING = 0.98
+_LATEST_STEPS = 64
+_SUMMARY_BYTES = 64 << 10
+_ENDED = {Stopped: "stopped", Done: "done", Failed: "failed"}
+
+
+class Series:
+    """Points in order of step; figures that are not numbers leave no point."""
+
+    def __init__(self) -> None:
+        self.steps = array("q")
+        self.values = array("d")
+
+    def add(self, step: int, value: float | None) -> None:
+        if value is not None and math.isfinite(value):
+            self.steps.append(step)
+            self.values.append(value)
+
+    def drop_after(self, step: int) -> None:
+        end = bisect_right(self.steps, step)
+        del self.steps[end:], self.values[end:]
+
+    def thinned(self, columns: int) -> tuple[list[int], list[float]]:
+        """At most two points for each of `columns` equal spans of steps: its lowest and its highest."""
+        count = len(self.steps)
+        if count <= 2 * columns:
+            return list(self.steps), list(self.values)
+        first, span = self.steps[0], self.steps[-1] - self.steps[0] + 1
+        steps: list[int] = []
+        values: list[float] = []
+        start = 0
+        for column in range(1, columns + 1):
+            end = bisect_left(self.steps, first + span * column / columns, start)
+            if end > start:
+                part = self.values[start:end]
+                low, high = part.index(min(part)), part.index(max(part))
+                for place in sorted({low, high}):
+                    steps.append(self.steps[start + place])
+                    values.append(part[place])
+            start = end
+        return steps, values
+
+
+class History:
+    """The story of a run so far. Feed it with `add`, and with `observe` (who holds the lock) to notice a dead run.
+
+    When a run goes on from an earlier step, what the life before did after that step is dropped.
+    """
+
+    def __init__(self) -> None:
+        self.run: RunStarted | None = None
+        self.phase: Phase | None = None
+        self.ending: Stopped | Done | Failed | None = None
+        self.last_step: Step | None = None
+        self.last_validation: Validation | None = None
+        self.samples: list[Sample] = []
+        self.checkpoints: list[Checkpoint] = []
+        self.exports: list[Export] = []
+        self.warnings: list[Warned] = []
+        self.updated = 0.0
+        self._series = {name: Series() for name in SERIES}
+        self._paused = False
+        self._smoothed = 0.0
+        self._weight = 0.0
+        self._latest: deque[float] = deque(maxlen=_LATEST_STEPS)
+        self._observed = False
+        self._owner: Owner | None = None
+
+    @property
+    def step(self) -> int:
+        """The last step that was trained; where the run went on from if there is none yet."""
+        if self.last_step is not None:
+            return self.last_step.step
+        return (self.run.resumed_from or 0) if self.run else 0
+
+    @property
+    def total(self) -> int:
+        return self.run.total_steps if self.run else 0
+
+    @property
+    def state(self) -> str:
+        """new, paused, stopped, done, failed, lost, or the name of the phase it is in (loading, training, …)."""
+        if self.ending is not None:
+            newer = self._owner is not None and self._owner.started > self.ending.time
+            return "loading" if newer else _ENDED[type(self.ending)]
+        if self._observed and self._owner is None:
+            return "lost" if self.run or self.phase else "new"
+        if self._paused:
+            return "paused"
+        if self.phase is not None:
+            return self.phase.name
+        return "loading" if self.run or self._owner else "new"
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The device's peak at the last step."""
+        return self.last_step.memory_bytes if self.last_step else None
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Instance pictures a second at the last step."""
+        return self.last_step.images_per_second if self.last_step else None
+
+    @property
+    def owner(self) -> Owner | None:
+        return self._owner
+
+    @property
+    def median_step(self) -> float | None:
+        """Usual seconds of a step, from the latest ones."""
+        times = list(self._latest)
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times) if later > earlier]
+        return statistics.median(gaps) if gaps else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the remaining steps will take at the usual pace; `None` while that is unknown."""
+        pace = self.median_step
+        return None if pace is None or not self.total else max(0, self.total - self.step) * pace
+
+    @property
+    def silence(self) -> float | None:
+        """Seconds since the owner's last heartbeat when that is too long ("no heartbeat for N s"), else `None`."""
+        if self._owner is None or self.ending is not None:
+            return None
+        if self.phase is None or self.phase.name in LONG_PHASES:
+            return None
+        age = self._owner.heartbeat_age
+        return age if age > heartbeat_limit(self.median_step) else None
+
+    def observe(self, holder: Owner | None) -> None:
+        """Tell who holds the run's lock now (`None`: nobody). Look before reading the journal, then tell."""
+        self._observed = True
+        self._owner = holder
+
+    def series(self, name: str, columns: int) -> tuple[list[int], list[float]]:
+        """Steps and values of one of `SERIES`, at most two points for each of `columns`."""
+        return self._series[name].thinned(columns)
+
+    def add(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if _is_sound(event):
+                self._add(event)
+
+    def _add(self, event: Event) -> None:
+        self.updated = event.time
+        if isinstance(event, RunStarted):
+            self._begin_life(event)
+        elif isinstance(event, Phase):
+            self.phase = event
+        elif isinstance(event, Step):
+            self._add_step(event)
+        elif isinstance(event, Validation):
+            self.last_validation = event
+            self._series["validation_instance"].drop_after(event.step - 1)
+            self._series["validation_prior"].drop_after(event.step - 1)
+            self._series["validation_instance"].add(event.step, event.instance)
+            self._series["validation_prior"].add(event.step, event.prior)
+        elif isinstance(event, Sample):
+            self.samples.append(event)
+        elif isinstance(event, Checkpoint):
+            self.checkpoints.append(event)
+        elif isinstance(event, Export):
+            self.exports.append(event)
+        elif isinstance(event, Warned):
+            self.warnings.append(event)
+        elif isinstance(event, Paused | Continued):
+            self._paused = isinstance(event, Paused)
+            self._latest.clear()
+        elif isinstance(event, ENDINGS):
+            self.ending = event
+            self._paused = False
+            return
+        if self.ending is not None and isinstance(event, Phase | Step):
+            self.ending = None  # a new life that has not said `run` yet
+
+    def _begin_life(self, event: RunStarted) -> None:
+        self.run = event
+        self.ending = None
+        self._paused = False
+        self._drop_after(event.resumed_from or 0)
+
+    def _add_step(self, event: Step) -> None:
+        if self.last_step is not None and event.step <= self.last_step.step:
+            self._drop_after(event.step - 1)  # the line that told of a new life was lost
+        for name in STEP_SERIES:
+            self._series[name].add(event.step, getattr(event, name))
+        if event.loss is not None:
+            self._smooth(event.step, event.loss)
+        self._latest.append(event.time)
+        self._paused = False
+        self.last_step = event
+        if self.phase is None or self.phase.name != "training":
+            self.phase = Phase(name="training", done=event.step, total=self.total, time=event.time)
+
+    def _smooth(self, step: int, loss: float) -> None:
+        """Exponential mean without the pull to zero at its start (Kingma and Ba 2014, section 3)."""
+        self._smoothed = _SMOOTHING * self._smoothed + (1 - _SMOOTHING) * loss
+        self._weight = _SMOOTHING * self._weight + (1 - _SMOOTHING)
+        self._series["smoothed"].add(step, self._smoothed / self._weight)
+
+    def _drop_after(self, step: int) -> None:
+        for series in self._series.values():
+            series.drop_after(step)
+        self.samples = [sample for sample in self.samples if sample.step <= step]
+        self.checkpoints = [checkpoint for checkpoint in self.checkpoints if checkpoint.step <= step]
+        if self.last_step is not None and self.last_step.step > step:
+            self.last_step = None
+        if self.last_validation is not None and self.last_validation.step > step:
+            self.last_validation = None
+        self._latest.clear()
+        self._smoothed = self._weight = 0.0
+        losses = self._series["loss"]
+        self._series["smoothed"] = Series()
+        for kept, loss in zip(losses.steps, losses.values, strict=True):
+            self._smooth(kept, loss)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in one line. `loss` is the last step's, `speed` in images per second, `pid` 0 where nobody trains it.
+
+    `silence` is set (seconds) when its owner gives no sign of life; `updated` is the last event's time.
+    """
+
+    name: str
+    state: str
+    step: int
+    total: int
+    loss: float | None
+    speed: float | None
+    pid: int
+    folder: str
+    updated: float
+    silence: float | None = None
+
+
+def summary(run: Run) -> Summary:
+    """One line about `run`, from the first and the last 64 KB of its journal. Raises `UserError` if unreadable."""
+    history = History()
+    history.observe(owner(run.lock_path))
+    history.add(_ends_of(run))
+    holder, last = history.owner, history.last_step
+    return Summary(
+        name=run.name,
+        state=history.state,
+        step=history.step,
+        total=history.total,
+        loss=last.loss if last else None,
+        speed=last.images_per_second if last and holder else None,
+        pid=holder.pid if holder else 0,
+        folder=str(run.path),
+        updated=history.updated,
+        silence=history.silence,
+    )
+
+
+def _ends_of(run: Run) -> list[Event]:
+    try:
+        with run.journal_path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            head = os.pread(file.fileno(), _SUMMARY_BYTES, 0)
+            rest = max(len(head), size - _SUMMARY_BYTES)
+            # a continuous journal stays one text; otherwise the cut lines at both ends decode to nothing
+            glue = b"" if rest == len(head) else b"\n"
+            data = head + glue + os.pread(file.fileno(), size - rest, rest)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise explain(error, run.journal_path) from error
+    whole = data[: data.rfind(b"\n") + 1]
+    return [event for line in whole.split(b"\n") if (event := decode(line)) is not None]
+
+
+def _is_sound(event: Event) -> bool:
+    """Whether what is counted with holds numbers: a damaged line may be valid JSON all the same."""
+    whole = (getattr(event, "step", None), getattr(event, "resumed_from", None), getattr(event, "total_steps", None))
+    return (
+        _is_number(event.time)
+        and all(value is None or _is_step(value) for value in whole)
+        and not (isinstance(event, Step | Validation | Sample | Checkpoint) and event.step is None)
+        and not (isinstance(event, Phase) and not isinstance(event.name, str))
+        and not (isinstance(event, Step) and not all(_is_figure(getattr(event, name)) for name in STEP_SERIES))
+        and not (isinstance(event, Validation) and not (_is_figure(event.instance) and _is_figure(event.prior)))
+    )
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or _is_number(value)

@@ -1,0 +1,96 @@
+"""Starts training: in a thread of this process, or in a process of its own that outlives the terminal and the login."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core.events import Event
+from core.runs.folder import Run
+from core.runs.lock import owner
+from core.runs.output import open_log
+from core.runs.pump import TrainingHandle
+from core.texts import UserError
+
+__all__ = ["TrainingHandle", "launch_background", "launch_thread"]
+
+START_SECONDS = 20.0
+LOG_LINES = 10
+
+
+def launch_thread(run: Run, resume: bool, on_event: Callable[[Event], None] | None = None) -> TrainingHandle:
+    """Train `run` in a thread of this process. Raises `UserError` where that is refused."""
+    return TrainingHandle(run, resume=resume, on_event=on_event)
+
+
+def launch_background(run: Run, resume: bool) -> int:
+    """Train `run` in a process and session of its own; returns its pid once it holds the run's lock.
+
+    Raises `UserError` if the run is in other hands, or the process ends or does not start in time: with the last
+    lines that it said.
+    """
+    holder = owner(run.lock_path)
+    if holder is not None:
+        raise UserError("run.locked", "The run {name} is in the hands of another process: {pid} on {host}.",
+                        mend="Watch it with `dbtui attach {name}`, or end it with `dbtui stop {name}` first.",
+                        name=run.name, pid=holder.pid or "unknown", host=holder.host or "this machine")  # fmt: skip
+    log = open_log(run.log_path)
+    try:
+        said_before = os.fstat(log).st_size
+        process = subprocess.Popen(
+            command_line(run, resume),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            close_fds=True,
+        )
+    finally:
+        os.close(log)
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None:
+        holder = owner(run.lock_path)
+        if holder is not None and holder.pid == process.pid:
+            threading.Thread(target=process.wait, name="reaper", daemon=True).start()  # no zombie while we live
+            return process.pid
+        if time.monotonic() >= deadline:
+            process.kill()
+            process.wait()
+            raise _not_started(run, said_before, f"had not started after {START_SECONDS:.0f} s")
+        time.sleep(0.1)
+    if process.returncode == 0:
+        return process.pid  # a run that had nothing left to do
+    raise _not_started(run, said_before, f"ended with code {process.returncode}")
+
+
+def command_line(run: Run, resume: bool) -> list[str]:
+    """`-P` keeps a folder named core in the current directory from standing in for ours."""
+    more = ["--resume"] if resume else []
+    return [sys.executable, "-P", "-m", "dbtui", "train", run.name, *more, "--home", str(run.home)]
+
+
+def _not_started(run: Run, said_before: int, how: str) -> UserError:
+    return UserError(
+        "launch.failed",
+        "The background process for {name} {how}. Its last words:\n{words}",
+        mend="All of them stand in {log}.",
+        name=run.name,
+        how=how,
+        words=_last_words(run.log_path, said_before),
+        log=run.log_path,
+    )
+
+
+def _last_words(path: Path, since: int) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(since)
+            lines = file.read(1 << 20).decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        return f"({error.strerror})"
+    return "\n".join(lines[-LOG_LINES:]) or "(it said nothing)"

@@ -1,0 +1,281 @@
+"""Drives the trainer of one run: owns its lock, journal, commands and log, and turns whatever happens into an event.
+
+The trainer is a generator of events and knows none of these; it gets its configuration, its folder, and a function
+to poll for commands, which is also its heartbeat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from core.config.options import RunConfig
+from core.events import Done, Event, Failed, Phase, Step, Stopped, Warned
+from core.files import explain, sweep_staging
+from core.runs.commands import Command, CommandReader, Requests, new_command
+from core.runs.folder import Run
+from core.runs.journal import JournalWriter
+from core.runs.lock import RunLock
+from core.runs.output import captured_logging, quiet_libraries
+from core.texts import Message, UserError, message
+
+EXIT_DONE, EXIT_FAILED, EXIT_STOPPED = 0, 1, 3
+END_NOW_SECONDS = 2.0
+
+OnEvent = Callable[[Event], None]
+Poll = Callable[[], Sequence[Command]]
+
+
+class TrainerLike(Protocol):
+    """What is asked of a trainer: a generator of events that ends with done, stopped or failed."""
+
+    def run(self) -> Iterator[Event]: ...
+
+
+MakeTrainer = Callable[[RunConfig, Path, bool, Poll], TrainerLike]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process's part in a run ended, with the event that says so."""
+
+    kind: Literal["done", "stopped", "failed"]
+    exit_code: int
+    event: Event
+
+
+def train(
+    run: Run, *, resume: bool, on_event: OnEvent | None = None, stop_requests: Requests | None = None
+) -> Ending:
+    """Train `run` to its end in this thread. Commands come from the commands file and from `stop_requests`.
+
+    Raises `UserError` where it is refused before anything starts: the run is in other hands, was started before
+    and is not to be resumed, or cannot be read or written. Everything later becomes a `failed` event.
+    """
+    with opened(run, resume=resume) as pump:
+        return pump.run(on_event, stop_requests or Requests())
+
+
+@contextlib.contextmanager
+def opened(run: Run, *, resume: bool) -> Iterator[Pump]:
+    """A pump that holds the run's lock, with journal and commands open; all is closed afterwards."""
+    lock = RunLock(run.lock_path)
+    lock.acquire()
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.release)
+        try:
+            commands = CommandReader(run.commands_path)
+            stack.callback(commands.close)
+            config = run.config()
+            if run.started and not resume:
+                raise UserError("run.started", "{name} was started before.",
+                                mend="To go on with it: `dbtui train {name} --resume`. To begin anew, make a run with "
+                                "another name.", name=run.name)  # fmt: skip
+            for folder in (run.path, run.checkpoints, run.samples, run.exports):
+                sweep_staging(folder)
+            journal = JournalWriter(run.journal_path)
+        except OSError as error:
+            raise explain(error, run.path) from error
+        stack.callback(journal.close)
+        yield Pump(run, config, resume=resume, lock=lock, commands=commands, journal=journal)
+
+
+class Pump:
+    """One life of a run, from the lock to the ending."""
+
+    def __init__(
+        self, run: Run, config: RunConfig, *, resume: bool, lock: RunLock, commands: CommandReader,
+        journal: JournalWriter, make_trainer: MakeTrainer | None = None,
+    ) -> None:  # fmt: skip
+        self._run = run
+        self._config = config
+        self._resume = resume
+        self._lock = lock
+        self._commands = commands
+        self._journal = journal
+        self._make_trainer = make_trainer or _make_trainer
+        self._requests = Requests()
+        self._on_event: OnEvent | None = None
+        self._log = logging.getLogger()
+        self._step: int | None = None
+        self._ending: Ending | None = None
+        self._told_trouble = ""
+        self._view_failed = False
+
+    def run(self, on_event: OnEvent | None, requests: Requests) -> Ending:
+        """Train to the end; every event goes into the journal, then to `on_event`."""
+        self._on_event, self._requests = on_event, requests
+        with captured_logging(self._run.log_path) as self._log:
+            try:
+                self._pump()
+            except Exception as error:
+                self._fail(error)
+            except BaseException as error:  # Ctrl+C or an exit inside this thread
+                self._tell(_failed(_interrupted(type(error).__name__), self._step))
+                raise
+            if self._ending is None:
+                self._fail(RuntimeError("the trainer ended without saying how"))
+            self._journal.flush()
+            assert self._ending is not None
+            return self._ending
+
+    def end_now(self) -> None:
+        """For a second signal, from any thread: say in the journal that it ended; the process exits right after."""
+        self._journal.write(_failed(_interrupted("a second signal"), self._step))
+        self._journal.flush(END_NOW_SECONDS)
+
+    def _pump(self) -> None:
+        trainer = self._make_trainer(self._config, self._run.path, self._resume, self._poll)
+        quiet_libraries()
+        events = trainer.run()
+        try:
+            for event in events:
+                self._tell(event)
+                self._lock.touch()
+        finally:
+            if isinstance(events, Generator):
+                events.close()
+
+    def _poll(self) -> Sequence[Command]:
+        self._lock.touch()
+        return [*self._requests.take(), *self._commands.poll()]
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Step):
+            self._step = event.step
+        elif isinstance(event, Phase):
+            quiet_libraries()  # a phase may have imported one
+        self._ending = _ending_of(event) or self._ending
+        self._journal.write(event)
+        self._show(event)
+        trouble = self._journal.trouble
+        if trouble != self._told_trouble:
+            self._told_trouble = trouble
+            if trouble:
+                self._tell(_warned(message("journal.trouble", "The journal cannot be written now: {trouble} Training "
+                                           "goes on, and writing is tried again.", trouble=trouble)))  # fmt: skip
+
+    def _show(self, event: Event) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except Exception:
+            if not self._view_failed:
+                self._view_failed = True
+                self._log.exception("what shows the events failed; training goes on")
+
+    def _fail(self, error: Exception) -> None:
+        self._log.error("training failed", exc_info=error)
+        self._tell(_failed(_explained(error, self._run, self._config), self._step))
+
+
+def _make_trainer(config: RunConfig, folder: Path, resume: bool, poll: Poll) -> TrainerLike:
+    from core.training.trainer import Trainer  # torch: nothing before this line needs it
+
+    return Trainer(config, folder, resume=resume, poll=poll)
+
+
+def _ending_of(event: Event) -> Ending | None:
+    if isinstance(event, Done):
+        return Ending("done", EXIT_DONE, event)
+    if isinstance(event, Stopped):
+        return Ending("stopped", EXIT_STOPPED, event)
+    if isinstance(event, Failed):
+        return Ending("failed", EXIT_FAILED, event)
+    return None
+
+
+def _failed(said: Message, step: int | None) -> Failed:
+    return Failed(code=said.code, message=said.text, advice=said.advice, step=step)
+
+
+def _warned(said: Message) -> Warned:
+    return Warned(code=said.code, message=str(said))
+
+
+def _explained(error: Exception, run: Run, config: RunConfig) -> Message:
+    if isinstance(error, UserError):
+        return error.message
+    if _is_out_of_memory(error):
+        return _out_of_memory(config)
+    if isinstance(error, OSError) and error.errno is not None:
+        return explain(error, error.filename or run.path).message
+    return message(
+        "internal",
+        "Training ended because of a mistake in the program: {reason}.",
+        mend="Please report it with the end of {log}.",
+        reason=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300].rstrip(". :"),
+        log=run.log_path,
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python's, torch's on CUDA, and torch's on the CPU, which is a plain RuntimeError. Needs no torch."""
+    if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def _out_of_memory(config: RunConfig) -> Message:
+    """What helps, the strongest first, without what is in force already."""
+    performance = config.performance
+    ways = (
+        (config.batch.size > 1, "batch.size = 1 with a larger batch.accumulation"),
+        (not performance.gradient_checkpointing, "performance.gradient_checkpointing = true"),
+        (performance.text_encoder_ratio > 0, "performance.text_encoder_ratio = 0"),
+        (performance.optimizer == "adamw", 'performance.optimizer = "adamw_8bit"'),
+        (performance.mixed_precision == "no", 'performance.mixed_precision = "bf16"'),
+        (True, "a smaller model.resolution"),
+    )
+    return message("memory.out", "There was not enough memory to train.",
+                   mend="What helps, the strongest first: {ways}. Close other programs that use the memory.",
+                   ways="; ".join(way for possible, way in ways if possible))  # fmt: skip
+
+
+def _interrupted(by: str) -> Message:
+    return message("run.interrupted", "Training was ended at once by {by}.",
+                   mend="The last saved state is whole: resume from it.", by=by)  # fmt: skip
+
+
+class TrainingHandle:
+    """A run that trains in a thread of this process. Not a daemon: the process stays until it has ended."""
+
+    def __init__(self, run: Run, *, resume: bool, on_event: OnEvent | None = None) -> None:
+        """Takes the lock and starts; raises `UserError` where that is refused."""
+        self.run = run
+        self.ending: Ending | None = None
+        self._requests = Requests()
+        self._stack = contextlib.ExitStack()
+        self._pump = self._stack.enter_context(opened(run, resume=resume))
+        self._thread = threading.Thread(target=self._work, args=(on_event,), name=f"train {run.name}", daemon=False)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def request(self, command: str, **fields: Any) -> str:
+        """Ask for pause, continue, save, sample or stop; returns the answer's id. Safe inside a signal handler."""
+        wish = new_command(command, **fields)
+        self._requests.put(wish)
+        return wish.id
+
+    def join(self, timeout: float | None = None) -> Ending | None:
+        """Wait for the end, for at most `timeout` seconds; signal handlers run meanwhile. `None` if it still runs."""
+        self._thread.join(timeout)
+        return None if self._thread.is_alive() else self.ending
+
+    def end_now(self) -> None:
+        """Note in the journal that a second signal ended it (at most 2 s). The caller exits with `os._exit(1)`."""
+        self._pump.end_now()
+
+    def _work(self, on_event: OnEvent | None) -> None:
+        with self._stack:
+            self.ending = self._pump.run(on_event, self._requests)
