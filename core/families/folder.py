@@ -63,6 +63,8 @@ def read(path: Path, family: Family, variant: str) -> Parts:
     }
     configs["scheduler"] = read_json(_there(path / "scheduler" / "scheduler_config.json", path))
     refuse_foreign(recognise.foreign_configs(configs["unet"], configs["text_encoder"]), family, path)
+    if configs["unet"].get("sample_size") is None:
+        configs["unet"]["sample_size"] = family.shipped_configs()["unet"]["sample_size"]
     check_configs(configs, path)
     tensors = {}
     for component in family.components:

@@ -10,9 +10,11 @@ its *file name*: diffusers' name, with the classic `text_model.` in the text enc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 PREFIXES: Mapping[str, str] = {
     "unet": "model.diffusion_model.",
@@ -63,6 +65,24 @@ def from_folder(component: str, name: str) -> str:
         for old, new in _VAE_OLD_ATTENTION.items():
             name = re.sub(rf"(\.attentions\.0)\.{old}\.", rf"\1.{new}.", name)
     return name
+
+
+def classic_names(component: str, tensors: Mapping[str, T]) -> dict[str, T]:
+    """A network's own tensors (`state_dict`) under their file names."""
+    return {from_folder(component, name): tensor for name, tensor in tensors.items()}
+
+
+def module_names(component: str, name: str, own: Container[str]) -> str:
+    """The name that a network gives to a file name; `own` are the names that it has (`state_dict`).
+
+    transformers before 5.6 has the classic names, later ones lack `text_model.`. `KeyError` for a foreign name.
+    """
+    if name in own:
+        return name
+    short = name.removeprefix("text_model.") if component == "text_encoder" else name
+    if short not in own:
+        raise KeyError(name)
+    return short
 
 
 def is_left_out(component: str, name: str) -> bool:

@@ -1,0 +1,125 @@
+"""From a description to a `Model`: networks are built without memory, then filled tensor by tensor from the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from core.families import FAMILIES, keys
+from core.families.describe import SourceDescription
+from core.families.model import Model, NoiseSchedule
+from core.families.single_file import refuse_unexpected
+from core.families.vocabulary import END, START, merges, vocabulary
+from core.families.weights import iterate_component, refuse_not_finite
+from core.families.wholeness import refuse_missing, refuse_other_size
+from core.texts import UserError
+
+
+def load_model(
+    description: SourceDescription, *, device: torch.device | str, dtype: torch.dtype = torch.float32
+) -> Model:
+    """All networks of a source on `device` in `dtype`, whatever precision the files have; eval mode, no gradients.
+
+    Beside the networks themselves no more than one tensor is held. Raises `UserError` for missing, unexpected,
+    misshapen and non-finite weights.
+    """
+    device = torch.device(device)
+    family = FAMILIES[description.family]
+    networks = {component: _network(component, description, device, dtype) for component in family.components}
+    return Model(
+        family=family,
+        description=description,
+        configs=description.configs,
+        unet=networks["unet"],
+        vae=networks["vae"],
+        text_encoders={name: networks[name] for name in family.text_encoders},
+        tokenizers={name: load_tokenizer(description) for name in family.text_encoders},
+        schedule=noise_schedule(description.configs["scheduler"]),
+    )
+
+
+def load_tokenizer(description: SourceDescription) -> CLIPTokenizer:
+    """The source's own, else one with the shipped vocabulary, padding with the end token."""
+    if description.tokenizer is not None:
+        try:
+            return CLIPTokenizer.from_pretrained(description.tokenizer, local_files_only=True)
+        except Exception as error:
+            # The library raises whatever its parsers raise; the files are a person's.
+            raise UserError(
+                "source.tokenizer", "The tokenizer in {path} cannot be read: {reason}.",
+                mend="Copy or download the model again; without a tokenizer folder the usual one is used.",
+                path=description.tokenizer, reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            ) from error  # fmt: skip
+    return shipped_tokenizer()
+
+
+def shipped_tokenizer() -> CLIPTokenizer:
+    """transformers' tokenizer with the vocabulary that ships with the package."""
+    return CLIPTokenizer(vocab=vocabulary(), merges=list(merges()), bos_token=START, eos_token=END, unk_token=END,
+                         pad_token=END, model_max_length=77)  # fmt: skip
+
+
+def noise_schedule(config: Mapping[str, Any]) -> NoiseSchedule:
+    """What diffusers' DDPMScheduler makes of a scheduler's config, zero terminal SNR included, in fp32."""
+    wanted = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas",
+              "rescale_betas_zero_snr")  # fmt: skip
+    scheduler = DDPMScheduler(**{name: config[name] for name in wanted if name in config})
+    return NoiseSchedule(scheduler.alphas_cumprod.float(), config.get("prediction_type", "epsilon"))
+
+
+def _network(component: str, description: SourceDescription, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    network = _without_memory(component, description)
+    wanted = {
+        keys.from_folder(component, name): tensor
+        for name, tensor in network.state_dict().items()
+        if not keys.is_left_out(component, name)
+    }
+    stored = description.tensors[component]
+    refuse_missing(component, sorted(wanted.keys() - stored.keys()), description.path)
+    refuse_unexpected(component, sorted(stored.keys() - wanted.keys()), description.path)
+    own = set(network.state_dict())
+    filled: dict[str, Tensor] = {}
+    for name, tensor in iterate_component(component, stored):
+        if tensor.shape != wanted[name].shape:
+            refuse_other_size(component, name, tuple(tensor.shape), tuple(wanted[name].shape), description.path)
+        refuse_not_finite(component, name, tensor, stored[name].path)
+        # A mapped tensor would tie the weights to the file: what is trained stands in memory of its own.
+        copied = tensor.to(device, dtype)
+        filled[keys.module_names(component, name, own)] = copied.clone() if copied is tensor else copied
+    network.load_state_dict(filled, strict=False, assign=True)
+    _fill_position_ids(network, device)
+    left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
+    refuse_missing(component, left, description.path)
+    return network.eval().requires_grad_(False)
+
+
+def _without_memory(component: str, description: SourceDescription) -> nn.Module:
+    config = {key: value for key, value in description.configs[component].items() if not key.startswith("_")}
+    try:
+        with torch.device("meta"):
+            if component == "unet":
+                return UNet2DConditionModel.from_config(config)
+            if component == "vae":
+                return AutoencoderKL.from_config(config)
+            config = {key: value for key, value in config.items() if key not in ("dtype", "torch_dtype")}
+            return CLIPTextModel(CLIPTextConfig(**config))
+    except Exception as error:
+        # Whatever a constructor raises for a config that a person brought is the config's fault.
+        raise UserError(
+            "source.config-value", "The config of {path} describes no {component} that can be built: {reason}.",
+            mend="Take another model, or the original of this one, and do not edit its configs.",
+            path=description.path, component=component, reason=str(error).splitlines()[0] if str(error) else "unknown",
+        ) from error  # fmt: skip
+
+
+def _fill_position_ids(network: nn.Module, device: torch.device) -> None:
+    """The one buffer of CLIP that no file needs to hold: 0, 1, … 76."""
+    for module in network.modules():
+        ids = module._buffers.get("position_ids")
+        if ids is not None:
+            module._buffers["position_ids"] = torch.arange(ids.shape[-1], device=device).expand((1, -1))

@@ -1,0 +1,191 @@
+"""A loaded model: the networks and the few things that differ between families, behind one small surface."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from core.families.describe import SourceDescription
+from core.families.family import Configs, Family
+from core.tensors import digest
+
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
+
+PLACES = 77
+"""Tokens in a caption: start, 75 usable ones, end."""
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """`alphas_cumprod` (T,) in fp32 on the CPU; `prediction_type` is epsilon, v_prediction or sample."""
+
+    alphas_cumprod: Tensor
+    prediction_type: str
+
+
+@dataclass(frozen=True)
+class TextEmbedding:
+    """What the text encoders make of captions: `hidden` (B, 77, D) and, for families that have it, `pooled` (B, P)."""
+
+    hidden: Tensor
+    pooled: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.hidden)
+
+    def __getitem__(self, rows: Any) -> TextEmbedding:
+        """The rows that an index tensor, a slice or a list names."""
+        return TextEmbedding(self.hidden[rows], None if self.pooled is None else self.pooled[rows])
+
+    def repeat(self, times: int) -> TextEmbedding:
+        """Each row `times` times in a row."""
+        pooled = None if self.pooled is None else self.pooled.repeat_interleave(times, 0)
+        return TextEmbedding(self.hidden.repeat_interleave(times, 0), pooled)
+
+    def to(self, device: torch.device | str) -> TextEmbedding:
+        return TextEmbedding(self.hidden.to(device), None if self.pooled is None else self.pooled.to(device))
+
+    @staticmethod
+    def cat(parts: Sequence[TextEmbedding]) -> TextEmbedding:
+        """All rows of all parts, in order."""
+        pooled = [part.pooled for part in parts if part.pooled is not None]
+        return TextEmbedding(torch.cat([part.hidden for part in parts]), torch.cat(pooled) if pooled else None)
+
+
+class Model:
+    """The networks of one source. They may be moved and trained; everything here follows where they are.
+
+    `unet`, `vae` and `text_encoders` ("text_encoder" → module) are diffusers' and transformers' own classes. The VAE
+    computes in its own precision whatever autocast says.
+    """
+
+    def __init__(
+        self,
+        *,
+        family: Family,
+        description: SourceDescription,
+        configs: Configs,
+        unet: nn.Module,
+        vae: nn.Module,
+        text_encoders: dict[str, nn.Module],
+        tokenizers: Mapping[str, CLIPTokenizer],
+        schedule: NoiseSchedule,
+    ) -> None:
+        self.family = family
+        self.description = description
+        self.configs = configs
+        self.unet = unet
+        self.vae = vae
+        self.text_encoders = text_encoders
+        self.tokenizers = tokenizers
+        self.schedule = schedule
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Component → network, in the order of the family's components."""
+        return {"unet": self.unet, "vae": self.vae, **self.text_encoders}
+
+    @property
+    def title(self) -> str:
+        """The source's short name, for people."""
+        return self.description.path.stem if not self.description.commit else self.description.source
+
+    @property
+    def latent_factor(self) -> int:
+        """Pixels of a picture for one of its latents, in each direction."""
+        return self.description.latent_factor
+
+    @property
+    def latent_channels(self) -> int:
+        return int(self.configs["vae"].get("latent_channels", 4))
+
+    @property
+    def scaling_factor(self) -> float:
+        """What encoded latents are multiplied with before the UNet sees them."""
+        return float(self.configs["vae"].get("scaling_factor", 0.18215))
+
+    @cached_property
+    def vae_hash(self) -> str:
+        """Of the VAE's weights and precision: latents made by another one are not these."""
+        return digest(self.vae.state_dict())
+
+    def tokenize(self, captions: Sequence[str]) -> dict[str, Tensor]:
+        """Text encoder → ids (B, 77) on the CPU, cut at 77 places and padded."""
+        return {
+            name: tokenizer(
+                list(captions), padding="max_length", max_length=PLACES, truncation=True, return_tensors="pt"
+            ).input_ids
+            for name, tokenizer in self.tokenizers.items()
+        }
+
+    def encode_text(self, tokens: Mapping[str, Tensor]) -> TextEmbedding:
+        """The embedding of tokenized captions, with gradient where gradients are on.
+
+        The last layer with the final norm, no attention mask: what diffusers' pipeline feeds to the UNet.
+        """
+        encoder = self.text_encoders["text_encoder"]
+        ids = tokens["text_encoder"].to(_device(encoder))
+        return TextEmbedding(encoder(ids).last_hidden_state)
+
+    def conditioning(self, embedding: TextEmbedding, size: int) -> dict[str, Tensor]:
+        """What the UNet takes beside x and t, for square pictures of `size` px."""
+        return {"encoder_hidden_states": embedding.hidden}
+
+    def denoise(self, x: Tensor, t: Tensor, cond: Mapping[str, Tensor]) -> Tensor:
+        """The UNet's prediction (B, 4, h, w) for noisy latents x (B, 4, h, w) at timesteps t (B,)."""
+        prediction: Tensor = self.unet(x, t, **cond, return_dict=False)[0]
+        return prediction
+
+    @torch.no_grad()
+    def encode_image(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (B, 4, H/f, W/f), not scaled, of pixels (B, 3, H, W) in [-1, 1]."""
+        with _own_precision(self.vae):
+            posterior = self.vae.encode(_like(pixels, self.vae)).latent_dist
+        return posterior.mean, posterior.std
+
+    @torch.no_grad()
+    def decode_image(self, latents: Tensor) -> Tensor:
+        """Pixels (B, 3, H, W), about in [-1, 1], of latents (B, 4, h, w) as the UNet sees them (scaled)."""
+        with _own_precision(self.vae):
+            pixels: Tensor = self.vae.decode(_like(latents, self.vae) / self.scaling_factor).sample
+        return pixels
+
+    def train_only(self, components: Collection[str], *, gradient_checkpointing: bool) -> None:
+        """Gradients and train mode for these networks and no others.
+
+        Train mode goes with checkpointing: without it transformers' layers keep their activations.
+        """
+        for name, network in self.networks.items():
+            trained = name in components
+            network.requires_grad_(trained).train(trained)
+            if not trained or not gradient_checkpointing:
+                continue
+            if name == "unet":
+                network.enable_gradient_checkpointing()
+            else:
+                network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+    def offload_text_encoders(self) -> None:
+        """Off the device, without gradients: their embeddings are cached and they train no more."""
+        for encoder in self.text_encoders.values():
+            encoder.zero_grad(set_to_none=True)
+            encoder.requires_grad_(False).eval().to("cpu")
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device
+
+
+def _like(tensor: Tensor, network: nn.Module) -> Tensor:
+    parameter = next(network.parameters())
+    return tensor.to(parameter.device, parameter.dtype)
+
+
+def _own_precision(network: nn.Module) -> torch.autocast:
+    return torch.autocast(_device(network).type, enabled=False)

@@ -1,0 +1,70 @@
+"""The tensors of a described source, read one at a time and under their file names."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.families import keys, pickled
+from core.families.stored import StoredTensor, kind_of
+from core.tensors import iterate_tensors
+from core.texts import UserError
+
+
+def iterate_component(component: str, stored: Mapping[str, StoredTensor]) -> Iterator[tuple[str, Tensor]]:
+    """(file name, tensor) of a component as its files hold it, in the files' order and precision.
+
+    The VAE's attention comes as matrices whichever layout the source has. No more than one tensor is held at a time.
+    """
+    by_file: dict[Path, dict[str, str]] = {}
+    for name, tensor in stored.items():
+        by_file.setdefault(tensor.path, {})[tensor.name] = name
+    for path, names in by_file.items():
+        for stored_name, tensor in _iterate_file(path, list(names)):
+            name = names[stored_name]
+            if keys.is_convolution_in_single_file(component, name) and tensor.ndim > 2:
+                tensor = tensor.reshape(tensor.shape[:2])
+            yield name, tensor
+
+
+def _iterate_file(path: Path, names: list[str]) -> Iterator[tuple[str, Tensor]]:
+    if kind_of(path) == "safetensors":
+        yield from iterate_tensors(path, names)
+        return
+    with _pickled_state(path) as state:
+        for name in names:
+            yield name, state[name]
+
+
+@contextmanager
+def _pickled_state(path: Path) -> Iterator[Mapping[str, Tensor]]:
+    """The state dict of a `.ckpt`, its bytes mapped and read only when a tensor is used.
+
+    `describe` has checked it already; torch's own restricted unpickler reads it, with inert stand-ins for the few
+    names beside tensors that classic files hold. There is no second, less strict try.
+    """
+    pickled.read_tensors(path)
+    try:
+        with torch.serialization.safe_globals(pickled.torch_stand_ins()):
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise pickled.damaged(path, str(error).splitlines()[0]) from error
+    state = pickled.state_dict_in(content)
+    if state is None:
+        raise pickled.damaged(path, "it holds no table of tensors")
+    yield state
+
+
+def refuse_not_finite(component: str, name: str, tensor: Tensor, path: Path) -> None:
+    """Raise `UserError` for a weight that is not a number or infinite."""
+    if not bool(torch.isfinite(tensor).all()):
+        raise UserError(
+            "source.not-finite", "{path} is damaged: {name} in its {component} holds values that are not numbers.",
+            mend="Download it again, or take another version; a merge or a conversion to 16 bits may have broken it.",
+            path=path, name=name, component=component,
+        )  # fmt: skip
