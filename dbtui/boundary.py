@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -50,8 +51,9 @@ def needs_terminal() -> None:
 
 
 def complain(paragraph: str) -> None:
-    """Say `paragraph`, which is safe to show, on stderr."""
-    print(paragraph, file=sys.stderr, flush=True)
+    """Say `paragraph`, which is safe to show, on stderr; to nobody if the terminal has gone."""
+    with contextlib.suppress(OSError):
+        print(paragraph, file=sys.stderr, flush=True)
 
 
 def _paragraph(error: Exception) -> str:

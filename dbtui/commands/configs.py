@@ -1,4 +1,4 @@
-"""Configurations as the commands take them: a file, changes of single options, paths from where the person stands."""
+"""Configurations as the commands take them: a file, and changes of single options."""
 
 from __future__ import annotations
 
@@ -7,35 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from core.config.options import RunConfig
-from core.config.parsing import read_assignment, value_at, with_changes
+from core.config.parsing import read_assignment, value_at
 from core.config.runfile import read
-from core.config.table import find_option, option_table
+from core.config.table import option_table
+from core.runs.folder import with_absolute_paths
 
 
 def read_config(path: Path) -> RunConfig:
-    """The `run.toml` at `path`, its relative paths made absolute. Raises `UserError` for everything wrong in it."""
+    """The `run.toml` at `path`, its paths counted from the current directory. Raises `UserError`."""
     return with_absolute_paths(read(path))
 
 
 def read_assignments(texts: Iterable[str]) -> dict[str, Any]:
     """`["batch.size=2"]` → `{"batch.size": "2"}`; the last word on an option counts."""
     return dict(read_assignment(text) for text in texts)
-
-
-def with_absolute_paths(config: RunConfig) -> RunConfig:
-    """Relative paths count from the current directory, `~` is the home: a run must find its files from anywhere.
-
-    A source that is no file or folder here stays as it is: it may be a hub id.
-    """
-    changes = {}
-    for path in option_paths(config):
-        value = value_at(config, path)
-        if find_option(path).kind not in ("path", "directory") or not value:
-            continue
-        absolute = Path(value).expanduser().absolute()
-        if path != "model.source" or absolute.exists():
-            changes[path] = str(absolute)
-    return with_changes(config, changes)
 
 
 def option_paths(config: RunConfig) -> list[str]:
@@ -45,3 +30,18 @@ def option_paths(config: RunConfig) -> list[str]:
         for option in option_table()
         for number in range(len(config.concepts) if "*" in option.path else 1)
     ]
+
+
+def differences(asked: RunConfig, held: RunConfig) -> dict[str, Any]:
+    """What `asked` says otherwise than the run's own `held`: option path → value.
+
+    What a run settles when it is made (seeds of -1, names left empty) is no difference.
+    """
+    known = frozenset(option_paths(held))
+    changes = {}
+    for path in option_paths(asked):
+        value = value_at(asked, path)
+        is_open = (path.endswith(".seed") and value == -1) or (path.endswith(".name") and value == "")
+        if not is_open and (path not in known or value != value_at(held, path)):
+            changes[path] = value
+    return changes

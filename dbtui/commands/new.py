@@ -11,10 +11,11 @@ from core.config.presets import apply, load_presets, user_presets_directory
 from core.config.runfile import to_toml
 from core.config.table import did_you_mean
 from core.files import write_atomic
+from core.runs.folder import with_absolute_paths
 from core.texts import UserError
 from dbtui import __version__
 from dbtui.boundary import DONE
-from dbtui.commands.configs import read_assignments, with_absolute_paths
+from dbtui.commands.configs import read_assignments
 from dbtui.printing import say
 
 

@@ -1,0 +1,130 @@
+"""`dbtui train`: a run in this terminal, or handed to a process of its own, without the app."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.events import Event, Failed, Stopped, Warned
+from core.planning.checks import check
+from core.planning.survey import survey
+from core.runs.folder import Run, name_in_use
+from core.runs.launch import TrainingHandle, launch_background, launch_thread
+from core.runs.output import captured_output
+from dbtui import __version__
+from dbtui.boundary import DONE, FAILED, REFUSED, complain
+from dbtui.commands.check import has_error, print_findings
+from dbtui.commands.configs import differences, read_assignments, read_config
+from dbtui.commands.train_display import display_on
+from dbtui.printing import say
+from dbtui.safe import safe
+from dbtui.terminal.output import Terminal
+from dbtui.terminal.signals import handled
+
+POLL_SECONDS = 0.25
+
+
+def train_target(target: str, home: Path, *, resume: bool, assignments: Sequence[str], background: bool) -> int:
+    """Train a file or a run. A `UserError`, or 2 with everything that was found, where it cannot start."""
+    run, changes = _target(target, home, read_assignments(assignments), resume)
+    config = with_changes(run.config(), changes) if isinstance(run, Run) else run
+    findings = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run)))
+    if findings:
+        print_findings(findings, on_stderr=True)
+    if has_error(findings):
+        return REFUSED
+    if not isinstance(run, Run):
+        run = Run.create(home, config, __version__)
+    elif changes:
+        run.extend(changes, __version__)
+    return _start_in_background(run, resume) if background else Watch(run).follow(resume)
+
+
+def _target(
+    target: str, home: Path, changes: Mapping[str, Any], resume: bool
+) -> tuple[Run | RunConfig, Mapping[str, Any]]:
+    """The run that exists and what is to change in it; or, from a file, the configuration of a new one."""
+    path = Path(target)
+    if not (path.is_file() or target.endswith(".toml")):
+        run = Run.open(home, target)
+        if run.started and not resume:
+            raise name_in_use(run)
+        return run, changes
+    asked = with_changes(read_config(path), changes)
+    if asked.model.name and resume:
+        run = Run.open(home, asked.model.name)
+        return run, differences(asked, run.config())
+    if asked.model.name and Run(home, asked.model.name).path.exists():
+        raise name_in_use(Run(home, asked.model.name))
+    return asked, {}
+
+
+def _start_in_background(run: Run, resume: bool) -> int:
+    process = launch_background(run, resume)
+    say(f"{run.name} trains in process {process}. `dbtui attach {run.name}` shows it, `dbtui stop {run.name}` ends it.")
+    return DONE
+
+
+class Watch:
+    """Shows a run that trains in a thread of this process, and obeys signals meanwhile.
+
+    SIGTERM or Ctrl+C: save and end; the second one: end now. SIGHUP: the terminal has gone, training goes on.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._handle: TrainingHandle | None = None
+        self._asked = False
+
+    def follow(self, resume: bool) -> int:
+        """Train to the end; returns the exit code. Raises `UserError` where that is refused."""
+        terminal = Terminal(os.dup(1))
+        with (
+            closing(terminal),
+            captured_output(self._run.log_path),
+            handled(
+                hang_up=lambda: setattr(terminal, "lost", True),
+                terminate=lambda: self._stop("terminated"),
+                interrupt=lambda: self._stop("user"),
+            ),
+        ):
+            self._handle = launch_thread(self._run, resume, on_event=self._events.put)
+            with closing(display_on(terminal)) as display:
+                while self._handle.running:
+                    self._handle.join(POLL_SECONDS)
+                    display.show(self._waiting())
+                display.show(self._waiting())
+        return self._last_word()
+
+    def _waiting(self) -> list[Event]:
+        return [self._events.get() for _ in range(self._events.qsize())]
+
+    def _stop(self, reason: str) -> None:
+        """Runs inside a signal handler."""
+        if self._handle is None:
+            raise KeyboardInterrupt
+        if self._asked:
+            self._handle.end_now()
+            os._exit(FAILED)
+        self._asked = True
+        self._handle.request("stop", reason=reason)
+        self._events.put(Warned(code="train.stopping", message="It saves and stops; once more Ctrl+C ends it at once."))
+
+    def _last_word(self) -> int:
+        assert self._handle is not None
+        ending = self._handle.ending
+        if ending is None:
+            complain(safe(f"Training ended without saying how. Its log may tell: {self._run.log_path}"))
+            return FAILED
+        if isinstance(ending.event, Failed):
+            complain(safe(f"{ending.event.message} {ending.event.advice}".strip()))
+        elif isinstance(ending.event, Stopped):
+            complain(f"`dbtui train {self._run.name} --resume` goes on with it.")
+        return ending.exit_code
