@@ -25,13 +25,14 @@ class Optimizer:
     state_bytes: float
     build: Callable[[Groups, float], TorchOptimizer]
     """(groups, weight decay) → the torch optimizer."""
+    needs: tuple[str, ...] = ()
+    """Modules that must be installed beside torch."""
 
 
 def _adamw(groups: Groups, weight_decay: float) -> TorchOptimizer:
     import torch
 
-    on_cuda = groups[0]["params"][0].is_cuda
-    return torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, weight_decay=weight_decay, fused=on_cuda or None)
+    return torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, weight_decay=weight_decay, fused=True)
 
 
 def _adamw_8bit(groups: Groups, weight_decay: float) -> TorchOptimizer:
@@ -41,7 +42,7 @@ def _adamw_8bit(groups: Groups, weight_decay: float) -> TorchOptimizer:
         raise UserError(
             "optimizer.unavailable",
             "The optimizer adamw_8bit needs bitsandbytes, which does not work here: {reason}.",
-            mend="Install it with `pip install bitsandbytes`, or choose performance.optimizer = \"adamw\".",
+            mend='Install it with `pip install bitsandbytes`, or choose performance.optimizer = "adamw".',
             reason=str(error) or type(error).__name__,
         ) from error
     optimizer: TorchOptimizer = bitsandbytes.optim.AdamW8bit(
@@ -60,6 +61,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "AdamW with its state in eight bits (bitsandbytes): about a quarter of the memory, the same results.",
             2.1,
             _adamw_8bit,
+            needs=("bitsandbytes",),
         ),
     )
 }

@@ -17,7 +17,8 @@ from core.choices.precisions import PRECISIONS
 from core.choices.schedulers import SCHEDULERS
 
 FAMILY_NAMES = ("sd1",)
-NAME_PATTERN = r"[A-Za-z0-9._-]{1,64}"
+LONGEST_NAME = 64
+NAME_PATTERN = rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}"
 
 
 class Section(BaseModel):
@@ -38,7 +39,7 @@ def option(
     **limits: Any,
 ) -> Any:
     """One option. `more` puts it behind "more" in the form; `kind` is path, directory, prompt or empty."""
-    extra = {"unit": unit, "more": more, "choices": choices, "kind": kind}
+    extra: Any = {"unit": unit, "more": more, "choices": choices, "kind": kind}
     if isinstance(default, type) and issubclass(default, BaseModel):
         return Field(default_factory=default, title=title, description=help, json_schema_extra=extra)
     return Field(default=default, title=title, description=help, json_schema_extra=extra, **limits)

@@ -70,10 +70,10 @@ def load_preset(path: Path) -> Preset:
         raise UserError("preset.unreadable", "The preset {path} cannot be read: {reason}.",
                         mend="It must be a TOML file; mend it or move it out of the folder.",
                         path=path, reason=str(error).rstrip(".")) from error  # fmt: skip
-    title, help = (str(raw.pop(key, "")).strip() for key in ("title", "help"))
+    title, advice = (str(raw.pop(key, "")).strip() for key in ("title", "help"))
     values = {name.replace("concept.", EVERY_CONCEPT, 1) if name.startswith("concept.") else name: value
               for name, value in _flat(raw, "")}  # fmt: skip
-    preset = Preset(path.stem, title or path.stem, help, values, path)
+    preset = Preset(path.stem, title or path.stem, advice, values, path)
     try:
         for name in values:
             _refuse_subject(name)
@@ -109,4 +109,3 @@ def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ def from_toml(text: str, where: str = "run.toml") -> RunConfig:
         ) from error
     raw.pop(WRITTEN_BY, None)
     return parse(raw, where)
+
+
+def fingerprint(config: RunConfig) -> str:
+    """A hash of every option's value (sha256, the first 16 digits)."""
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
 
 
 def read(path: Path) -> RunConfig:

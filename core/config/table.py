@@ -132,13 +132,13 @@ def _option(path: str, info: FieldInfo) -> Option:
     limits = {name: value for part in info.metadata for name in ("ge", "gt", "le")
               if (value := getattr(part, name, None)) is not None}  # fmt: skip
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    kinds = {bool: "switch", int: "integer", float: "number"}
+    kinds: dict[Any, OptionType] = {bool: "switch", int: "integer", float: "number"}
     return Option(
         path=path,
         title=info.title or path,
         help=info.description or "",
         unit=str(extra.get("unit", "")),
-        type=kinds.get(info.annotation, "text"),  # type: ignore[call-overload]
+        type=kinds.get(info.annotation, "text"),
         default=info.default,
         choices=tuple(str(choice) for choice in extra.get("choices", ())),  # type: ignore[union-attr]
         minimum=limits.get("ge", limits.get("gt")),

@@ -5,7 +5,8 @@ Everything here may be unknown (`None`): while a form is filled in, only what ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.data.scan import Scan
@@ -15,30 +16,22 @@ from core.texts import UserError
 
 
 @dataclass(frozen=True)
-class PictureCaption:
-    """What one picture will be captioned with, or why its caption file cannot be read."""
-
-    path: Path
-    caption: str | UserError
-
-
-@dataclass(frozen=True)
 class Facts:
-    """The world around one configuration. The tuples have one entry for each concept, or are empty: not looked at."""
+    """The world around one configuration. The tuples have one entry a concept, or are empty: not looked at."""
 
     names_in_use: frozenset[str] = frozenset()
     """Names of runs that exist; empty when a run is resumed."""
     scans: tuple[Scan | UserError | None, ...] = ()
     """Instance pictures; an error where the folder cannot be read; `None` where none is given."""
     prior_scans: tuple[Scan | UserError | None, ...] = ()
-    """Class pictures that exist already; `None` where there are none to look for, or the folder does not exist."""
-    captions: tuple[tuple[PictureCaption, ...], ...] = ()
-    """Captions of the instance pictures, where the prompt has `[filewords]`."""
-    folders: tuple[tuple[Path | None, Path | None], ...] = ()
-    """Instance and class folder with symbolic links and `..` resolved."""
+    """Class pictures that exist already; `None` where there is no folder to look into."""
+    words: Mapping[Path, str | UserError] = field(default_factory=dict)
+    """What `[filewords]` stands for, by picture, or why its caption file cannot be read."""
+    resolved: Mapping[str, Path] = field(default_factory=dict)
+    """Folders as they were typed → with `~`, `..` and symbolic links resolved."""
     source: SourceDescription | UserError | None = None
-    source_is_remote: bool | None = None
-    """Whether the source is a hub id; `None` where no source is given."""
+    local_source: str = ""
+    """The source as it was typed, if it is a path that exists (and so no hub id)."""
     machine: Machine | None = None
     missing_modules: frozenset[str] = frozenset()
     """Python modules that some choice needs and that are not installed."""

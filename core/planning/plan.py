@@ -14,7 +14,7 @@ from core.config.options import RunConfig
 from core.config.prompts import concept_name
 from core.families.describe import SourceDescription
 from core.planning.facts import Facts
-from core.planning.memory import MemoryEstimate, estimate_memory, optimizer_of, resolution_of, trained_parameters
+from core.planning.memory import estimate_memory, optimizer_of, resolution_of, trained_parameters
 
 PICTURE_BYTES = 2
 """Bytes of a PNG for each pixel: photographs take 1.5 to 2."""
@@ -28,11 +28,7 @@ class ConceptPlan:
     pictures: int
     repeats: int
     class_wanted: int
-    class_found: int
-
-    @property
-    def class_missing(self) -> int:
-        return max(0, self.class_wanted - self.class_found)
+    class_missing: int
 
 
 @dataclass(frozen=True)
@@ -63,11 +59,8 @@ class Plan:
     export_bytes: int | None
     disk_bytes: int | None
     """The most the run's folder will take: one state more than is kept, exports, class pictures, previews, latents."""
-    memory: MemoryEstimate | None
-
-    @property
-    def memory_bytes(self) -> int | None:
-        return self.memory.total if self.memory is not None else None
+    memory_bytes: int | None
+    """An estimate (`memory.py`): what training takes on its device."""
 
 
 def count_samples(samples: int, per_step: int, incomplete: str) -> tuple[int, int]:
@@ -118,7 +111,7 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         held = facts.prior_scan(number)
         wanted = concept.prior.images_per_instance * len(scan.pictures)
         concepts.append(ConceptPlan(concept_name(concept, number), len(scan.pictures), concept.instance.repeats,
-                                    wanted, len(held.pictures) if held else 0))  # fmt: skip
+                                    wanted, max(0, wanted - (len(held.pictures) if held else 0))))  # fmt: skip
     samples = sum(concept.pictures * concept.repeats for concept in concepts)
     per_step = config.batch.size * config.batch.accumulation
     samples_per_epoch, steps_per_epoch = count_samples(samples, per_step, config.batch.incomplete)
@@ -139,10 +132,9 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
     if source and checkpoint is not None and export is not None:
         side = resolution_of(config, source) or source.native_resolution
         kept = min(saves, config.saving.keep_checkpoints) + 1
-        exports = (saves if config.saving.on_save else 0) + (0 if config.saving.on_save else _ends(config))
+        exports = saves if config.saving.on_save else int(config.saving.export_when_done or config.saving.on_cancel)
         latents = (side // source.latent_factor) ** 2 * 4 * 2 * 4
-        cached = sum(concept.pictures + max(concept.class_wanted, concept.class_found * (concept.class_wanted > 0))
-                     for concept in concepts)  # fmt: skip
+        cached = sum(concept.pictures + concept.class_wanted for concept in concepts)
         disk = (kept * checkpoint + exports * export + (class_missing + previews) * side * side * PICTURE_BYTES
                 + cached * latents)  # fmt: skip
     return Plan(
@@ -164,9 +156,5 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         checkpoint_bytes=checkpoint,
         export_bytes=export,
         disk_bytes=disk,
-        memory=estimate_memory(config, source, facts.machine) if source else None,
+        memory_bytes=estimate_memory(config, source, facts.machine).total if source else None,
     )
-
-
-def _ends(config: RunConfig) -> int:
-    return int(config.saving.export_when_done or config.saving.on_cancel)

@@ -1,0 +1,144 @@
+"""Rates, schedulers, prior preservation: unusual values, and options that would do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.choices.schedulers import SCHEDULERS
+from core.config.findings import Finding, Fix, Level
+from core.config.options import PriorLossOptions, PriorOptions, RunConfig
+from core.config.table import find_option
+from core.planning.facts import Facts
+from core.planning.plan import make_plan
+from core.texts import counted, message
+
+HIGH_RATE, LOW_RATE, USUAL_RATE = 1e-4, 1e-8, 1e-6
+"""A whole model is trained at 1e-6 to 5e-6 (DreamBooth paper and diffusers' example); 1e-4 is a rate for LoRA."""
+MUCH_OFFSET_NOISE = 0.3
+
+
+def rates(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A rate that breaks a model, and one that teaches it nothing."""
+    for field, rate in (("learning_rate.rate", config.learning_rate.rate),
+                        ("performance.text_encoder_rate", config.performance.text_encoder_rate)):  # fmt: skip
+        usual = (Fix(message("fix.rate", "Set it to {rate:g}", rate=USUAL_RATE), {field: USUAL_RATE}),)
+        if rate > HIGH_RATE:
+            yield Finding(Level.WARNING, field, message(
+                "rate.high", "A rate of {rate:g} is far too high for a whole model: it breaks within some steps.",
+                mend="1e-6 to 5e-6 is usual; 1e-4 belongs to LoRA.", rate=rate), usual)  # fmt: skip
+        elif 0 < rate < LOW_RATE:
+            yield Finding(Level.WARNING, field, message(
+                "rate.low", "At a rate of {rate:g} the model learns next to nothing.", mend="1e-6 to 5e-6 is usual.",
+                rate=rate), usual)  # fmt: skip
+
+
+def scheduler(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Warm-up and final rate only count where the scheduler takes them."""
+    chosen, options = SCHEDULERS[config.learning_rate.scheduler], config.learning_rate
+    if options.final_rate > 0 and not chosen.ends_low:
+        falling = tuple(entry for entry in SCHEDULERS.values() if entry.ends_low)
+        yield Finding(Level.WARNING, "learning_rate.final_rate", message(
+            "rate.final-unused", "A final rate of {final:g} does nothing: the scheduler {scheduler} does not fall.",
+            mend="Choose a falling scheduler, or set it to 0.", final=options.final_rate, scheduler=chosen.id),
+            (Fix(message("fix.zero", "Set it to 0"), {"learning_rate.final_rate": 0.0}),
+             *(_scheduler(entry.id, entry.title) for entry in falling)))  # fmt: skip
+    elif options.final_rate > options.rate:
+        yield Finding(Level.WARNING, "learning_rate.final_rate", message(
+            "rate.final-high", "The final rate {final:g} is higher than the rate {rate:g}: the scheduler would rise.",
+            mend="Set it below the rate; 0 is usual.", final=options.final_rate, rate=options.rate),
+            (Fix(message("fix.zero", "Set it to 0"), {"learning_rate.final_rate": 0.0}),))  # fmt: skip
+    if options.warmup_steps not in (0, "0%") and not chosen.warms_up:
+        yield Finding(Level.WARNING, "learning_rate.warmup_steps", message(
+            "warmup.unused", "A warm-up of {warmup} does nothing: the scheduler {scheduler} starts at the full rate.",
+            mend="Choose a scheduler with warm-up, or set it to 0.", warmup=options.warmup_steps,
+            scheduler=chosen.id),
+            (*(_scheduler(entry.id, entry.title) for entry in SCHEDULERS.values()
+               if entry.id == f"{chosen.id}_with_warmup"),
+             Fix(message("fix.zero", "Set it to 0"), {"learning_rate.warmup_steps": 0})))  # fmt: skip
+
+
+def text_encoder(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Its rate counts only where it trains, and a share of nearly nothing is nothing."""
+    ratio, rate = config.performance.text_encoder_ratio, config.performance.text_encoder_rate
+    if rate > 0 and ratio == 0:
+        yield Finding(Level.WARNING, "performance.text_encoder_rate", message(
+            "text-encoder.rate-unused", "The text encoder's rate does nothing: its ratio is 0, so it never trains.",
+            mend="Set the ratio (0.7 for faces, 0.2 for styles), or the rate to 0."),
+            (Fix(message("fix.zero", "Set it to 0"), {"performance.text_encoder_rate": 0.0}),))  # fmt: skip
+    plan = make_plan(config, facts)
+    if plan is not None and ratio > 0 and plan.text_encoder_steps == 0:
+        yield Finding(Level.WARNING, "performance.text_encoder_ratio", message(
+            "text-encoder.never", "The text encoder never trains: {ratio:g} of {steps} is less than one step.",
+            mend="Train longer, raise the ratio, or set it to 0.", ratio=ratio, steps=counted(plan.steps, "step")),
+            (Fix(message("fix.zero", "Set it to 0"), {"performance.text_encoder_ratio": 0.0}),))  # fmt: skip
+
+
+def prior(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Class pictures and their weight need each other."""
+    weight = config.prior_loss.weight
+    asked = [concept.prior.images_per_instance for concept in config.concepts]
+    if any(asked) and weight == 0:
+        usual = PriorLossOptions().weight
+        yield Finding(Level.WARNING, "prior_loss.weight", message(
+            "prior.no-weight", "Class pictures are made and trained on, but a prior loss weight of 0 leaves them "
+            "without effect.", mend="{usual} is usual; or ask for 0 class pictures.", usual=usual),
+            (Fix(message("fix.weight", "Set it to {value}", value=usual), {"prior_loss.weight": usual}),
+             Fix(message("fix.no-class", "No class pictures"),
+                 {f"concepts.{number}.prior.images_per_instance": 0 for number in range(len(asked))})))  # fmt: skip
+    elif not any(asked) and weight > 0:
+        chosen = weight != PriorLossOptions().weight
+        fix = Fix(message("fix.class", "2 class pictures for each of yours"),
+                  {f"concepts.{number}.prior.images_per_instance": 2 for number in range(len(asked))})  # fmt: skip
+        if chosen:
+            yield Finding(Level.WARNING, "prior_loss.weight", message(
+                "prior.weight-unused", "The prior loss weight does nothing: no class pictures are asked for.",
+                mend="Ask for 2 to 5 class pictures for each of yours."), (fix,))  # fmt: skip
+        else:
+            yield Finding(Level.HINT, "concepts.0.prior.images_per_instance", message(
+                "prior.off", "Prior preservation is off: the model may forget what else the class can look like.",
+                mend="Good for styles. For faces and things ask for 2 to 5 class pictures for each of yours."),
+                (fix,))  # fmt: skip
+
+
+def prior_options(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Options of class pictures that are not made."""
+    plan = make_plan(config, facts)
+    usual = PriorOptions()
+    for number, concept in enumerate(config.concepts):
+        place = f"concepts.{number}.prior"
+        changed = [name for name in ("directory", "prompt", "negative_prompt", "guidance_scale", "steps", "batch_size")
+                   if getattr(concept.prior, name) != getattr(usual, name)]  # fmt: skip
+        on_key = {f"{place}.{name}": getattr(usual, name) for name in changed}
+        if changed and not concept.prior.images_per_instance:
+            yield Finding(Level.WARNING, f"{place}.{changed[0]}", message(
+                "class.options-unused", "{options}: this does nothing, because no class pictures are asked for.",
+                mend="Ask for 2 to 5 class pictures for each of yours, or put it back.",
+                options=_titles(place, changed)),
+                (Fix(message("fix.class", "2 class pictures for each of yours"), {f"{place}.images_per_instance": 2}),
+                 Fix(message("fix.back", "Put it back"), on_key)))  # fmt: skip
+            continue
+        generating = [name for name in changed if name not in ("directory", "prompt")]
+        if generating and plan is not None and not plan.concepts[number].class_missing:
+            yield Finding(Level.HINT, f"{place}.{generating[0]}", message(
+                "class.enough", "{options}: this does nothing, because the class folder has enough pictures already.",
+                options=_titles(place, generating)))  # fmt: skip
+
+
+def offset_noise(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """More than a trace of offset noise ruins colours."""
+    if config.performance.offset_noise > MUCH_OFFSET_NOISE:
+        yield Finding(Level.WARNING, "performance.offset_noise", message(
+            "offset-noise.high", "An offset noise of {value:g} is very much: pictures come out washed or black.",
+            mend="0.05 to 0.1 is usual.", value=config.performance.offset_noise),
+            (Fix(message("fix.offset", "Set it to 0.1"), {"performance.offset_noise": 0.1}),))  # fmt: skip
+
+
+CHECKS = (rates, scheduler, text_encoder, prior, prior_options, offset_noise)
+
+
+def _scheduler(chosen: str, title: str) -> Fix:
+    return Fix(message("fix.scheduler", "Scheduler: {title}", title=title), {"learning_rate.scheduler": chosen})
+
+
+def _titles(place: str, names: list[str]) -> str:
+    return ", ".join(find_option(f"{place}.{name}").title for name in names)

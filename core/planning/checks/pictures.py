@@ -1,0 +1,228 @@
+"""The pictures: that there are some, that they can be read, and that they fill the batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.config.findings import Finding, Fix, Level
+from core.config.options import RunConfig
+from core.planning.facts import Facts
+from core.planning.memory import resolution_of
+from core.planning.plan import count_samples
+from core.texts import UserError, counted, listed, message, path_in_words
+
+FEW, MANY = 3, 100
+MOST_PAIRS = 6
+LARGEST = 1024
+
+
+def directories(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Each concept has a readable folder with pictures in it."""
+    for number, concept in enumerate(config.concepts):
+        field = f"concepts.{number}.instance.directory"
+        if not concept.instance.directory.strip():
+            yield Finding(Level.ERROR, field, message(
+                "pictures.no-directory", "No folder with your pictures is chosen.",
+                mend="Name the folder that holds three to twenty pictures of your subject."))  # fmt: skip
+            continue
+        found = facts.scans[number] if number < len(facts.scans) else None
+        if isinstance(found, UserError):
+            yield Finding(Level.ERROR, field, found.message)
+        elif found is not None and not found.pictures and not found.refused:
+            yield Finding(Level.ERROR, field, message(
+                "pictures.none", "There are no pictures in {directory}.",
+                mend="Put three or more pictures (PNG, JPEG, WebP) into it, or choose another folder.",
+                directory=concept.instance.directory))  # fmt: skip
+
+
+def unreadable(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Files that are no pictures or damaged ones, each by name and reason."""
+    for number, concept in enumerate(config.concepts):
+        if (found := facts.scan(number)) is not None:
+            for refused in found.refused:
+                yield Finding(Level.ERROR, f"concepts.{number}.instance.directory", refused.reason)
+        held = facts.prior_scans[number] if number < len(facts.prior_scans) else None
+        if not concept.prior.images_per_instance or held is None:
+            continue
+        field = f"concepts.{number}.prior.directory"
+        if not isinstance(held, UserError):
+            for refused in held.refused:
+                said = message("class.unreadable", "A class picture is left out: {reason}", reason=refused.reason.text)
+                yield Finding(Level.WARNING, field, said)
+        elif held.code == "pictures.missing":
+            yield Finding(Level.HINT, field, message(
+                "class.new-folder", "The class folder {directory} does not exist yet: it is made, and every class "
+                "picture is generated into it.", mend="If you have class pictures, check the path.",
+                directory=concept.prior.directory))  # fmt: skip
+        else:
+            yield Finding(Level.ERROR, field, held.message)
+
+
+def notes(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """What was noticed about single pictures while reading them."""
+    for number in range(len(config.concepts)):
+        found = facts.scan(number)
+        for note in (note for picture in (found.pictures if found else ()) for note in picture.notes):
+            yield Finding(Level.HINT, f"concepts.{number}.instance.directory", note)
+
+
+def amount(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Three to some dozens is what DreamBooth is made for."""
+    for number in range(len(config.concepts)):
+        found = facts.scan(number)
+        count = len(found.pictures) if found else 0
+        field = f"concepts.{number}.instance.directory"
+        if 0 < count < FEW:
+            yield Finding(Level.WARNING, field, message(
+                "pictures.few", "{count} is very few: the model will remember the pictures rather than the subject.",
+                mend="Three or more, from different sides and in different light, work much better.",
+                count=counted(count, "picture")))  # fmt: skip
+        elif count > MANY:
+            yield Finding(Level.HINT, field, message(
+                "pictures.many", "{count} pictures are a lot for one subject; three to twenty good ones are enough "
+                "and train much faster.", mend="Fewer epochs will do.", count=count))  # fmt: skip
+
+
+def small(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Pictures smaller than the training size are enlarged and teach blur."""
+    size = resolution_of(config, facts.description)
+    if size is None:
+        return
+    for number in range(len(config.concepts)):
+        found = facts.scan(number)
+        names = [f"{path_in_words(picture.path.name)} ({picture.width} × {picture.height})"
+                 for picture in (found.pictures if found else ())
+                 if min(picture.width, picture.height) < size]  # fmt: skip
+        if names:
+            yield Finding(Level.WARNING, f"concepts.{number}.instance.directory", message(
+                "pictures.small", "{count} smaller than {size} px and will be enlarged, which teaches blur: {names}.",
+                mend="Use larger originals if you have them.", size=size, names=listed(names),
+                count="1 picture is" if len(names) == 1 else f"{len(names)} pictures are"))  # fmt: skip
+
+
+def folders(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Class pictures and instance pictures must not mix, whatever links and dots the paths take."""
+    for number, concept in enumerate(config.concepts):
+        prior = facts.resolved.get(concept.prior.directory)
+        if prior is None:
+            continue
+        for other, subject in enumerate(config.concepts):
+            instance = facts.resolved.get(subject.instance.directory)
+            if instance is not None and _overlap(instance, prior):
+                code, said = _folder_words(instance, prior)
+                yield Finding(Level.ERROR, f"concepts.{number}.prior.directory", message(
+                    code, said, mend="Leave the class folder empty (class pictures are then kept in the run), or "
+                    "choose a folder of its own.", class_folder=path_in_words(prior), folder=path_in_words(instance),
+                    concept=other + 1),
+                    (Fix(message("fix.class-folder", "Keep class pictures in the run"),
+                         {f"concepts.{number}.prior.directory": ""}),))  # fmt: skip
+                break
+
+
+def same_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Two concepts that learn from the same folder learn to be each other."""
+    seen: dict[Path, int] = {}
+    for number, concept in enumerate(config.concepts):
+        folder = facts.resolved.get(concept.instance.directory)
+        first = next((other for path, other in seen.items() if folder and _overlap(path, folder)), None)
+        if first is not None:
+            yield Finding(Level.WARNING, f"concepts.{number}.instance.directory", message(
+                "pictures.shared", "Concepts {first} and {second} learn from the same pictures.",
+                mend="Give each its own folder.", first=first + 1, second=number + 1))  # fmt: skip
+        elif folder is not None:
+            seen[folder] = number
+
+
+def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Whole batches: pictures × repeats must divide by size × accumulation, or what happens instead is said."""
+    scans = [facts.scan(number) for number in range(len(config.concepts))]
+    samples = sum(len(found.pictures) * concept.instance.repeats
+                  for found, concept in zip(scans, config.concepts, strict=True) if found)  # fmt: skip
+    if not all(found and found.pictures for found in scans):
+        return
+    size, accumulation, incomplete = config.batch.size, config.batch.accumulation, config.batch.incomplete
+    per_step = size * accumulation
+    values: dict[str, Any] = {"samples": samples, "size": size, "accumulation": accumulation, "per_step": per_step}
+    if samples % per_step == 0:
+        return
+    if incomplete == "error":
+        yield Finding(Level.ERROR, "batch.size", message(
+            "batch.incomplete", "{samples} pictures (repeats counted) do not divide by batch size {size} × "
+            "accumulation {accumulation} = {per_step}: the last batch of each epoch would not be full.",
+            mend="Choose a pair that divides, or say what to do with the rest.", **values),
+            (*_pair_fixes(samples, size, accumulation), *_rest_fixes(samples, per_step)))  # fmt: skip
+    elif incomplete == "drop" and samples < per_step:
+        yield Finding(Level.ERROR, "batch.size", message(
+            "batch.too-large", "Nothing would be trained: each epoch has {samples} pictures, a step takes {per_step}, "
+            "and incomplete batches are dropped.", mend="Choose a smaller pair, or wrap.", **values),
+            (*_pair_fixes(samples, size, accumulation), _incomplete_fix("wrap", -samples % per_step)))  # fmt: skip
+    else:
+        kept, _ = count_samples(samples, per_step, incomplete)
+        said = ("{samples} pictures do not fill batches of {per_step}: each epoch leaves {rest} of them out, in turn."
+                if incomplete == "drop" else
+                "{samples} pictures do not fill batches of {per_step}: each epoch shows {rest} of them once more, in "
+                "turn.")  # fmt: skip
+        yield Finding(Level.HINT, "batch.incomplete", message(
+            f"batch.{incomplete}", said, rest=abs(samples - kept), **values),
+            _pair_fixes(samples, size, accumulation))  # fmt: skip
+
+
+CHECKS = (directories, unreadable, notes, amount, small, folders, same_pictures, batches)
+
+
+def valid_pairs(samples: int, size: int, accumulation: int) -> list[tuple[int, int]]:
+    """(size, accumulation) whose product divides `samples`, the nearest to what was asked first.
+
+    Near means: about as many pictures in each update, then about as many at a time, rather fewer than more.
+    """
+    pairs = [(first, product // first) for product in _divisors(samples) for first in _divisors(product)
+             if first <= LARGEST and product // first <= LARGEST]  # fmt: skip
+
+    def distance(pair: tuple[int, int]) -> tuple[float, float, bool]:
+        update = abs(math.log(pair[0] * pair[1] / (size * accumulation)))
+        return round(update, 9), round(abs(math.log(pair[0] / size)), 9), pair[0] > size
+
+    return sorted(pairs, key=distance)
+
+
+def _divisors(number: int) -> set[int]:
+    low = [divisor for divisor in range(1, math.isqrt(number) + 1) if number % divisor == 0]
+    return {*low, *(number // divisor for divisor in low)}
+
+
+def _pair_fixes(samples: int, size: int, accumulation: int) -> tuple[Fix, ...]:
+    return tuple(
+        Fix(message("fix.batch", "Batch size {size} × accumulation {accumulation} = {product} pictures an update",
+                    size=first, accumulation=second, product=first * second),
+            {"batch.size": first, "batch.accumulation": second})
+        for first, second in valid_pairs(samples, size, accumulation)[:MOST_PAIRS]
+    )  # fmt: skip
+
+
+def _rest_fixes(samples: int, per_step: int) -> tuple[Fix, ...]:
+    wrap = _incomplete_fix("wrap", -samples % per_step)
+    return (wrap, _incomplete_fix("drop", samples % per_step)) if samples > per_step else (wrap,)
+
+
+def _incomplete_fix(way: str, count: int) -> Fix:
+    said = ("Repeat {pictures} in each epoch to fill the last batch" if way == "wrap" else
+            "Leave {pictures} out of each epoch")  # fmt: skip
+    return Fix(message(f"fix.{way}", said, pictures=counted(count, "picture")), {"batch.incomplete": way})
+
+
+def _overlap(first: Path, second: Path) -> bool:
+    return first == second or first in second.parents or second in first.parents
+
+
+def _folder_words(instance: Path, prior: Path) -> tuple[str, str]:
+    if instance == prior:
+        return "class.same-folder", "The class folder is the folder of your own pictures ({folder})."
+    if instance in prior.parents:
+        return "class.inside", ("The class folder {class_folder} lies inside the folder of your pictures {folder}, "
+                                "which is read with its subfolders: class pictures would be learned as your "
+                                "subject.")  # fmt: skip
+    return "class.around", ("The folder of your pictures {folder} lies inside the class folder {class_folder}, which "
+                            "is read with its subfolders: your pictures would count as class pictures.")  # fmt: skip

@@ -1,0 +1,76 @@
+"""The run itself: its name, its place, the names of its concepts, what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.config.findings import Finding, Fix, Level
+from core.config.options import LONGEST_NAME, RunConfig
+from core.config.prompts import slug
+from core.planning.facts import Facts
+from core.texts import message
+
+
+def name(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A name is needed, and one of its own."""
+    wanted = config.model.name
+    if not wanted:
+        concept = config.concepts[0].instance
+        idea = slug(f"{concept.identifier} {concept.class_noun}")
+        fixes = (_rename(_free_name(idea, facts)),) if idea else ()
+        yield Finding(Level.ERROR, "model.name", message(
+            "name.missing", "The run has no name.",
+            mend="Give it one: letters, digits, - _ and . It names the folder and the exported file."),
+            fixes)  # fmt: skip
+    elif wanted in facts.names_in_use:
+        new = _free_name(wanted, facts)
+        yield Finding(Level.ERROR, "model.name", message(
+            "name.in-use", "A run named {name} exists already, and runs are never overwritten.",
+            mend="Go on with it: `dbtui train {name} --resume`. Or take another name, for example {new}.",
+            name=wanted, new=new), (_rename(new),))  # fmt: skip
+
+
+def home(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """The place for runs must be writable: a real write was tried."""
+    if facts.home_problem is not None:
+        yield Finding(Level.ERROR, "", facts.home_problem.message)
+
+
+def concept_names(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Concepts have folders of their own, on any file system."""
+    seen: dict[str, int] = {}
+    for number, concept in enumerate(config.concepts):
+        first = seen.setdefault(concept.name.lower(), number) if concept.name else number
+        if first != number:
+            new = f"{concept.name[:60]}-{number + 1}"
+            yield Finding(Level.ERROR, f"concepts.{number}.name", message(
+                "concept.same-name", "Concepts {first} and {second} have the same name, {name}, and would share a "
+                "folder.", mend="Name one of them differently, or leave it empty.",
+                first=first + 1, second=number + 1, name=concept.name),
+                (Fix(message("fix.name", "Name it {name}", name=new), {f"concepts.{number}.name": new}),))  # fmt: skip
+
+
+def export(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Without any export the run leaves only states that no other program reads."""
+    saving = config.saving
+    if not (saving.export_when_done or saving.on_cancel or saving.on_save):
+        yield Finding(Level.WARNING, "saving.export_when_done", message(
+            "export.never", "Nothing is exported: the run leaves only its own states, and the export name, format "
+            "and precision chosen here do nothing.",
+            mend="Export when done, or later with `dbtui export`."),
+            (Fix(message("fix.export", "Export when done"), {"saving.export_when_done": True}),))  # fmt: skip
+
+
+CHECKS = (name, home, concept_names, export)
+
+
+def _free_name(base: str, facts: Facts) -> str:
+    count, new = 1, base
+    while new in facts.names_in_use:
+        count += 1
+        new = f"{base[: LONGEST_NAME - 4]}-{count}"
+    return new
+
+
+def _rename(new: str) -> Fix:
+    return Fix(message("fix.name", "Name it {name}", name=new), {"model.name": new})

@@ -1,0 +1,78 @@
+"""The source model: that there is one, that it is what was said, and the size it trains at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.config.findings import Finding, Fix, Level
+from core.config.options import RunConfig
+from core.planning.facts import Facts
+from core.texts import UserError, message
+
+GRID = 8
+"""The U-Net halves its input three times: the latents' sides must divide by 8."""
+USUAL_FACTOR = 8
+"""Pixels for each latent in every Stable Diffusion."""
+
+
+def source(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """There must be a source, and it must be readable."""
+    if not config.model.source.strip():
+        yield Finding(Level.ERROR, "model.source", message(
+            "source.missing", "No source model is chosen.",
+            mend="Name a diffusers folder, a .safetensors or .ckpt file, or a hub id such as owner/name."))  # fmt: skip
+    elif isinstance(facts.source, UserError):
+        level = Level.HINT if facts.source.code == "source.not-downloaded" else Level.ERROR
+        yield Finding(level, "model.source", facts.source.message)
+
+
+def family(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """What was chosen must be what the weights are."""
+    found = facts.description
+    if found is not None and config.model.family not in ("auto", found.family):
+        yield Finding(Level.ERROR, "model.family", message(
+            "family.wrong", "The family is set to {chosen}, but the weights in {source} are {found}.",
+            mend="Set the family to auto, or choose another source.",
+            chosen=config.model.family, found=found.family, source=config.model.source),
+            (Fix(message("fix.family", "Read the family from the weights"), {"model.family": "auto"}),))  # fmt: skip
+
+
+def remote_options(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Revision and variant belong to hub ids."""
+    if not facts.local_source or facts.local_source != config.model.source:
+        return
+    for option in ("revision", "variant"):
+        value = getattr(config.model, option)
+        if value:
+            yield Finding(Level.WARNING, f"model.{option}", message(
+                f"source.{option}-unused", "The hub {option} {value} does nothing: {source} is on this computer.",
+                mend="Leave it empty.", option=option, value=value, source=config.model.source),
+                (Fix(message("fix.empty", "Leave it empty"), {f"model.{option}": ""}),))  # fmt: skip
+
+
+def resolution(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """On the grid of the networks, and the size the source was made for."""
+    asked = config.model.resolution
+    if asked == "auto":
+        return
+    found = facts.description
+    step = GRID * (found.latent_factor if found else USUAL_FACTOR)
+    if asked % step:
+        sizes = sorted({max(step, asked // step * step), (asked // step + 1) * step})
+        yield Finding(Level.ERROR, "model.resolution", message(
+            "resolution.grid", "A resolution of {asked} px does not fit this model: it takes multiples of {step} px.",
+            mend="Take {sizes} px.", asked=asked, step=step, sizes=" or ".join(map(str, sizes))),
+            tuple(_resolution(size) for size in sizes))  # fmt: skip
+    elif found is not None and asked != found.native_resolution:
+        yield Finding(Level.WARNING, "model.resolution", message(
+            "resolution.not-native", "{asked} px is not the size this source was made for ({native} px): other sizes "
+            "learn more slowly and repeat or crop the subject.",
+            mend="Take {native} px, or auto.", asked=asked, native=found.native_resolution),
+            (_resolution(found.native_resolution),))  # fmt: skip
+
+
+CHECKS = (source, family, remote_options, resolution)
+
+
+def _resolution(size: int) -> Fix:
+    return Fix(message("fix.resolution", "Train at {size} px", size=size), {"model.resolution": size})

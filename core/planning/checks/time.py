@@ -1,0 +1,93 @@
+"""How long, and what happens when: lengths and intervals that never come to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.choices.schedulers import SCHEDULERS
+from core.config.findings import Finding, Fix, Level
+from core.config.options import IntervalOptions, RunConfig
+from core.planning.facts import Facts
+from core.planning.plan import Plan, make_plan
+from core.texts import counted, message
+
+
+def warmup(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """The warm-up ends before the run does."""
+    plan = make_plan(config, facts)
+    if plan is None or not SCHEDULERS[config.learning_rate.scheduler].warms_up or plan.warmup < plan.steps:
+        return
+    tenth = Fix(message("fix.warmup", "Warm up over 10 % of the run"), {"learning_rate.warmup_steps": "10%"})
+    none = Fix(message("fix.no-warmup", "No warm-up"), {"learning_rate.warmup_steps": 0})
+    if plan.warmup > plan.steps or plan.steps > 1:
+        yield Finding(Level.ERROR, "learning_rate.warmup_steps", message(
+            "warmup.long", "The warm-up takes {warmup} and the run has only {steps}: the full rate would never be "
+            "reached in time.", mend='A tenth of the run ("10%") is usual.', warmup=counted(plan.warmup, "update"),
+            steps=counted(plan.steps, "step")), (tenth, none))  # fmt: skip
+
+
+def intervals(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """What is to happen every so often should happen at least once."""
+    plan = make_plan(config, facts)
+    if plan is None:
+        return
+    every = config.intervals
+    for what, wanted in (("save", True), ("sample", any(concept.sample.count for concept in config.concepts))):
+        for unit, length in (("epochs", plan.epochs), ("steps", plan.steps)):
+            interval = getattr(every, f"{what}_every_{unit}")
+            too_long = interval * (plan.steps_per_epoch if unit == "epochs" else 1) > plan.steps
+            if too_long and wanted:
+                yield _never(f"intervals.{what}_every_{unit}", what, unit, interval, length, plan)
+    if every.validate_every_steps > plan.steps:
+        yield Finding(Level.WARNING, "intervals.validate_every_steps", message(
+            "validate.never", "Validation every {interval} steps never happens: the run has only {steps}.",
+            mend="Take a shorter interval, or 0 to turn it off.", interval=every.validate_every_steps,
+            steps=plan.steps),
+            (_set("intervals.validate_every_steps", max(1, plan.steps // 10)),
+             _set("intervals.validate_every_steps", 0)))  # fmt: skip
+
+
+def epochs(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A run counted in steps does not look at the epochs."""
+    every = config.intervals
+    if every.max_steps and every.epochs != IntervalOptions().epochs:
+        yield Finding(Level.HINT, "intervals.epochs", message(
+            "epochs.unused", "{epochs} epochs do nothing: the run ends after {steps} steps.",
+            mend="Set the steps to 0 if the epochs shall decide.", epochs=every.epochs, steps=every.max_steps),
+            (_set("intervals.max_steps", 0),))  # fmt: skip
+
+
+def previews(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Options of previews that are turned off."""
+    every = config.intervals
+    for number, concept in enumerate(config.concepts):
+        sample = concept.sample
+        if sample.count == 0 and (sample.prompt or sample.negative_prompt):
+            yield Finding(Level.WARNING, f"concepts.{number}.sample.prompt", message(
+                "sample.prompt-unused", "The preview prompts do nothing: this concept makes 0 previews.",
+                mend="Ask for at least one, or leave them empty."),
+                (_set(f"concepts.{number}.sample.count", 1),))  # fmt: skip
+    off = not any(concept.sample.count for concept in config.concepts)
+    if off and (every.sample_every_epochs or every.sample_every_steps):
+        fields = [name for name in ("sample_every_epochs", "sample_every_steps") if getattr(every, name)]
+        yield Finding(Level.HINT, f"intervals.{fields[0]}", message(
+            "sample.none", "No previews are made: every concept asks for 0 pictures.",
+            mend="Without previews you cannot see when to stop."), (_set("concepts.0.sample.count", 1),))  # fmt: skip
+
+
+CHECKS = (warmup, intervals, epochs, previews)
+
+
+def _never(field: str, what: str, unit: str, interval: int, length: int, plan: Plan) -> Finding:
+    said = ("Saving every {interval} {unit} never happens: the run has {length}. It would only save at the end."
+            if what == "save" else
+            "Previews every {interval} {unit} never happen: the run has {length}.")  # fmt: skip
+    fixes = [_set(field, max(1, length // parts)) for parts in ((4, 2) if what == "save" else (10, 4)) if length > 1]
+    unique = {tuple(fix.changes.items()): fix for fix in (*fixes, _set(field, 0))}
+    return Finding(Level.WARNING, field, message(
+        f"{what}.never", said, mend="Take a shorter interval, or 0 to turn it off.", interval=interval, unit=unit,
+        length=counted(length, unit.removesuffix("s"))), tuple(unique.values()))  # fmt: skip
+
+
+def _set(field: str, value: int) -> Fix:
+    return Fix(message("fix.set", "Set it to {value}" if value else "Turn it off", value=value), {field: value})

@@ -1,0 +1,124 @@
+"""Looks at the disk, the source and the machine, so that everything after it is pure."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.choices.optimizers import OPTIMIZERS
+from core.config.options import RunConfig
+from core.config.prompts import concept_name
+from core.data.captions import file_words
+from core.data.scan import Picture, Scan, scan
+from core.families.describe import SourceDescription, describe
+from core.files import explain, free_bytes, probe_writable
+from core.machine import inspect_machine
+from core.planning.facts import Facts
+from core.texts import UserError
+
+
+def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = False) -> Facts:
+    """Everything the checks ask for. Never raises for what a person can cause: that is in the facts as an error.
+
+    With `decode` every picture is decoded whole; without it only headers are read. `resuming`: the run exists and
+    goes on, so its name is its own and its class pictures count.
+    """
+    run = home / "runs" / config.model.name if resuming and config.model.name else None
+    scans = tuple(_look(concept.instance.directory, decode) for concept in config.concepts)
+    return Facts(
+        names_in_use=frozenset() if resuming else _names(home),
+        scans=scans,
+        prior_scans=tuple(_prior_scans(config, run, decode)),
+        words={picture.path: _words(picture) for found in scans if isinstance(found, Scan)
+               for picture in found.pictures},
+        resolved=dict(_resolved(config)),
+        source=_describe(config),
+        local_source=config.model.source if _exists(config.model.source) else "",
+        machine=inspect_machine(),
+        missing_modules=frozenset(module for optimizer in OPTIMIZERS.values() for module in optimizer.needs
+                                  if importlib.util.find_spec(module) is None),
+        free_bytes=_free(home),
+        held_bytes=_held(run) if run is not None else 0,
+        home_problem=_problem(home),
+    )  # fmt: skip
+
+
+def _look(directory: str, decode: bool) -> Scan | UserError | None:
+    if not directory.strip():
+        return None
+    try:
+        return scan(Path(directory).expanduser(), decode=decode)
+    except UserError as error:
+        return error
+
+
+def _prior_scans(config: RunConfig, run: Path | None, decode: bool) -> Iterator[Scan | UserError | None]:
+    for number, concept in enumerate(config.concepts):
+        directory = concept.prior.directory
+        if not directory and run is not None:
+            made = run / "class" / concept_name(concept, number)
+            directory = str(made) if made.is_dir() else ""
+        yield _look(directory, decode)
+
+
+def _words(picture: Picture) -> str | UserError:
+    try:
+        return file_words(picture)
+    except UserError as error:
+        return error
+
+
+def _resolved(config: RunConfig) -> Iterator[tuple[str, Path]]:
+    for concept in config.concepts:
+        for directory in (concept.instance.directory, concept.prior.directory):
+            if directory.strip():
+                try:
+                    yield directory, Path(directory).expanduser().resolve()
+                except (OSError, ValueError, RuntimeError):
+                    continue  # a path that no system call takes; the scan has said so
+
+
+def _describe(config: RunConfig) -> SourceDescription | UserError | None:
+    model = config.model
+    if not model.source.strip():
+        return None
+    try:
+        return describe(model.source, model.revision, model.variant)
+    except UserError as error:
+        return error
+
+
+def _exists(source: str) -> bool:
+    try:
+        return bool(source.strip()) and Path(source).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def _names(home: Path) -> frozenset[str]:
+    try:
+        return frozenset(path.name for path in (home / "runs").iterdir() if not path.name.startswith("."))
+    except OSError:
+        return frozenset()  # no runs yet; a home that cannot be used is a finding of its own
+
+
+def _free(home: Path) -> int | None:
+    try:
+        return free_bytes(home)
+    except OSError:
+        return None  # said by `_problem`
+
+
+def _problem(home: Path) -> UserError | None:
+    try:
+        probe_writable(home)
+    except UserError as error:
+        return error
+    except OSError as error:
+        return explain(error, home)
+    return None
+
+
+def _held(run: Path) -> int:
+    return sum(path.lstat().st_size for path in run.rglob("*") if path.is_file() and not path.is_symlink())
