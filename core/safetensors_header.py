@@ -57,8 +57,11 @@ class Header:
 def read_header(path: Path) -> Header:
     """Read and check the header of `path`; the tensors themselves are not touched. `UserError` if anything is wrong."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            return header_of(file.fileno(), path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            return header_of(descriptor, path)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise UserError(
             "weights.unreadable", "{path} cannot be read: {reason}.", mend="Check the path and its permissions.",

@@ -93,7 +93,7 @@ def _on_host(tensor: Tensor) -> Tensor:
 
 def _bytes_of(tensor: Tensor) -> memoryview:
     """The memory of a contiguous host tensor; the view keeps it alive."""
-    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    return tensor.reshape(-1).view(torch.uint8).numpy().data
 
 
 def _read(descriptor: int, entry: TensorEntry, path: Path) -> Tensor:

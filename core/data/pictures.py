@@ -12,6 +12,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,8 @@ def centre_square(image: Image.Image, side: int) -> Image.Image:
     width, height = image.size
     edge = min(width, height)
     left, top = (width - edge) // 2, (height - edge) // 2
-    return image.resize((side, side), Image.Resampling.LANCZOS, box=(left, top, left + edge, top + edge))
+    square = image.crop((left, top, left + edge, top + edge))
+    return square.resize((side, side), Image.Resampling.LANCZOS)
 
 
 def to_array(image: Image.Image) -> NDArray[np.float32]:
@@ -110,21 +112,16 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         # Not blocking, so that a named pipe among the pictures cannot hold everything up.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - an open descriptor
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise _refusal("picture.not-a-file", path, "is not a regular file", "Leave it out.")
-            if status.st_size == 0:
-                raise _refusal("picture.empty", path, "is empty (0 bytes)", "Copy it again or leave it out.")
-            try:
-                with Image.open(file, formats=FORMATS) as image:
-                    _check_header(image, path)
-                    yield image
-            except UnidentifiedImageError as error:
-                raise _foreign(descriptor, path) from error
+        try:
+            _check_file(descriptor, path)
+            with open(descriptor, "rb", closefd=False) as file, _image(file, path) as image:
+                _check_header(image, path)
+                yield image
+        finally:
+            os.close(descriptor)
     except UserError:
         raise
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, str(error)) from error
     except OSError as error:
         if error.errno is not None:
@@ -134,6 +131,21 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise _damaged(path, error) from error
     except Exception as error:  # decoders raise anything at all for damaged bytes
         raise _damaged(path, error) from error
+
+
+def _check_file(descriptor: int, path: Path) -> None:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise _refusal("picture.not-a-file", path, "is not a regular file", "Leave it out.")
+    if status.st_size == 0:
+        raise _refusal("picture.empty", path, "is empty (0 bytes)", "Copy it again or leave it out.")
+
+
+def _image(file: BufferedReader, path: Path) -> Image.Image:
+    try:
+        return Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise _foreign(file.fileno(), path) from error
 
 
 def _check_header(image: Image.Image, path: Path) -> None:
