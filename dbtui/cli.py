@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,8 @@ app = typer.Typer(
 
 def run_command(arguments: list[str]) -> int:
     """The exit code of one command line. Usage errors are said in one paragraph; other errors are the caller's."""
+    if logging.lastResort is not None:
+        logging.lastResort.setLevel(logging.ERROR)  # what libraries mutter is not for the person at the terminal
     try:
         result = app(arguments, prog_name="dbtui", standalone_mode=False)
     except TyperException as error:
@@ -256,7 +259,7 @@ def export(
     """Write a run's model as a file for other programs."""
     from dbtui.commands.export import export_model_of
 
-    return export_model_of(_home(context), name, format=wanted, step=step, half=half, output=output)
+    return export_model_of(_home(context), name, wanted=wanted, step=step, half=half, output=output)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -66,7 +67,7 @@ def print_findings(findings: Sequence[Finding], *, on_stderr: bool = False) -> N
         out.print(head)
         out.print(Padding(Text(safe_message(finding.message)), (0, 0, 0, 4)))
         for fix in finding.fixes:
-            settings = " ".join(f"--set {path}={value}" for path, value in fix.changes.items())
+            settings = " ".join(f"--set {shlex.quote(f'{path}={value}')}" for path, value in fix.changes.items())
             out.print(Padding(Text(safe(f"→ {fix.label.text}: {settings}"), "dim"), (0, 0, 0, 4)))
     if not findings:
         out.print(Text("✓ Nothing is wrong with it.", "green"))

@@ -1,0 +1,96 @@
+"""`dbtui generate`: pictures from a run's newest state, an export or a source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.families import hub
+from core.families.describe import SourceDescription, describe
+from core.machine import inspect_machine
+from core.runs.folder import Run, is_run, is_run_name, runs_directory
+from core.seeds import fresh_seed
+from core.texts import UserError, counted
+from dbtui.boundary import DONE, complain
+from dbtui.printing import say
+from dbtui.safe import safe, safe_message
+
+if TYPE_CHECKING:
+    from core.families.model import Model
+
+
+def generate_pictures(
+    target: str,
+    home: Path,
+    *,
+    prompts: Sequence[str],
+    negative: str,
+    seed: int | None,
+    steps: int,
+    guidance: float,
+    count: int,
+    output: Path,
+) -> int:
+    """Make `count` pictures of each prompt in the folder `output`; prints their paths. Raises `UserError`."""
+    run = Run(home, target) if is_run_name(target) and is_run(runs_directory(home) / target) else None
+    source, size = _source_of_run(run) if run is not None else _source(target, home)
+    # torch is imported from here on, when everything that can be refused quickly was refused
+    from core.choices import precisions
+    from core.families.load import load_model
+    from core.sampling.denoising import SamplingSettings
+    from core.sampling.generate import Order, generate
+    from core.training.precision import autocast
+
+    complain(safe(f"Loading {source.path} …"))
+    machine = inspect_machine()
+    model = load_model(source, device=machine.device)
+    step = _load_newest_state(run, model) if run is not None else None
+    first = fresh_seed() if seed is None else seed
+    order = Order(prompts, negative, first, count, SamplingSettings(guidance_scale=guidance, steps=steps, size=size))
+    precision = precisions.settle("auto", machine.device, machine.knows_bf16)
+    context = autocast(precision, next(model.unet.parameters()).device)
+    title = model.title if run is None else run.name
+    for path in generate(model, order, output, title=title, step=step, autocast=context, on_step=lambda: None):
+        say(path)
+    complain(f"{counted(len(prompts) * count, 'picture')}, seeds from {first}.")
+    return DONE
+
+
+def _source(target: str, home: Path) -> tuple[SourceDescription, int]:
+    if not Path(target).expanduser().exists():
+        if not hub.is_hub_id(target):
+            raise UserError("generate.unknown", "{target} is neither a run in {folder} nor a file or folder.",
+                            mend="`dbtui runs` lists the runs; otherwise give the path of an export or a source.",
+                            target=target, folder=runs_directory(home))  # fmt: skip
+        _fetch(target)
+    source = describe(target)
+    return source, source.native_resolution
+
+
+def _source_of_run(run: Run) -> tuple[SourceDescription, int]:
+    config = run.config()
+    source = describe(config.model.source, config.model.revision, config.model.variant)
+    resolution = config.model.resolution
+    return source, source.native_resolution if resolution == "auto" else resolution
+
+
+def _fetch(repository: str) -> None:
+    """Download a hub id unless it is here already."""
+    try:
+        hub.find(repository)
+    except UserError:
+        complain(safe(f"Downloading {repository} …"))
+        hub.download(repository)
+
+
+def _load_newest_state(run: Run, model: Model) -> int:
+    """Put the run's newest whole state into the networks; returns its step."""
+    from core.training.checkpoints import load_weights, newest_checkpoint, read_state
+
+    state = newest_checkpoint(run.checkpoints, on_damage=lambda damage: complain(safe_message(damage.message)))
+    if state is None:
+        raise UserError("generate.nothing-saved", "{name} has no saved state yet.",
+                        mend="Save one with `dbtui save {name}` while it trains.", name=run.name)  # fmt: skip
+    load_weights(state, model.networks)
+    return read_state(state).step
