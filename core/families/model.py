@@ -15,7 +15,8 @@ from core.families.family import Configs, Family
 from core.tensors import digest
 
 if TYPE_CHECKING:
-    from transformers import CLIPTokenizer
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
 
 PLACES = 77
 """Tokens in a caption: start, 75 usable ones, end."""
@@ -51,6 +52,10 @@ class TextEmbedding:
     def to(self, device: torch.device | str) -> TextEmbedding:
         return TextEmbedding(self.hidden.to(device), None if self.pooled is None else self.pooled.to(device))
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors by the names they are made of again."""
+        return {"hidden": self.hidden} | ({} if self.pooled is None else {"pooled": self.pooled})
+
     @staticmethod
     def cat(parts: Sequence[TextEmbedding]) -> TextEmbedding:
         """All rows of all parts, in order."""
@@ -71,9 +76,9 @@ class Model:
         family: Family,
         description: SourceDescription,
         configs: Configs,
-        unet: nn.Module,
-        vae: nn.Module,
-        text_encoders: dict[str, nn.Module],
+        unet: UNet2DConditionModel,
+        vae: AutoencoderKL,
+        text_encoders: dict[str, CLIPTextModel],
         tokenizers: Mapping[str, CLIPTokenizer],
         schedule: NoiseSchedule,
     ) -> None:
@@ -162,14 +167,12 @@ class Model:
         Train mode goes with checkpointing: without it transformers' layers keep their activations.
         """
         for name, network in self.networks.items():
-            trained = name in components
-            network.requires_grad_(trained).train(trained)
-            if not trained or not gradient_checkpointing:
-                continue
-            if name == "unet":
-                network.enable_gradient_checkpointing()
-            else:
-                network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            network.requires_grad_(name in components).train(name in components)
+        if gradient_checkpointing and "unet" in components:
+            self.unet.enable_gradient_checkpointing()
+        for name, encoder in self.text_encoders.items():
+            if gradient_checkpointing and name in components:
+                encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
     def offload_text_encoders(self) -> None:
         """Off the device, without gradients: their embeddings are cached and they train no more."""

@@ -1,0 +1,79 @@
+"""Previews: what the model makes of the prompts while it learns, with the same seeds each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.config.options import RunConfig
+from core.config.prompts import concept_name, sample_prompt
+from core.families.model import Model, TextEmbedding
+from core.sampling.denoising import SamplingSettings, denoise, initial_noise, to_pictures
+from core.sampling.png import Recipe, write_png
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One picture to make each time."""
+
+    concept: str
+    number: int
+    prompt: str
+    negative_prompt: str
+    seed: int
+    settings: SamplingSettings
+
+    def path(self, step: int) -> Path:
+        """Relative to the run's folder."""
+        return Path("samples") / f"step-{step:06d}" / f"{self.concept}-{self.number:02d}.png"
+
+
+def previews_of(config: RunConfig, size: int) -> tuple[Preview, ...]:
+    """Every preview of a run: `count` for each concept, with seed, seed + 1, …"""
+    return tuple(
+        Preview(
+            concept_name(concept, place),
+            number,
+            sample_prompt(concept),
+            concept.sample.negative_prompt,
+            (concept.sample.seed + number) % 2**32,
+            SamplingSettings(concept.sample.guidance_scale, concept.sample.steps, size),
+        )
+        for place, concept in enumerate(config.concepts)
+        for number in range(concept.sample.count)
+    )
+
+
+def make_previews(
+    model: Model,
+    previews: tuple[Preview, ...],
+    embed: Callable[[str], TextEmbedding],
+    *,
+    folder: Path,
+    step: int,
+    title: str,
+    autocast: torch.autocast,
+    on_step: Callable[[], None],
+) -> Iterator[tuple[Preview, Path]]:
+    """Make and write each preview; yields it with its path relative to `folder` once the file is whole.
+
+    `embed` gives the embedding (1, 77, D) of a prompt: live, or remembered from when the text encoder stopped.
+    """
+    for preview in previews:
+        latents = denoise(
+            model,
+            embed(preview.prompt),
+            embed(preview.negative_prompt),
+            initial_noise(model, [preview.seed], preview.settings.size),
+            preview.settings,
+            autocast=autocast,
+            on_step=on_step,
+        )
+        path = preview.path(step)
+        recipe = Recipe(preview.prompt, preview.negative_prompt, preview.seed, preview.settings, title, step)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_png(folder / path, to_pictures(model, latents)[0], recipe)
+        yield preview, path

@@ -1,0 +1,68 @@
+"""From the batch plan's slots to tensors on the device: latents, noise and timesteps, instance pictures first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.data.batches import Slot
+from core.data.caches import LatentTable, send
+from core.seeds import generator
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One forward pass, ordered [instance…, class…]; latents and noise (B, C, h, w), t (B,)."""
+
+    items: tuple[int, ...]
+    x0: Tensor
+    noise: Tensor
+    t: Tensor
+    instances: int
+
+
+class Assembler:
+    """Draws everything random of a slot on the CPU, by (seed, purpose, step, slot), and sends it in one go.
+
+    `first_instance` and `first_prior` are the item numbers at which each concept's pictures begin. `timesteps` is
+    the length of the model's noise schedule.
+    """
+
+    def __init__(
+        self,
+        table: LatentTable,
+        *,
+        first_instance: Sequence[int],
+        first_prior: Sequence[int],
+        timesteps: int,
+        offset_noise: float,
+        seed: int,
+    ) -> None:
+        self._table = table
+        self._first_instance, self._first_prior = first_instance, first_prior
+        self._timesteps = timesteps
+        self._offset_noise = offset_noise
+        self._seed = seed
+
+    def batch(self, step: int, slots: Sequence[Slot]) -> Batch:
+        """The tensors of these slots of the effective batch of `step`. Nothing here waits for the device."""
+        with_prior = [slot for slot in slots if slot.prior is not None]
+        items = [self._first_instance[slot.concept] + slot.instance for slot in slots]
+        items += [self._first_prior[slot.concept] + slot.prior for slot in with_prior if slot.prior is not None]
+        draws = [self._draw("instance", step, slot.index) for slot in slots]
+        draws += [self._draw("prior", step, slot.index) for slot in with_prior]
+        posterior, noise, t = (send(torch.stack(part), self._table.device) for part in zip(*draws, strict=True))
+        return Batch(tuple(items), self._table.draw(items, posterior), noise, t, len(slots))
+
+    def _draw(self, purpose: str, step: int, slot: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Posterior noise and noise (C, h, w), and a timestep, of one picture of one slot."""
+        random = generator(self._seed, purpose, step, slot)
+        t = torch.randint(self._timesteps, (), generator=random)
+        noise = torch.randn(self._table.shape, generator=random)
+        posterior = torch.randn(self._table.shape, generator=random)
+        if self._offset_noise:
+            noise += self._offset_noise * torch.randn((self._table.shape[0], 1, 1), generator=random)
+        return posterior, noise, t

@@ -1,0 +1,206 @@
+"""Resumable states on disk: what is saved, how it is written beside training, and which one to resume from.
+
+A state is a folder `step-000100/`: `unet.safetensors` and, where it was trained, `text_encoder.safetensors` (fp32),
+`optimizer.safetensors`, `state.json`, and a manifest of sizes and hashes. It appears whole, verified, or not at all;
+older ones are dropped only afterwards. No pickle, no generator state: everything random follows from the step.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from core.events import Checkpoint, Warned
+from core.families.keys import from_folder
+from core.files import DamagedFiles, free_bytes, remove_directory, staged_directory, sweep_staging, verify_directory
+from core.machine import inspect_machine
+from core.tensors import iterate_tensors, read_tensors, write_tensors
+from core.texts import UserError, size_in_words
+
+NAME = re.compile(r"step-(\d{6,})")
+OPTIMIZER_FILE = "optimizer.safetensors"
+STATE_FILE = "state.json"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Everything of a state that is not a tensor. `updates` counts steps that changed weights."""
+
+    step: int
+    updates: int
+    total_steps: int
+    micro_batch: int
+    loss_scale: float
+    good_updates: int
+    text_encoder_stopped: bool
+    threads: int
+    device: str
+    precision: str
+    config_hash: str
+    data_hash: str
+    versions: Mapping[str, str]
+    optimizer: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_optimizer(self, plain: Mapping[str, Any]) -> TrainingState:
+        """The same with the optimizer's plain values (its tensors stand in a file of their own)."""
+        return replace(self, optimizer=plain)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state in memory: tensors by file, and the rest."""
+
+    state: TrainingState
+    files: Mapping[str, Mapping[str, Tensor]]
+
+    @property
+    def bytes(self) -> int:
+        return sum(tensor.nbytes for tensors in self.files.values() for tensor in tensors.values())
+
+    def copied(self) -> Snapshot:
+        """The same on the host in memory of its own, so that training may go on while it is written."""
+        files = {name: {key: tensor.detach().to("cpu", copy=True) for key, tensor in tensors.items()}
+                 for name, tensors in self.files.items()}  # fmt: skip
+        return Snapshot(self.state, files)
+
+
+class Checkpoints:
+    """Writes the states of one run, one at a time; `finished` tells what became durable since it was asked."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._thread: threading.Thread | None = None
+        self._done: list[Checkpoint] = []
+        self._failure: UserError | None = None
+
+    def save(self, snapshot: Snapshot, id: str | None = None) -> None:  # noqa: A002 - the event's own field
+        """Write a state: in a thread where a copy of it fits into the host's memory, else before returning.
+
+        Raises `UserError` if there is no room for it on the disk.
+        """
+        self.join()
+        needed = snapshot.bytes
+        free = free_bytes(self._folder)
+        if free < needed * 1.01:
+            raise UserError(
+                "checkpoint.no-room",
+                "Step {step} cannot be saved: it needs {needed}, and {folder} has {free} free.",
+                mend="Free some space. The states before it are untouched.",
+                step=snapshot.state.step, needed=size_in_words(needed), free=size_in_words(free), folder=self._folder,
+            )  # fmt: skip
+        if inspect_machine().memory_available > needed * 1.25:
+            self._thread = threading.Thread(target=self._write, args=(snapshot.copied(), id), name="checkpoint")
+            self._thread.start()
+        else:
+            self._write(snapshot, id)
+
+    def join(self) -> None:
+        """Return when nothing is being written."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def finished(self) -> list[Checkpoint]:
+        """Events of the states that became durable since the last call; raises `UserError` if a write failed."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        done, self._done = self._done, []
+        return done
+
+    def _write(self, snapshot: Snapshot, id: str | None) -> None:  # noqa: A002
+        started = time.monotonic()
+        state = snapshot.state
+        final = self._folder / f"step-{state.step:06d}"
+        manifest = {"step": state.step, "config_hash": state.config_hash, "versions": dict(state.versions)}
+        try:
+            with staged_directory(final, manifest) as staging:
+                for name, tensors in snapshot.files.items():
+                    write_tensors(staging / name, tensors, {"format": "pt", "step": str(state.step)})
+                (staging / STATE_FILE).write_text(json.dumps(asdict(state), indent=1))
+            size = sum(file.stat().st_size for file in final.iterdir())
+            for _, older in list_checkpoints(self._folder)[: -self._keep]:
+                remove_directory(older)
+            place = str(final.relative_to(self._folder.parent))
+            seconds = time.monotonic() - started
+            self._done.append(Checkpoint(step=state.step, path=place, bytes=size, seconds=seconds, id=id))
+        except (OSError, UserError) as error:
+            reason = str(error.message) if isinstance(error, UserError) else error.strerror or str(error)
+            self._failure = UserError(
+                "checkpoint.failed", "Step {step} could not be saved: {reason}",
+                mend="The states before it are untouched.", step=state.step, reason=reason.rstrip(".") + ".",
+            )  # fmt: skip
+
+
+def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
+    """(step, folder) of every state, the oldest first. Leftovers of a killed write are not among them."""
+    if not folder.is_dir():
+        return []
+    found = [(int(match[1]), path) for path in folder.iterdir() if (match := NAME.fullmatch(path.name))]
+    return sorted(found)
+
+
+def saved_as(path: Path) -> Checkpoint:
+    """The event of a state that was written before."""
+    size = sum(file.stat().st_size for file in path.iterdir())
+    return Checkpoint(step=read_state(path).step, path=f"{path.parent.name}/{path.name}", bytes=size, seconds=0.0)
+
+
+def newest_checkpoint(folder: Path, on_damage: Callable[[Warned], None]) -> Path | None:
+    """The newest state that verifies; `on_damage` is given a warning for each newer one that does not.
+
+    Returns `None` where nothing was saved yet; raises `UserError` if there are states and none of them is whole.
+    """
+    if folder.is_dir():
+        sweep_staging(folder)
+    states = list_checkpoints(folder)
+    for _, path in reversed(states):
+        try:
+            verify_directory(path)
+        except DamagedFiles as damage:
+            on_damage(Warned(code=damage.code, message=str(damage.message)))
+        else:
+            return path
+    if states:
+        raise UserError(
+            "checkpoint.all-damaged", "None of the {count} saved states in {folder} is whole.",
+            mend="Copy them from a backup, or start a new run with the same run.toml.", count=len(states),
+            folder=folder,
+        )  # fmt: skip
+    return None
+
+
+def read_state(path: Path) -> TrainingState:
+    """The plain part of a verified state."""
+    return TrainingState(**json.loads((path / STATE_FILE).read_text()))
+
+
+def read_optimizer(path: Path) -> dict[str, Tensor]:
+    """The optimizer's tensors of a verified state."""
+    return read_tensors(path / OPTIMIZER_FILE)
+
+
+def component_file(component: str) -> str:
+    return f"{component}.safetensors"
+
+
+def weights_of(component: str, module: nn.Module) -> dict[str, Tensor]:
+    """The module's own tensors (no copies) under the names that stand in files."""
+    return {from_folder(component, name): tensor for name, tensor in module.state_dict().items()}
+
+
+def load_weights(path: Path, components: Mapping[str, nn.Module]) -> None:
+    """Copy a verified state's weights into these modules, tensor by tensor."""
+    for component, module in components.items():
+        own = weights_of(component, module)
+        for name, tensor in iterate_tensors(path / component_file(component)):
+            own[name].copy_(tensor)

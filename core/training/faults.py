@@ -1,0 +1,64 @@
+"""What the loop says when it cannot go on as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from core.events import Warned
+from core.texts import UserError, counted, listed, message
+
+
+def not_finite(steps: int, step: int, pictures: Iterable[str]) -> UserError:
+    """After so many steps in a row without a number as loss or gradient."""
+    return UserError(
+        "training.not-finite",
+        "{steps} steps in a row gave no number as loss or gradient; step {step} had {pictures}. The weights are as "
+        "they were before.",
+        mend='Lower learning_rate.rate, look at these pictures, or use performance.mixed_precision = "no"; then resume '
+        "from the last saved state.",
+        steps=steps, step=step, pictures=listed(sorted(set(pictures))),
+    )  # fmt: skip
+
+
+def out_of_memory(size: int) -> UserError:
+    """Where not even one picture fits."""
+    return UserError(
+        "training.out-of-memory",
+        "The device's memory is not enough for a single picture at {size} px.",
+        mend="In order of effect: turn on performance.gradient_checkpointing, use adamw_8bit, set "
+        "performance.text_encoder_ratio to 0, lower model.resolution, close other programs on the GPU.",
+        size=size,
+    )  # fmt: skip
+
+
+def smaller_batches(pictures: int) -> Warned:
+    """After the micro-batch was halved."""
+    return warning(
+        "training.smaller-batches",
+        "The device's memory was not enough: from here on {count} at a time and more passes for each update. The "
+        "result is the same, the speed lower.",
+        count=counted(pictures, "picture"),
+    )  # fmt: skip
+
+
+def sample_skipped(step: int, error: Exception, id: str | None) -> Warned:  # noqa: A002 - the event's own field
+    """A preview that could not be made; training goes on."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return warning("sample.skipped", "The preview of step {step} was skipped: {reason}.", id, step=step, reason=reason)
+
+
+def data_changed(step: int) -> Warned:
+    """A resumed run whose pictures or captions are not what they were."""
+    return warning(
+        "resume.data-changed",
+        "The pictures or captions have changed since step {step}: the run goes on with what is there now, not as it "
+        "would have.",
+        step=step,
+    )  # fmt: skip
+
+
+def warning(code: str, english: str, id: str | None = None, **values: Any) -> Warned:  # noqa: A002
+    """A `warning` event of a message."""
+    said = message(code, english, **values)
+    return Warned(code=said.code, message=said.text, id=id)

@@ -1,0 +1,91 @@
+"""What was asked of a training run: pause, continue, save, sample, stop.
+
+Commands are looked at often (between micro-batches, denoising steps and cache batches) and obeyed where the trainer
+can obey them: at step boundaries and while paused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from core.events import Continued, Event, Paused, Warned
+from core.texts import message
+
+PAUSE_POLL_SECONDS = 0.1
+
+
+class Command(Protocol):
+    """One line of the commands file, or a request from a signal or a key of this process."""
+
+    @property
+    def command(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+
+
+Poll = Callable[[], Sequence[Command]]
+"""Returns the commands that came since the last call; also the trainer's heartbeat."""
+
+
+class StopRequested(Exception):
+    """Raised out of long work before and between steps when a stop was asked for; the trainer catches it."""
+
+
+class Requests:
+    """The commands that wait to be obeyed, in the order they came."""
+
+    def __init__(self, poll: Poll) -> None:
+        self._poll = poll
+        self._waiting: list[Command] = []
+        self.stop: Command | None = None
+
+    def look(self) -> None:
+        """Take in what was asked; a stop is known at once, whatever waits before it."""
+        for command in self._poll():
+            if command.command == "stop":
+                self.stop = command
+            else:
+                self._waiting.append(command)
+
+    def look_or_stop(self) -> None:
+        """The same, for work that may be abandoned: raises `StopRequested`."""
+        self.look()
+        if self.stop is not None:
+            raise StopRequested
+
+    def obey(self, step: int, act: Callable[[Command], Iterator[Event]]) -> Iterator[Event]:
+        """Obey everything that waits; `act` does what is not pausing. Returns when the run may go on or must stop."""
+        self.look()
+        paused = False
+        while True:
+            while self._waiting and self.stop is None:
+                command = self._waiting.pop(0)
+                if command.command == "pause":
+                    paused = True
+                    yield Paused(step=step, id=command.id)
+                elif command.command == "continue":
+                    paused = False
+                    yield Continued(step=step, id=command.id)
+                else:
+                    yield from act(command)
+            if not paused or self.stop is not None:
+                return
+            time.sleep(PAUSE_POLL_SECONDS)
+            self.look()
+
+    def obey_early(self) -> Iterator[Event]:
+        """Before the first step: pauses are kept, a stop raises `StopRequested`, the rest is answered with a no."""
+        yield from self.obey(0, _not_yet)
+        if self.stop is not None:
+            raise StopRequested
+
+
+def _not_yet(command: Command) -> Iterator[Event]:
+    """The answer to save and sample before the first step: there is nothing to save or show."""
+    said = message("command.too-early", "There is nothing to {command} yet: training has not begun.",
+                   command=command.command)  # fmt: skip
+    yield Warned(code=said.code, message=said.text, id=command.id)

@@ -1,0 +1,115 @@
+"""What a run keeps: resumable states while it trains, and the model for other programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.config.options import RunConfig
+from core.events import Checkpoint, Event, Phase, Warned
+from core.export.run import export_trained
+from core.families.model import Model
+from core.texts import UserError
+from core.training.checkpoints import (
+    OPTIMIZER_FILE,
+    Checkpoints,
+    Snapshot,
+    TrainingState,
+    component_file,
+    saved_as,
+    weights_of,
+)
+from core.training.optimization import Optimization
+
+RETRY_SECONDS = 60.0
+
+
+class Saving:
+    """Saves and exports one run. A save that fails while training goes on is told, and tried again a minute later.
+
+    `trained` are the components whose weights differ from the source's, whether or not they still train.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        model: Model,
+        optimization: Optimization,
+        trained: list[str],
+        *,
+        resumed: Path | None,
+    ) -> None:
+        self._config = config
+        self._folder = folder
+        self._model = model
+        self._optimization = optimization
+        self._trained = trained
+        self._checkpoints = Checkpoints(folder / "checkpoints", config.saving.keep_checkpoints)
+        self._latest = saved_as(resumed) if resumed else None
+        self._retry_at: float | None = None
+
+    @property
+    def retry_is_due(self) -> bool:
+        """Whether a save failed and it is time to try again."""
+        return self._retry_at is not None and time.monotonic() >= self._retry_at
+
+    def save(self, state: TrainingState, *, id: str | None = None, final: bool = False) -> Iterator[Event]:  # noqa: A002
+        """Save the state; events of what is durable by now. A `final` save is waited for and raises if it fails."""
+        try:
+            yield from self._durable(wait=True)
+            if self._latest is not None and self._latest.step == state.step:
+                if id is not None:
+                    yield Checkpoint(step=state.step, path=self._latest.path, bytes=self._latest.bytes, seconds=0.0,
+                                     id=id)  # fmt: skip
+                return
+            if final:
+                yield Phase(name="saving", done=0, total=1)
+            self._checkpoints.save(self._snapshot(state), id)
+            yield from self._durable(wait=final)
+            self._retry_at = None
+        except UserError as error:
+            if final:
+                raise
+            yield self._told(error, id)
+
+    def finished(self) -> Iterator[Event]:
+        """Events of the states that became durable since it was last asked."""
+        try:
+            yield from self._durable(wait=False)
+        except UserError as error:
+            yield self._told(error, None)
+
+    def export(self, step: int, *, final: bool = False) -> Iterator[Event]:
+        """Write the model for other programs: under the export name at the end, with the step in it before."""
+        yield Phase(name="exporting", done=0, total=1)
+        name = self._config.saving.export_name or self._config.model.name
+        try:
+            yield export_trained(
+                self._model, self._config, self._folder, name=name if final else f"{name}-step-{step:06d}", step=step
+            )
+        except UserError as error:
+            if final:
+                raise
+            yield Warned(code=error.code, message=str(error.message))
+
+    def close(self) -> None:
+        """Wait for what is being written. Its outcome is known from the disk by whoever resumes."""
+        self._checkpoints.join()
+
+    def _durable(self, *, wait: bool) -> Iterator[Event]:
+        if wait:
+            self._checkpoints.join()
+        for event in self._checkpoints.finished():
+            self._latest = event
+            yield event
+
+    def _told(self, error: UserError, id: str | None) -> Warned:  # noqa: A002
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        return Warned(code=error.code, message=str(error.message), id=id)
+
+    def _snapshot(self, state: TrainingState) -> Snapshot:
+        tensors, plain = self._optimization.state()
+        files = {component_file(name): weights_of(name, self._model.networks[name]) for name in self._trained}
+        return Snapshot(state.with_optimizer(plain), files | {OPTIMIZER_FILE: tensors})

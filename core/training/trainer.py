@@ -1,0 +1,324 @@
+"""The training loop, as a generator of events: `for event in Trainer(…).run(): …`.
+
+One step reads like the paper: take the batch, noise the latents, predict, loss = instance + weight · prior, update.
+Everything random follows from (seed, step, slot), so a run that was killed and resumed makes the same weights. The
+generator yields only where weights are raw and modes are normal.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from core.config.options import RunConfig
+from core.config.runfile import fingerprint
+from core.data.batches import Slot
+from core.events import Done, Event, Phase, Sample, Step, Stopped, Validation, Warned
+from core.planning.plan import is_due
+from core.sampling.previews import make_previews, previews_of
+from core.training import device, faults
+from core.training.batches import Assembler, Batch
+from core.training.checkpoints import TrainingState, load_weights, newest_checkpoint, read_optimizer, read_state
+from core.training.conditioning import Conditioning
+from core.training.loss import Shares, add_noise, dreambooth_loss, squared_errors, target_of
+from core.training.optimization import Optimization
+from core.training.precision import LossScale, autocast
+from core.training.prepare import Prepared, gather, plan_run, prepare, started
+from core.training.requests import Command, Poll, Requests, StopRequested
+from core.training.saving import Saving
+from core.training.validation import FixedNoise
+
+SKIPS_ALLOWED = 3
+"""So many steps in a row may give no number; then the run stops."""
+
+
+class Trainer:
+    """Trains the run in `folder` as `config` says. `poll` delivers commands and is called many times a step."""
+
+    def __init__(self, config: RunConfig, folder: Path, *, resume: bool, poll: Poll) -> None:
+        self._config = config
+        self._folder = folder
+        self._resume = resume
+        self._requests = Requests(poll)
+        self._saving: Saving | None = None
+        self._step = self._updates = self._skipped = 0
+        self._ahead: tuple[int, Batch] | None = None
+
+    def run(self) -> Iterator[Event]:
+        """Everything from loading to export. Raises `UserError` for what a person can mend."""
+        began = time.monotonic()
+        try:
+            saving = self._saving = yield from self._begin()
+            yield from self._train(saving)
+            yield from saving.save(self._state(), final=True)
+            if self._config.saving.export_when_done:
+                yield from saving.export(self._step, final=True)
+            yield Done(step=self._step, seconds=time.monotonic() - began)
+        except StopRequested:
+            yield from self._end_early()
+        finally:
+            if self._saving is not None:
+                self._saving.close()
+
+    def _begin(self) -> Generator[Event, None, Saving]:
+        """From the run's folder to networks, data and optimizer, as they were in the newest whole state."""
+        config = self._config
+        material = gather(config)
+        damages: list[Warned] = []
+        found = newest_checkpoint(self._folder / "checkpoints", damages.append) if self._resume else None
+        state = read_state(found) if found else None
+        self._settled = device.settle(config, material.source.native_resolution, state.threads if state else None)
+        device.use_threads(self._settled.threads)
+        self._plan = plan_run(config, material)
+        yield started(config, self._settled, self._plan, state)
+        yield from damages
+
+        prepared = yield from prepare(config, self._folder, material, self._settled, self._requests)
+        if state and state.data_hash != prepared.data_hash:
+            yield faults.data_changed(state.step)
+        self._prepared, self._model, self._batches = prepared, prepared.model, prepared.batches
+        self._use_data(prepared)
+
+        model = self._model
+        trained = ["unet", *(model.text_encoders if self._plan.text_encoder_steps else ())]
+        training = ["unet"] if state and state.text_encoder_stopped else trained
+        if found:
+            load_weights(found, {name: model.networks[name] for name in trained})
+        model.train_only(training, gradient_checkpointing=config.performance.gradient_checkpointing)
+        text_rate = config.performance.text_encoder_rate or config.learning_rate.rate
+        self._optimization = Optimization(
+            {name: model.networks[name] for name in training},
+            optimizer=self._settled.optimizer,
+            weight_decay=config.performance.weight_decay,
+            rates={name: config.learning_rate.rate if name == "unet" else text_rate for name in training},
+            scheduler=config.learning_rate.scheduler,
+            total=self._plan.steps,
+            warmup=self._plan.warmup,
+            final_rate=config.learning_rate.final_rate,
+            max_grad_norm=config.performance.max_grad_norm,
+        )
+        self._scale, self._micro_batch = LossScale.for_precision(self._settled.precision), config.batch.size
+        if state and found:
+            self._step, self._updates, self._micro_batch = state.step, state.updates, state.micro_batch
+            self._scale.scale, self._scale.good = state.loss_scale, state.good_updates
+            self._optimization.restore(read_optimizer(found), state.optimizer)
+        if training == ["unet"]:
+            self._freeze_text_encoders()
+        return Saving(config, self._folder, model, self._optimization, trained, resumed=found)
+
+    def _use_data(self, prepared: Prepared) -> None:
+        model, seed = prepared.model, self._config.performance.seed
+        timesteps = len(model.schedule.alphas_cumprod)
+        self._previews = previews_of(self._config, self._settled.size)
+        prompts = [text for preview in self._previews for text in (preview.prompt, preview.negative_prompt)]
+        captions = [item.caption for item in prepared.items]
+        self._conditioning = Conditioning(model, captions, prompts, self._settled.device)
+        self._assembler = Assembler(
+            prepared.table,
+            first_instance=prepared.first_instance,
+            first_prior=prepared.first_prior,
+            timesteps=timesteps,
+            offset_noise=self._config.performance.offset_noise,
+            seed=seed,
+        )
+        self._fixed_noise = {
+            purpose: FixedNoise(prepared.table, items, purpose=purpose, timesteps=timesteps, seed=seed,
+                                precision=self._settled.precision)
+            for purpose, items in (("validate-instance", prepared.instance_items),
+                                   ("validate-prior", prepared.prior_items))
+        }  # fmt: skip
+
+    def _train(self, saving: Saving) -> Iterator[Event]:
+        yield Phase(name="training", done=self._step, total=self._plan.steps)
+        if self._step == 0:
+            yield from self._validate()
+        self._clock = time.monotonic()
+        while self._step < self._plan.steps:
+            yield from self._obey()
+            if self._updates >= self._plan.text_encoder_steps and not self._conditioning.frozen:
+                for name in self._model.text_encoders:
+                    self._optimization.drop(name)
+                self._freeze_text_encoders()
+            yield from self._train_step()
+            yield from self._between_steps(saving)
+        yield from self._obey()
+
+    def _train_step(self) -> Iterator[Event]:
+        slots = self._batches.step(self._step)
+        rates = self._optimization.set_rates(self._updates)
+        while True:
+            try:
+                instance, prior, norm = self._forward_backward(slots)
+                break
+            except torch.OutOfMemoryError:
+                yield self._halve_micro_batch()
+        loss = instance + self._config.prior_loss.weight * prior
+        finite = math.isfinite(loss) and math.isfinite(norm)
+        if finite:
+            self._optimization.update(self._norm)
+            self._scale.went_well()
+            self._updates, self._skipped = self._updates + 1, 0
+        else:
+            self._skip(slots, loss)
+        self._step += 1
+        now = time.monotonic()
+        speed, self._clock = len(slots) / max(now - self._clock, 1e-9), now
+        yield Step(
+            step=self._step,
+            epoch=(self._step - 1) // self._plan.steps_per_epoch + 1,
+            loss=loss,
+            instance_loss=instance,
+            prior_loss=prior if any(slot.prior is not None for slot in slots) else None,
+            rate=rates["unet"],
+            text_encoder_rate=next((rate for name, rate in rates.items() if name != "unet"), None),
+            gradient_norm=norm,
+            images_per_second=speed,
+            memory_bytes=device.peak_memory_bytes(self._settled.device),
+            skipped=not finite,
+        )
+
+    def _forward_backward(self, slots: Sequence[Slot]) -> tuple[float, float, float]:
+        """Gradients of the whole effective batch; its instance loss, prior loss and gradient norm.
+
+        The three come in one copy, the only wait for the device in a step, looked at before weights are touched.
+        """
+        model, whole = self._model, Shares(len(slots), sum(slot.prior is not None for slot in slots))
+        parts = torch.zeros(2, device=self._settled.device)
+        for start in range(0, len(slots), self._micro_batch):
+            batch = self._batch(slots, start)
+            x = add_noise(model.schedule, batch.x0, batch.noise, batch.t)
+            with autocast(self._settled.precision, self._settled.device):
+                cond = model.conditioning(self._conditioning.of(batch.items), self._settled.size)
+                pred = model.denoise(x, batch.t, cond)
+            errors = squared_errors(pred, target_of(model.schedule, batch.x0, batch.noise, batch.t))
+            loss, part = dreambooth_loss(errors, batch.instances, whole, self._config.prior_loss.weight)
+            torch.autograd.backward(loss * self._scale.scale)
+            parts += part
+            self._requests.look()
+        self._norm = self._optimization.unscaled_norm(self._scale.scale)
+        figures = torch.cat((parts, self._norm[None]))
+        self._prefetch()
+        instance, prior, norm = figures.tolist()
+        return instance, prior, norm
+
+    def _batch(self, slots: Sequence[Slot], start: int) -> Batch:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == self._step and start == 0:
+            return ahead[1]
+        return self._assembler.batch(self._step, slots[start : start + self._micro_batch])
+
+    def _prefetch(self) -> None:
+        """Send the next step's first pictures while the device still computes this one."""
+        following = self._step + 1
+        if self._settled.device.type != "cpu" and following < self._plan.steps:
+            slots = self._batches.step(following)[: self._micro_batch]
+            self._ahead = (following, self._assembler.batch(following, slots))
+
+    def _skip(self, slots: Sequence[Slot], loss: float) -> None:
+        """Leave the weights alone; give up where skipping does not help."""
+        self._optimization.discard_gradients()
+        if math.isfinite(loss) and self._scale.overflowed():
+            return
+        self._skipped += 1
+        if self._skipped >= SKIPS_ALLOWED:
+            concepts = self._prepared.dataset.concepts
+            names = [concepts[slot.concept].instance[slot.instance].path.name for slot in slots]
+            raise faults.not_finite(self._skipped, self._step + 1, names)
+
+    def _halve_micro_batch(self) -> Warned:
+        """After a lack of memory: the same effective batch in smaller pieces, down to one picture."""
+        self._optimization.discard_gradients()
+        self._ahead = None
+        torch.cuda.empty_cache()
+        if self._micro_batch == 1:
+            raise faults.out_of_memory(self._settled.size)
+        self._micro_batch = -(-self._micro_batch // 2)
+        return faults.smaller_batches(self._micro_batch)
+
+    def _freeze_text_encoders(self) -> None:
+        self._conditioning.freeze()
+        self._model.offload_text_encoders()
+
+    def _between_steps(self, saving: Saving) -> Iterator[Event]:
+        """What is due after a step; its time does not count as training."""
+        began = time.monotonic()
+        intervals, per_epoch, step = self._config.intervals, self._plan.steps_per_epoch, self._step
+        if is_due(step, 0, intervals.validate_every_steps, per_epoch) or step == self._plan.steps:
+            yield from self._validate()
+        if is_due(step, intervals.sample_every_epochs, intervals.sample_every_steps, per_epoch):
+            yield from self._sample()
+        due = is_due(step, intervals.save_every_epochs, intervals.save_every_steps, per_epoch)
+        if step < self._plan.steps and (due or saving.retry_is_due):
+            yield from saving.save(self._state())
+            if self._config.saving.on_save:
+                yield from saving.export(step)
+        yield from saving.finished()
+        self._clock += time.monotonic() - began
+
+    def _validate(self) -> Iterator[Event]:
+        if self._config.intervals.validate_every_steps:
+            instance, prior = (
+                fixed.measure(self._model, self._conditioning, self._micro_batch, self._requests.look)
+                for fixed in self._fixed_noise.values()
+            )
+            yield Validation(step=self._step, instance=instance, prior=prior)
+
+    def _sample(self, id: str | None = None) -> Iterator[Event]:  # noqa: A002 - the event's own field
+        yield Phase(name="sampling", done=0, total=len(self._previews))
+        made = make_previews(
+            self._model, self._previews, self._conditioning.prompt, folder=self._folder, step=self._step,
+            title=self._config.model.name, on_step=self._requests.look_or_stop,
+            autocast=autocast(self._settled.precision, self._settled.device),
+        )  # fmt: skip
+        try:
+            for done, (preview, path) in enumerate(made, 1):
+                yield Sample(step=self._step, path=str(path), prompt=preview.prompt, seed=preview.seed,
+                             concept=preview.concept, id=id)  # fmt: skip
+                yield Phase(name="sampling", done=done, total=len(self._previews))
+        except (torch.OutOfMemoryError, OSError) as error:
+            yield faults.sample_skipped(self._step, error, id)
+        yield Phase(name="training", done=self._step, total=self._plan.steps)
+
+    def _obey(self) -> Iterator[Event]:
+        began = time.monotonic()
+        yield from self._requests.obey(self._step, self._act)
+        self._clock += time.monotonic() - began
+        if self._requests.stop is not None:
+            raise StopRequested
+
+    def _act(self, command: Command) -> Iterator[Event]:
+        if command.command == "sample":
+            yield from self._sample(command.id)
+        elif command.command == "save" and self._saving is not None:
+            yield from self._saving.save(self._state(), id=command.id)
+
+    def _end_early(self) -> Iterator[Event]:
+        command = self._requests.stop
+        reason = str(command.fields.get("reason", "user")) if command else "user"
+        discard = bool(command and command.fields.get("discard"))
+        if self._saving is not None and not discard and self._step > 0:
+            yield from self._saving.save(self._state(), final=True)
+            if reason == "user" and self._config.saving.on_cancel:
+                yield from self._saving.export(self._step)
+        yield Stopped(step=self._step, saved=not discard, reason=reason, id=command.id if command else None)
+
+    def _state(self) -> TrainingState:
+        return TrainingState(
+            step=self._step,
+            updates=self._updates,
+            total_steps=self._plan.steps,
+            micro_batch=self._micro_batch,
+            loss_scale=self._scale.scale,
+            good_updates=self._scale.good,
+            text_encoder_stopped=self._conditioning.frozen,
+            threads=self._settled.threads,
+            device=self._settled.name,
+            precision=self._settled.precision,
+            config_hash=fingerprint(self._config),
+            data_hash=self._prepared.data_hash,
+            versions=device.versions(),
+        )

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from core.events import Continued, Event, Paused, Warned
+from core.training.requests import Command, Requests, StopRequested
+
+
+@dataclass(frozen=True)
+class Asked:
+    command: str
+    id: str = "1"
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Queue:
+    """Delivers one list of commands a poll, then nothing."""
+
+    def __init__(self, *rounds: Sequence[Asked]) -> None:
+        self.rounds = list(rounds)
+        self.polls = 0
+
+    def __call__(self) -> Sequence[Asked]:
+        self.polls += 1
+        return self.rounds.pop(0) if self.rounds else []
+
+
+def act(command: Command) -> Iterator[Event]:
+    yield Warned(code=command.command, message="done", id=command.id)
+
+
+def test_a_pause_waits_until_it_is_told_to_continue() -> None:
+    queue = Queue([Asked("pause", "a")], [], [Asked("continue", "b")])
+    events = list(Requests(queue).obey(7, act))
+    assert [(type(event), event.id) for event in events] == [(Paused, "a"), (Continued, "b")]  # type: ignore[attr-defined]
+    assert queue.polls == 3
+
+
+def test_save_and_sample_work_while_paused() -> None:
+    queue = Queue([Asked("pause", "a")], [Asked("save", "b"), Asked("continue", "c")])
+    assert [event.id for event in Requests(queue).obey(7, act)] == ["a", "b", "c"]  # type: ignore[attr-defined]
+
+
+def test_a_stop_ends_a_pause() -> None:
+    requests = Requests(Queue([Asked("pause", "a")], [Asked("stop", "b")]))
+    assert len(list(requests.obey(7, act))) == 1
+    assert requests.stop is not None
+
+
+def test_every_command_is_answered_with_its_id() -> None:
+    queue = Queue([Asked("continue", "a"), Asked("pause", "b"), Asked("pause", "c"), Asked("continue", "d")])
+    assert [event.id for event in Requests(queue).obey(0, act)] == ["a", "b", "c", "d"]  # type: ignore[attr-defined]
+
+
+def test_long_work_is_abandoned_only_for_a_stop() -> None:
+    requests = Requests(Queue([Asked("save", "a")], [Asked("stop", "b")]))
+    requests.look_or_stop()
+    with pytest.raises(StopRequested):
+        requests.look_or_stop()
+
+
+def test_before_the_first_step_a_save_is_answered_with_a_no() -> None:
+    events = list(Requests(Queue([Asked("save", "a")])).obey_early())
+    assert [(type(event), event.id) for event in events] == [(Warned, "a")]  # type: ignore[attr-defined]
+    assert "not begun" in events[0].message  # type: ignore[attr-defined]
