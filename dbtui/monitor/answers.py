@@ -1,0 +1,56 @@
+"""What was asked of the trainer and not answered yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from core import events
+from dbtui.monitor.words import line_of
+from dbtui.safe import safe
+
+PATIENCE_SECONDS = 10.0
+TITLES = {"pause": "Pause", "continue": "Go on", "save": "Save", "sample": "Sample", "stop": "Stop"}
+
+
+@dataclass(frozen=True)
+class Told:
+    text: str
+    severity: Literal["information", "warning"] = "information"
+
+
+class Answers:
+    """Matches the ids of commands with the events that answer them."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, tuple[str, float]] = {}
+        self._reminded: set[str] = set()
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._asked)
+
+    def expect(self, id_: str, command: str, now: float) -> None:
+        """Remember a command; `now` in seconds of a monotonic clock."""
+        self._asked[id_] = (command, now)
+
+    def take(self, happened: Iterable[events.Event], now: float) -> Iterator[Told]:
+        """What to tell: each answer, a refusal as a warning, and once a word when an answer is slow.
+
+        Once the run has ended nobody will answer any more.
+        """
+        for event in happened:
+            id_ = getattr(event, "id", None)
+            if id_ in self._asked:
+                command, _ = self._asked.pop(id_)
+                if isinstance(event, events.Warned):
+                    yield Told(safe(event.message), "warning")
+                else:
+                    yield Told(line_of(event) or TITLES.get(command, command))
+            if isinstance(event, events.ENDINGS):
+                self._asked.clear()
+        for id_, (command, asked) in self._asked.items():
+            if now - asked > PATIENCE_SECONDS and id_ not in self._reminded:
+                self._reminded.add(id_)
+                yield Told(f"{TITLES.get(command, command)}: no answer yet. It is looked at between two steps.")

@@ -1,0 +1,74 @@
+"""A pane with curves: the plot is made when it is first seen, a line above it names the curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from dbtui.monitor.pane import Pane
+
+if TYPE_CHECKING:
+    from core.runs.history import History
+    from dbtui.monitor.plot import Curve, Plot
+
+FEWEST_COLUMNS = 20
+
+
+class CurvePane(Pane):
+    """Subclasses say which curves; `nothing_yet` stands there before the first step."""
+
+    nothing_yet = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static(self.nothing_yet, classes="legend", markup=False)
+
+    def curves(self, history: History, columns: int) -> list[Curve]:
+        """The curves of `history`, thinned to `columns`; those that lie on top come last."""
+        raise NotImplementedError
+
+    def curve(
+        self, history: History, series: str, label: str, columns: int, style: str, *, points: bool = False
+    ) -> Curve:
+        """One series of `history` in the colour of the component class `style`."""
+        from dbtui.monitor.plot import Curve
+
+        steps, values = history.series(series, columns)
+        return Curve(label, str(self.get_component_rich_style(style)), steps, values, points, style)
+
+    async def tell(self, history: History) -> None:
+        if not self.is_seen:
+            return
+        if history.last_step is None:
+            self.query_one(".legend", Static).update(self.nothing_yet)
+            return
+        plot = await self._plot()
+        columns = max(FEWEST_COLUMNS, self.content_size.width)
+        curves = [curve for curve in self.curves(history, columns) if curve.steps]
+        self.query_one(".legend", Static).update(self._legend(curves))
+        plot.draw(curves, first=min((curve.steps[0] for curve in curves), default=0), last=history.step)
+
+    async def zoom(self, direction: int, history: History) -> None:
+        """1 nearer, -1 farther, 0 the whole curve."""
+        if self.is_seen and history.last_step is not None:
+            (await self._plot()).zoom(direction)
+            await self.tell(history)
+
+    async def _plot(self) -> Plot:
+        from dbtui.monitor.plot import Plot
+
+        for plot in self.query(Plot):
+            return plot
+        plot = Plot()
+        await self.mount(plot)
+        return plot
+
+    def _legend(self, curves: list[Curve]) -> Content:
+        """The mark and the name of each curve in its colour, those on top first."""
+        parts = [
+            Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", self.get_visual_style(curve.component))
+            for curve in reversed(curves)
+        ]
+        return Content("  ").join(parts)

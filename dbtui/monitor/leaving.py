@@ -1,0 +1,123 @@
+"""Ending: stopping a run, and leaving the program while it trains in this process."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from core.texts import UserError, duration_in_words
+from dbtui.safe import safe, safe_message
+from dbtui.widgets.question import Answer, Question
+
+if TYPE_CHECKING:
+    from core.runs.folder import Run
+    from core.runs.launch import TrainingHandle
+
+STOPPED = 3
+"""Exit code: stopped by the user, state kept."""
+
+
+def stop_question(run: Run, step: int) -> Question:
+    """Before a run is ended: dismissed with `save`, `discard`, or `None`."""
+    return Question(
+        f"Stop {safe(run.name)} at step {step:,}?",
+        "Nothing is lost if it is saved: it can be resumed, and ends with the same weights as if it had never stopped.",
+        (
+            Answer("save", "s", "Save and stop", "can be resumed from here"),
+            Answer("discard", "d", "Stop without saving", "the last saved state stays"),
+            Answer("go-on", "g", "Go on training"),
+        ),
+    )
+
+
+def leave_question(run: Run) -> Question:
+    """Before the program is left while it trains: dismissed with `background`, `save`, `discard`, `stay` or `None`."""
+    return Question(
+        f"{safe(run.name)} is training in this program.",
+        "What should become of it when the program ends?",
+        (
+            Answer("background", "b", "Go on in the background", "saves, and trains on without this terminal"),
+            Answer("save", "s", "Save and stop", "can be resumed from here"),
+            Answer("discard", "d", "Stop without saving", "the last saved state stays"),
+            Answer("stay", "g", "Stay and go on training"),
+        ),
+    )
+
+
+class EndingScreen(ModalScreen[bool]):
+    """Asks the training thread of this process to end and waits for it; True once it has ended.
+
+    With `reason="background"` the run is started again in a process of its own. Escape gives up waiting (the request
+    stays): False.
+    """
+
+    BINDINGS = [("escape", "dismiss(False)", "Back")]
+
+    def __init__(self, run: Run, handle: TrainingHandle, *, discard: bool = False, reason: str = "user") -> None:
+        super().__init__()
+        self.run, self.handle, self.discard, self.reason = run, handle, discard, reason
+        self._since = time.monotonic()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static("", id="ending", markup=False)
+            yield Static("Esc goes back to the monitor; the run ends all the same.", id="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        if self.handle.running:
+            self.handle.request("stop", reason=self.reason, discard=self.discard)
+        self._look()
+        self.set_interval(0.5, self._look)
+
+    def _look(self) -> None:
+        if self.handle.running:
+            waited = duration_in_words(time.monotonic() - self._since)
+            what = "Ending the step that runs." if self.discard else "Ending the step that runs, then saving."
+            self.query_one("#ending", Static).update(Content(f"{what} {waited}"))
+            return
+        if self.reason == "background" and not self._start_in_background():
+            return
+        self.dismiss(True)
+
+    def _start_in_background(self) -> bool:
+        from core.runs.launch import launch_background
+
+        try:
+            process = launch_background(self.run, resume=True)
+        except UserError as error:
+            self.notify(safe_message(error.message), severity="error", timeout=30, markup=False)
+            self.dismiss(False)
+            return False
+        self.notify(f"Process {process} trains on. Watch it with: dbtui attach {self.run.name}", markup=False)
+        return True
+
+
+class LeaveDialog(ModalScreen[int | None]):
+    """The whole way out while a run trains here: asks, ends or hands over, waits.
+
+    Dismissed with the exit code to leave with, or `None` to stay.
+    """
+
+    leaving = True
+
+    def __init__(self, run: Run, handle: TrainingHandle) -> None:
+        super().__init__()
+        self.run, self.handle = run, handle
+
+    def on_mount(self) -> None:
+        self.app.push_screen(leave_question(self.run), self._answered)
+
+    def _answered(self, answer: str | None) -> None:
+        if answer not in ("background", "save", "discard"):
+            self.dismiss(None)
+            return
+        reason = "background" if answer == "background" else "user"
+        ending = EndingScreen(self.run, self.handle, discard=answer == "discard", reason=reason)
+        code = 0 if answer == "background" else STOPPED
+        self.app.push_screen(ending, lambda ended: self.dismiss(code if ended else None))

@@ -1,0 +1,75 @@
+"""What happened, one line each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from core import events
+from dbtui.monitor.pane import Pane
+from dbtui.monitor.words import QUIET, clock, line_of
+
+if TYPE_CHECKING:
+    from core.runs.history import History
+
+MOST_LINES = 500
+
+STYLES: tuple[tuple[type[events.Event], str], ...] = (
+    (events.Failed, "$error"),
+    (events.Warned, "$warning"),
+    (events.Done, "$success"),
+)
+
+
+class LogPane(Pane):
+    """The last lines; it stays at the newest unless it is scrolled up."""
+
+    title = "Log"
+
+    def __init__(self) -> None:
+        super().__init__("log")
+        self._lines: deque[Content] = deque(maxlen=MOST_LINES)
+        self._phase = ""
+        self._is_new = False
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="log-lines", can_focus=False):
+            yield Static("", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).anchor()
+
+    def add(self, happened: Iterable[events.Event]) -> None:
+        """Take in what was read from the journal; nothing is drawn here."""
+        for event in happened:
+            line = self._line(event)
+            if line is not None:
+                self._lines.append(line)
+                self._is_new = True
+
+    async def tell(self, history: History) -> None:
+        if self._is_new and self.is_seen:
+            self._is_new = False
+            self.query_one("#log-lines > Static", Static).update(Content("\n").join(self._lines))
+
+    def scroll(self, rows: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)
+
+    def _line(self, event: events.Event) -> Content | None:
+        if isinstance(event, events.Phase):
+            if event.name == self._phase:
+                return None
+            before, self._phase = self._phase, event.name
+            if event.name == "training" and before in ("sampling", "saving", "exporting"):
+                return None
+        told = line_of(event)
+        if told is None:
+            return None
+        style = next((style for kind, style in STYLES if isinstance(event, kind)), "")
+        return Content.assemble((clock(event.time), QUIET), "  ", (told, style))

@@ -1,0 +1,60 @@
+"""The sentence under the state: what a person should know now, the most pressing first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.content import Content
+
+from core import events
+from core.runs.history import History
+from core.texts import duration_in_words
+from dbtui.monitor.words import ENDED, QUIET
+from dbtui.safe import safe
+
+
+def notice(
+    name: str, history: History, trouble: Content, trains_here: bool, environment: Mapping[str, str]
+) -> Content:
+    """Empty when there is nothing to say. `trouble` is what kept the journal from being read."""
+    if trouble.plain:
+        return trouble
+    if history.silence is not None and history.owner is not None:
+        return _silent(history)
+    state = history.state
+    if state in ENDED:
+        return _ended(name, history, state)
+    if trains_here and "SSH_CONNECTION" in environment and not environment.keys() & {"TMUX", "STY"}:
+        return Content.styled(
+            f"If this connection drops, training goes on. Come back with: dbtui attach {safe(name)}", QUIET
+        )
+    return Content("")
+
+
+def _silent(history: History) -> Content:
+    assert history.owner is not None and history.silence is not None
+    who = f"process {history.owner.pid} on {safe(history.owner.host)}"
+    return Content.styled(
+        f"No heartbeat for {duration_in_words(history.silence)}: {who} holds the run and does not move. "
+        "It may be stopped (kill -CONT wakes it) or wait for a disk; if it is stuck, end it and resume.",
+        "$warning",
+    )
+
+
+def _ended(name: str, history: History, state: str) -> Content:
+    ending = history.ending
+    resume = f"r trains on from the last saved state (dbtui train {safe(name)} --resume)."
+    if isinstance(ending, events.Failed):
+        told = Content.styled(f"{safe(ending.message)} ", "$error") + Content(safe(ending.advice))
+        return told + "\n" + Content.styled(f"{safe(ending.code)}. {resume} Details: train.log.", QUIET)
+    if state == "lost":
+        return Content.styled(
+            "The process that trained this run ended without a word: killed, out of memory, or the machine went down. ",
+            "$error",
+        ) + Content(resume)
+    if isinstance(ending, events.Stopped):
+        saved = "" if ending.saved else "What was trained after the last saved state was not kept. "
+        return Content.styled(f"{saved}{resume} e exports the model as it is saved.", QUIET)
+    exported = ", ".join(safe(export.path) for export in history.exports[-2:])
+    done = f"Exported: {exported}. " if exported else ""
+    return Content.styled(f"{done}e exports the model in another form.", QUIET)

@@ -1,0 +1,138 @@
+"""The plot of the monitor: textual-plot with what curves of a training need.
+
+Imported when a curve is first shown: textual-plot brings numpy with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from textual_hires_canvas import Canvas, HiResMode
+from textual_plot import PlotWidget
+from textual_plot.axis_formatter import NumericAxisFormatter
+
+SMALLEST = (8, 4)
+"""Columns and rows of the drawing area under which textual-plot cannot draw its axes."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line. `style` as rich spells it; `points` draws marks, for figures that come rarely.
+
+    `component` is the component class that the style came from.
+    """
+
+    label: str
+    style: str
+    steps: Sequence[float]
+    values: Sequence[float | None]
+    points: bool = False
+    component: str = ""
+
+
+class StepFormatter(NumericAxisFormatter):
+    """Whole steps with thousands separators; never half a step."""
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
+        ticks = super().get_ticks(min_, max_, max_ticks)
+        return sorted({float(round(tick)) for tick in ticks if min_ <= round(tick) <= max_})
+
+    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+        return [f"{round(tick):,}" for tick in ticks]
+
+
+class ValueFormatter(NumericAxisFormatter):
+    """Few digits, all of them needed: `0.125`, and `2.5e-06` where a plain number would be zeros."""
+
+    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+        largest = max((abs(tick) for tick in ticks), default=0.0)
+        if largest and not 1e-3 <= largest < 1e5:
+            return [f"{tick:.2g}" if tick else "0" for tick in ticks]
+        spacing = ticks[1] - ticks[0] if len(ticks) > 1 else largest / 10 or 1.0
+        decimals = max(0, -math.floor(math.log10(spacing) + 1e-9))
+        return [f"{tick:.{decimals}f}" for tick in ticks]
+
+
+class Plot(PlotWidget, can_focus=False):
+    """Curves over steps, without a frame of its own for the legend; the pane names the lines."""
+
+    DEFAULT_CSS = """
+    Plot { height: 1fr; }
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.set_x_formatter(StepFormatter())
+        self.set_y_formatter(ValueFormatter())
+        self.zoomed = False
+
+    def on_mount(self) -> None:
+        self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 9
+
+    def draw(self, curves: Iterable[Curve], *, first: float, last: float) -> None:
+        """Show `curves` from step `first` to `last`; values that are no numbers are left out.
+
+        A zoom that the person made stays until `show_all`.
+        """
+        drawn = [_finite(curve) for curve in curves]
+        self.clear()
+        if not self.zoomed:
+            low, high = limits([value for curve in drawn for value in curve.values])
+            self.set_xlimits(first, max(last, first + 1))
+            self.set_ylimits(low, high)
+        for curve in drawn:
+            if curve.points:
+                self.scatter(curve.steps, curve.values, marker="◆", marker_style=curve.style)
+            elif len(curve.steps) == 1:
+                self.scatter(curve.steps, curve.values, marker="•", marker_style=curve.style)
+            elif curve.steps:
+                self.plot(curve.steps, curve.values, line_style=curve.style, hires_mode=HiResMode.BRAILLE)
+
+    def zoom(self, direction: int) -> None:
+        """1 nearer, -1 farther (both along the steps), 0 all."""
+        if direction == 0:
+            self.zoomed = False
+        elif direction > 0:
+            self.action_zoom_x_in()
+        else:
+            self.action_zoom_x_out()
+
+    def on_plot_widget_scale_changed(self) -> None:
+        self.zoomed = True
+
+    def on_canvas_resize(self) -> None:
+        """The drawing areas get their sizes after the first drawing; textual-plot waits for the next one then."""
+        self._needs_canvas_resize = True
+        self._rerender()
+
+    def _render_plot(self) -> None:
+        canvas = self.query_one("#plot", Canvas)
+        if canvas.size.width < SMALLEST[0] or canvas.size.height < SMALLEST[1]:
+            return
+        with ExitStack() as batch:
+            for part in self.query(Canvas):
+                batch.enter_context(part.batch_refresh())
+            super()._render_plot()
+
+
+def limits(values: Sequence[float | None]) -> tuple[float, float]:
+    """The lowest and highest value to show: all of them with a little room, a band around a constant one."""
+    numbers = [value for value in values if value is not None]
+    if not numbers:
+        return 0.0, 1.0
+    low, high = min(numbers), max(numbers)
+    room = (high - low) * 0.05 or abs(high) * 0.1 or 0.5
+    return (max(0.0, low - room) if low >= 0 else low - room), high + room
+
+
+def _finite(curve: Curve) -> Curve:
+    pairs = [
+        (step, value)
+        for step, value in zip(curve.steps, curve.values, strict=True)
+        if value is not None and math.isfinite(value)
+    ]
+    return replace(curve, steps=[step for step, _ in pairs], values=[value for _, value in pairs])

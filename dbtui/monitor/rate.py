@@ -1,0 +1,31 @@
+"""The learning rate as it was, of the UNet and of the text encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbtui.monitor.curves import CurvePane
+
+if TYPE_CHECKING:
+    from core.runs.history import History
+    from dbtui.monitor.plot import Curve
+
+
+class RatePane(CurvePane):
+    title = "Learning rate"
+    nothing_yet = "The learning rate is drawn from the first step on."
+    COMPONENT_CLASSES = {"curve--rate", "curve--text-encoder"}
+    DEFAULT_CSS = """
+    RatePane .curve--rate { color: $primary; }
+    RatePane .curve--text-encoder { color: $accent; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__("rate")
+
+    def curves(self, history: History, columns: int) -> list[Curve]:
+        rate = self.curve(history, "rate", "rate", columns, "curve--rate")
+        other = self.curve(history, "text_encoder_rate", "text encoder", columns, "curve--text-encoder")
+        if rate.values == other.values and rate.steps == other.steps:
+            return [rate]
+        return [rate, other]

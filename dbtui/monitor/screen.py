@@ -1,0 +1,280 @@
+"""The monitor of one run, in this process or another, alive or over.
+
+It pulls: once a second it reads what the journal has gained, and draws only what is seen. The trainer never waits for
+it, and a run in this process is read in the same way as one in another.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from core.runs.commands import send
+from core.runs.history import History
+from core.runs.journal import JournalTail
+from core.runs.lock import owner
+from core.texts import UserError
+from dbtui.actions import bindings
+from dbtui.monitor.after import export, export_question, resume, resume_question
+from dbtui.monitor.answers import Answers
+from dbtui.monitor.curves import CurvePane
+from dbtui.monitor.leaving import EndingScreen, LeaveDialog, stop_question
+from dbtui.monitor.log import LogPane
+from dbtui.monitor.loss import LossPane
+from dbtui.monitor.machine import Gauge, MachinePane
+from dbtui.monitor.notices import notice
+from dbtui.monitor.pane import Pane
+from dbtui.monitor.rate import RatePane
+from dbtui.monitor.samples import SampleScreen, SamplesPane, copy_path
+from dbtui.monitor.state import Notice, StateLines, glance
+from dbtui.monitor.tabs import TabLine
+from dbtui.monitor.words import ENDED
+from dbtui.safe import safe_message
+
+if TYPE_CHECKING:
+    from core.runs.folder import Run
+    from core.runs.launch import TrainingHandle
+    from dbtui.app import DbtuiApp
+
+ROOM_FOR_ALL = (120, 34)
+"""Columns and rows from which every pane is shown at once."""
+TICK_SECONDS = 1.0
+SLOW_TICKS = 4
+"""While nobody looks (another window, a dialog on top) or the run is paused, only each fourth tick counts."""
+PANES = ("loss", "rate", "samples", "machine", "log")
+
+
+class MonitorScreen(Screen[None]):
+    """`handle` is the training thread if the run trains in this process. `gauge` and `environment` are for tests."""
+
+    CSS_PATH = "monitor.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("monitor")]
+    AUTO_FOCUS = ""
+
+    def __init__(
+        self,
+        run: Run,
+        handle: TrainingHandle | None = None,
+        *,
+        gauge: Gauge | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        super().__init__()
+        self.run, self.handle = run, handle
+        self.history = History()
+        self.answers = Answers()
+        self.active = "loss"
+        self.maximised: str | None = None
+        self._gauge = gauge
+        self._environment = environment
+        self._tail = JournalTail(run.journal_path)
+        self._ticks = 0
+        self._trouble = Content("")
+
+    def compose(self) -> ComposeResult:
+        yield StateLines()
+        yield Notice()
+        yield TabLine([(name, pane.title) for name, pane in zip(PANES, self._kinds(), strict=True)])
+        with Horizontal(id="upper"):
+            with Vertical(id="left"):
+                yield LossPane()
+                yield RatePane()
+            with Vertical(id="right"):
+                yield SamplesPane(self.run.path)
+                yield MachinePane(self._gauge)
+        yield LogPane()
+        yield Footer(compact=True)
+
+    async def on_mount(self) -> None:
+        self._arrange()
+        self.set_interval(TICK_SECONDS, self._tick)
+        self.call_after_refresh(self.look)
+
+    async def on_resize(self) -> None:
+        self._arrange()
+        self.call_after_refresh(self._draw)
+
+    async def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.look)
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    @property
+    def _dbtui(self) -> DbtuiApp:
+        return cast("DbtuiApp", self.app)
+
+    @property
+    def trains_here(self) -> bool:
+        return self.handle is not None and self.handle.running
+
+    async def _tick(self) -> None:
+        self._ticks += 1
+        watched = self.app.app_focus and self.is_current
+        idle = self.history.state in ENDED or self.history.state == "paused"
+        if (watched and not idle) or self.answers.waiting or self._ticks % SLOW_TICKS == 0:
+            await self.look()
+
+    async def look(self) -> None:
+        """Read what is new and draw it."""
+        try:
+            self.history.observe(owner(self.run.lock_path))
+            happened = self._tail.poll()
+            self._trouble = Content("")
+        except UserError as error:
+            happened = []
+            self._trouble = Content.styled(safe_message(error.message), "$error")
+        self.history.add(happened)
+        self.query_one(LogPane).add(happened)
+        for told in self.answers.take(happened, time.monotonic()):
+            self.notify(told.text, severity=told.severity, markup=False)
+        if self._tail.behind:
+            self.call_later(self.look)
+        elif self.is_current and not getattr(self.app._driver, "is_behind", False):
+            await self._draw()
+
+    async def _draw(self) -> None:
+        self.query_one(StateLines).tell(glance(self.run.name, self.history))
+        here = self.trains_here
+        self.query_one(Notice).tell(notice(self.run.name, self.history, self._trouble, here, self._environment))
+        for pane in self.query(Pane):
+            await pane.tell(self.history)
+        self.refresh_bindings()
+
+    # --- layout -------------------------------------------------------------------------------------------------
+
+    def _kinds(self) -> tuple[type[Pane], ...]:
+        return (LossPane, RatePane, SamplesPane, MachinePane, LogPane)
+
+    @property
+    def shows_all(self) -> bool:
+        return self.maximised is None and self.size.width >= ROOM_FOR_ALL[0] and self.size.height >= ROOM_FOR_ALL[1]
+
+    def _arrange(self) -> None:
+        """Every pane where there is room, else one of them and a line of tabs."""
+        everything, only = self.shows_all, self.maximised or self.active
+        for name in PANES:
+            self.query_one(f"#pane-{name}").display = everything or name == only
+        self.query_one("#left").display = everything or only in ("loss", "rate")
+        self.query_one("#right").display = everything or only in ("samples", "machine")
+        self.query_one("#upper").display = everything or only != "log"
+        self.set_class(everything, "-all")
+        tabs = self.query_one(TabLine)
+        tabs.display = not everything
+        tabs.choose(only)
+
+    async def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
+        await self.action_maximise(event.name)
+
+    async def action_maximise(self, name: str) -> None:
+        """Only this pane; once more: all of them, where there is room."""
+        again = self.maximised == name
+        self.maximised = None if again else name
+        self.active = name
+        self._arrange()
+        self.call_after_refresh(self._draw)
+
+    async def key_escape(self) -> None:
+        if self.maximised is not None:
+            await self.action_maximise(self.maximised)
+
+    # --- keys ---------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What makes no sense now is neither in the footer nor in the palette."""
+        alive = self.history.owner is not None or self.trains_here
+        if action in ("pause", "sample", "checkpoint", "stop"):
+            return alive
+        if action == "background":
+            return self.trains_here
+        if action in ("resume", "export"):
+            return not alive and self.history.run is not None
+        if action in ("turn", "enlarge", "copy_path"):
+            return bool(self.history.samples)
+        return True
+
+    async def action_pause(self) -> None:
+        paused = self.history.state == "paused"
+        await self._ask("continue" if paused else "pause")
+
+    async def action_sample(self) -> None:
+        await self._ask("sample")
+
+    async def action_checkpoint(self) -> None:
+        await self._ask("save")
+
+    def action_stop(self) -> None:
+        self.app.push_screen(stop_question(self.run, self.history.step), self._stop)
+
+    async def _stop(self, answer: str | None) -> None:
+        if answer in ("save", "discard"):
+            await self._ask("stop", discard=answer == "discard")
+
+    def action_background(self) -> None:
+        assert self.handle is not None
+        self.app.push_screen(EndingScreen(self.run, self.handle, reason="background"), self._handed_over)
+
+    async def _handed_over(self, ended: bool | None) -> None:
+        if ended:
+            self.handle = None
+        await self.look()
+
+    def action_resume(self) -> None:
+        self.app.push_screen(resume_question(self._dbtui, self.run), self._resume)
+
+    async def _resume(self, where: str | None) -> None:
+        if where is not None:
+            self.handle = resume(self._dbtui, self.run, where) or self.handle
+            await self.look()
+
+    def action_export(self) -> None:
+        self.app.push_screen(export_question(self.run), self._export)
+
+    def _export(self, chosen: str | None) -> None:
+        if chosen is not None:
+            export(self._dbtui, self.run, chosen)
+
+    def action_leave_run(self) -> None:
+        """Leave the program; while the run trains here, ask what becomes of it."""
+        if self.handle is None or not self.handle.running:
+            self.app.exit(0)
+            return
+        self.app.push_screen(LeaveDialog(self.run, self.handle), self._left)
+
+    def _left(self, code: int | None) -> None:
+        if code is not None:
+            self.app.exit(code)
+
+    async def action_turn(self, by: int) -> None:
+        samples = self.query_one(SamplesPane)
+        samples.turn(by)
+        await samples.tell(self.history)
+
+    def action_enlarge(self) -> None:
+        samples = self.query_one(SamplesPane)
+        if samples.sample is not None and samples.path is not None:
+            self.app.push_screen(SampleScreen(samples.sample, samples.path))
+
+    def action_copy_path(self) -> None:
+        path = self.query_one(SamplesPane).path
+        if path is not None:
+            copy_path(self, path)
+
+    async def action_zoom(self, direction: int) -> None:
+        for pane in self.query(CurvePane):
+            await pane.zoom(direction, self.history)
+
+    async def _ask(self, command: str, **fields: Any) -> None:
+        """Write the command down for whoever trains; the answer is told when the journal has it."""
+        try:
+            self.answers.expect(send(self.run, command, **fields), command, time.monotonic())
+        except UserError as error:
+            self.notify(safe_message(error.message), severity="warning", markup=False)

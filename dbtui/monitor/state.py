@@ -1,0 +1,147 @@
+"""The lines at the top: state and figures, progress, and whatever a person should know now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import Static
+
+from core.texts import duration_in_words, size_in_words
+from dbtui.home.rows import STATES
+from dbtui.monitor.words import ENDED, FAINT, PHASES, QUIET, bar, number, rate_in_words
+from dbtui.safe import safe
+
+if TYPE_CHECKING:
+    from core.runs.history import History
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What is seen at a glance. `phase` is (name, done, total) while something else than training goes on."""
+
+    name: str
+    state: str
+    step: int = 0
+    total: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    seconds_left: float | None = None
+    loss: float | None = None
+    rate: float | None = None
+    memory_bytes: int = 0
+    images_per_second: float = 0.0
+    phase: tuple[str, int, int] | None = None
+
+
+def glance(name: str, history: History) -> Glance:
+    """The figures of `history` that stand at the top."""
+    last, run, phase = history.last_step, history.run, history.phase
+    state = history.state
+    busy = phase is not None and phase.name != "training" and state == phase.name
+    per_epoch = run.steps_per_epoch if run is not None else 0
+    return Glance(
+        name=name,
+        state=state,
+        step=history.step,
+        total=history.total,
+        epoch=last.epoch if last else 0,
+        epochs=-(-history.total // per_epoch) if per_epoch else 0,
+        seconds_left=history.seconds_left if state not in ENDED and state != "paused" and last else None,
+        loss=last.loss if last else None,
+        rate=last.rate if last else None,
+        memory_bytes=last.memory_bytes if last else 0,
+        images_per_second=last.images_per_second if last and state not in ENDED else 0.0,
+        phase=(phase.name, phase.done, phase.total) if busy and phase is not None else None,
+    )
+
+
+def state_line(glance: Glance, width: int) -> Content:
+    """State, step, time left, loss, rate, memory; the last ones go where `width` columns are too few."""
+    mark, word, style = STATES.get(glance.state, STATES["unknown"])
+    parts = [Content.styled(f"{mark} {word}", f"bold {style}")]
+    if glance.total:
+        parts.append(_figure("step", f"{glance.step:,}/{glance.total:,}"))
+    if glance.seconds_left is not None:
+        parts.append(_figure("left", duration_in_words(glance.seconds_left)))
+    if glance.step:
+        parts.append(_figure("loss", number(glance.loss)))
+        parts.append(_figure("rate", rate_in_words(glance.rate)))
+    if glance.memory_bytes:
+        parts.append(_figure("memory", size_in_words(glance.memory_bytes)))
+    line = parts[0]
+    for part in parts[1:]:
+        if line.cell_length + 2 + part.cell_length > width:
+            break
+        line = line + "  " + part
+    return line
+
+
+def progress_line(glance: Glance, width: int) -> Content:
+    """The run's name, a bar, and how far: in steps, or in what is done before the first step."""
+    name = safe(glance.name)
+    if len(name) > max(8, width // 4):
+        name = name[: max(8, width // 4) - 1] + "…"
+    fraction, told = _progress(glance)
+    room = width - len(name) - len(told) - 4
+    if room < 4:
+        return Content.styled(name, "bold") + Content(f"  {told}" if told else "")
+    filled, empty = bar(fraction, room)
+    _, _, style = STATES.get(glance.state, STATES["unknown"])
+    return Content.assemble((name, "bold"), "  ", (filled, style), (empty, FAINT), "  ", told)
+
+
+def _progress(glance: Glance) -> tuple[float, str]:
+    if glance.phase is not None:
+        name, done, total = glance.phase
+        what = PHASES.get(name, safe(name)).lower()
+        return (done / total, f"{what} {done:,}/{total:,}") if total > 1 else (0.0, what)
+    if not glance.total:
+        return 0.0, ""
+    fraction = glance.step / glance.total
+    told = [f"{100 * fraction:.0f} %"]
+    if glance.epochs:
+        told.append(f"epoch {glance.epoch:,} of {glance.epochs:,}")
+    if glance.images_per_second:
+        told.append(f"{glance.images_per_second:.3g} pictures/s")
+    return fraction, "  ".join(told)
+
+
+def _figure(title: str, value: str) -> Content:
+    return Content.assemble((f"{title} ", QUIET), value)
+
+
+class StateLines(Static):
+    """Two lines that are sent again only when they say something new."""
+
+    DEFAULT_CSS = "StateLines { height: 2; width: 1fr; padding: 0 1; }"
+    ALLOW_SELECT = False
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._said: tuple[Glance, int] | None = None
+
+    def tell(self, glance: Glance) -> None:
+        width = self.content_size.width
+        if width and self._said != (glance, width):
+            self._said = (glance, width)
+            self.update(state_line(glance, width) + "\n" + progress_line(glance, width))
+
+
+class Notice(Static):
+    """What a person should know now: a failure with its advice, a silent owner, how to come back. Hidden if empty."""
+
+    DEFAULT_CSS = """
+    Notice { height: auto; max-height: 8; width: 1fr; padding: 0 1; display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._said = Content("")
+
+    def tell(self, words: Content) -> None:
+        if not self._said.is_same(words):
+            self._said = words
+            self.display = bool(words.plain)
+            self.update(words)
