@@ -41,9 +41,7 @@ class SourceDescription:
     """Of a hub id: the commit that was downloaded."""
 
 
-def describe(
-    source: str, revision: str = "", variant: str = "", cache_dir: Path | None = None
-) -> SourceDescription:
+def describe(source: str, revision: str = "", variant: str = "", cache_dir: Path | None = None) -> SourceDescription:
     """Describe a diffusers folder, a single file, or a hub id that was downloaded.
 
     Raises `UserError`: `source.none`, `source.missing`, `source.not-downloaded` (see `hub.download`) and one for each

@@ -1,4 +1,4 @@
-"""A diffusers folder taken apart. Class names are looked up in an allow-list; nothing that the folder names is imported."""
+"""A diffusers folder taken apart. Class names are looked up in an allow-list; nothing the folder names is imported."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ TOKENIZER_FILES = (
 def read(path: Path, family: Family, variant: str) -> Parts:
     """`UserError` says what is missing or what the folder is instead."""
     index = _index(path, family)
-    configs = {
-        component: read_json(_there(path / component / "config.json", path)) for component in family.components
-    }
+    configs = {component: read_json(_there(path / component / "config.json", path)) for component in family.components}
     configs["scheduler"] = read_json(_there(path / "scheduler" / "scheduler_config.json", path))
     refuse_foreign(recognise.foreign_configs(configs["unet"], configs["text_encoder"]), family, path)
     if configs["unet"].get("sample_size") is None:

@@ -100,14 +100,17 @@ def _network(component: str, description: SourceDescription, device: torch.devic
 
 def _without_memory(component: str, description: SourceDescription) -> nn.Module:
     config = {key: value for key, value in description.configs[component].items() if not key.startswith("_")}
+    network: nn.Module
     try:
         with torch.device("meta"):
             if component == "unet":
-                return UNet2DConditionModel.from_config(config)
-            if component == "vae":
-                return AutoencoderKL.from_config(config)
-            config = {key: value for key, value in config.items() if key not in ("dtype", "torch_dtype")}
-            return CLIPTextModel(CLIPTextConfig(**config))
+                network = UNet2DConditionModel.from_config(config)
+            elif component == "vae":
+                network = AutoencoderKL.from_config(config)
+            else:
+                config = {key: value for key, value in config.items() if key not in ("dtype", "torch_dtype")}
+                network = CLIPTextModel(CLIPTextConfig(**config))
+            return network
     except Exception as error:
         # Whatever a constructor raises for a config that a person brought is the config's fault.
         raise UserError(

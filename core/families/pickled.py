@@ -12,7 +12,7 @@ import math
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -159,7 +159,7 @@ def _pickle_name(archive: zipfile.ZipFile, path: Path) -> str:
     return found[0].filename
 
 
-# The class in C keeps memoized objects in an array that a made-up index grows without limit; the one in Python in a dict.
+# The class in C keeps memoized objects in an array that a made-up index grows without limit, this one in a dict.
 class _Unpickler(pickle._Unpickler):
     def __init__(self, file: IO[bytes], sizes: Mapping[str, int]) -> None:
         super().__init__(file, encoding="utf-8")
@@ -235,7 +235,7 @@ def refuse_legacy(path: Path) -> NoReturn:
     )  # fmt: skip
 
 
-def torch_stand_ins() -> list[tuple[Any, str]]:
+def torch_stand_ins() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
     """(stand-in, name) for `torch.serialization.safe_globals`: what a described file may hold beside tensors."""
     names = (*LIGHTNING_CALLBACKS, "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype",
              "_codecs.encode")  # fmt: skip

@@ -22,8 +22,8 @@ def iterate_component(component: str, stored: Mapping[str, StoredTensor]) -> Ite
     The VAE's attention comes as matrices whichever layout the source has. No more than one tensor is held at a time.
     """
     by_file: dict[Path, dict[str, str]] = {}
-    for name, tensor in stored.items():
-        by_file.setdefault(tensor.path, {})[tensor.name] = name
+    for name, place in stored.items():
+        by_file.setdefault(place.path, {})[place.name] = name
     for path, names in by_file.items():
         for stored_name, tensor in _iterate_file(path, list(names)):
             name = names[stored_name]

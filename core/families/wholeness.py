@@ -75,6 +75,7 @@ def _check_blocks(component: str, tensors: Mapping[str, StoredTensor], configs: 
 
 def _check_sizes(component: str, tensors: Mapping[str, StoredTensor], configs: Configs, path: Path) -> None:
     config = configs[component]
+    wanted: dict[str, tuple[int, ...]]
     if component == "unet":
         wanted = {"conv_in.weight": (config["block_out_channels"][0], config.get("in_channels", 4), 3, 3)}
         for name, tensor in tensors.items():
