@@ -122,6 +122,26 @@ def staged_directory(final: Path, manifest: Mapping[str, Any]) -> Iterator[Path]
 
 
 @contextlib.contextmanager
+def staged_file(final: Path) -> Iterator[Path]:
+    """Write a large file whole or not at all: what the block writes to the yielded path is then at `final`, durable.
+
+    A file that was there before is replaced only then. An error inside the block leaves no trace. Raises `OSError`.
+    """
+    staging = _beside(final, STAGING, final.name[:40])
+    descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    os.close(descriptor)
+    with _held(staging):
+        try:
+            yield staging
+            sync_file(staging)
+            staging.rename(final)
+        except BaseException:
+            _remove(staging)
+            raise
+    sync_directory(final.parent)
+
+
+@contextlib.contextmanager
 def new_directory(final: Path, mode: int = 0o777) -> Iterator[Path]:
     """Make a folder that appears under its final name with all that the block puts into the yielded one, or not at all.
 
@@ -185,17 +205,22 @@ def sweep_staging(parent: Path) -> None:
     if not parent.is_dir():
         return
     for path in sorted(parent.iterdir()):
-        if path.name.startswith(STAGING):
-            with contextlib.suppress(BlockingIOError, FileNotFoundError), _held(path, wait=False):
-                _remove(path)
-        elif path.name.startswith(REPLACED):
-            with contextlib.suppress(BlockingIOError, FileNotFoundError), _held(path, wait=False):
-                original = path.with_name(path.name.removeprefix(REPLACED).rpartition("-")[0])
-                if original.exists():
-                    _remove(path)
-                else:
-                    path.rename(original)
-                    sync_directory(parent)
+        if path.name.startswith((STAGING, REPLACED)):
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                _sweep(path)
+
+
+def _sweep(leftover: Path) -> None:
+    if leftover.is_symlink():
+        leftover.unlink()
+        return
+    with _held(leftover, wait=False):
+        original = leftover.with_name(leftover.name.removeprefix(REPLACED).rpartition("-")[0])
+        if leftover.name.startswith(STAGING) or original.exists():
+            _remove(leftover)
+        else:
+            leftover.rename(original)
+            sync_directory(original.parent)
 
 
 class LineAppender:
@@ -362,7 +387,7 @@ def _rename_and_verify(staging: Path, final: Path) -> None:
         sync_directory(final.parent)
         verify_directory(final)
     except BaseException:
-        _remove(final)
+        final.rename(staging)  # needs no room and opens nothing, so it works where removing fails
         raise
 
 

@@ -10,19 +10,10 @@ from core.families import keys, recognise
 from core.families.family import Family
 from core.families.single_file import refuse_foreign
 from core.families.stored import Parts, StoredTensor, read_json, read_weight_file
-from core.families.wholeness import check_configs
+from core.families.wholeness import SCHEDULERS, check_configs
 from core.texts import UserError, listed, path_in_words
 
 INDEX = "model_index.json"
-
-SCHEDULERS = frozenset(
-    f"{name}Scheduler"
-    for name in (
-        "PNDM", "DDIM", "DDPM", "LMSDiscrete", "EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete",
-        "DPMSolverMultistep", "DPMSolverSinglestep", "DPMSolverSDE", "KDPM2Discrete", "KDPM2AncestralDiscrete",
-        "UniPCMultistep", "DEISMultistep", "LCM", "TCD",
-    )
-)  # fmt: skip
 
 _CLASSES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "unet": (frozenset({"diffusers"}), frozenset({"UNet2DConditionModel"})),

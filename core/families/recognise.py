@@ -29,7 +29,7 @@ PIPELINES: Mapping[str, str] = {
 
 
 def foreign_single_file(tensors: Tensors) -> str | None:
-    """What a single file is where it is no whole Stable Diffusion 1 model ("a LoRA", …); `None` where it looks right."""
+    """What a single file is where it is no whole Stable Diffusion 1 model ("a LoRA", …), else `None`."""
     names = tensors.keys()
     if is_lora(names):
         return "a LoRA (a small addition to a model, not a model)"

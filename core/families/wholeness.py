@@ -15,6 +15,16 @@ from core.families.family import Configs, Family
 from core.families.stored import Parts, StoredTensor
 from core.texts import UserError, counted, listed, path_in_words
 
+SCHEDULERS = frozenset(
+    f"{name}Scheduler"
+    for name in (
+        "PNDM", "DDIM", "DDPM", "LMSDiscrete", "EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete",
+        "DPMSolverMultistep", "DPMSolverSinglestep", "DPMSolverSDE", "KDPM2Discrete", "KDPM2AncestralDiscrete",
+        "UniPCMultistep", "DEISMultistep", "LCM", "TCD",
+    )
+)  # fmt: skip
+"""The schedulers of diffusers that a Stable Diffusion model may name."""
+
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid")
 
@@ -124,12 +134,18 @@ _ABSENT: Mapping[tuple[str, str], Any] = {
     ("vae", "mid_block_add_attention"): True,
     ("vae", "scaling_factor"): 0.18215,
     ("text_encoder", "max_position_embeddings"): 77,
+    ("unet", "_class_name"): "UNet2DConditionModel",
+    ("vae", "_class_name"): "AutoencoderKL",
+    ("scheduler", "_class_name"): "PNDMScheduler",
     ("scheduler", "prediction_type"): "epsilon",
     ("scheduler", "num_train_timesteps"): 1000,
 }
 """What a key that is not written means, by diffusers and transformers."""
 
 _WANTED: tuple[tuple[str, str, Accepts, str], ...] = (
+    ("unet", "_class_name", _one_of("UNet2DConditionModel"), "the UNet of SD 1"),
+    ("vae", "_class_name", _one_of("AutoencoderKL"), "the VAE of SD 1"),
+    ("scheduler", "_class_name", _one_of(*sorted(SCHEDULERS)), "a scheduler of diffusers for SD 1"),
     ("unet", "down_block_types", _list_of(_one_of("CrossAttnDownBlock2D", "DownBlock2D")), "the blocks of SD 1"),
     ("unet", "up_block_types", _list_of(_one_of("CrossAttnUpBlock2D", "UpBlock2D")), "the blocks of SD 1"),
     ("unet", "mid_block_type", _one_of("UNetMidBlock2DCrossAttn"), "the blocks of SD 1"),

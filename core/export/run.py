@@ -1,0 +1,141 @@
+"""From a run to a model for other programs: what was trained, and the rest from its source."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from core.choices.formats import EXPORT_FORMATS
+from core.config import runfile
+from core.config.options import RunConfig
+from core.events import Export
+from core.export.exporters import Parts, export_model
+from core.export.metadata import modelspec, run_settings
+from core.families import FAMILIES, keys
+from core.families.describe import SourceDescription, describe
+from core.families.folder import TOKENIZER_FILES
+from core.families.model import Model
+from core.families.vocabulary import END, START, merges, vocabulary
+from core.families.weights import iterate_component
+from core.files import verify_directory
+from core.tensors import read_tensors
+from core.texts import UserError, listed, path_in_words
+
+_CHECKPOINT = re.compile(r"step-(\d{6,})")
+
+
+def export_run(
+    run_folder: Path,
+    *,
+    step: int | None = None,
+    format: str | None = None,  # noqa: A002 - the option's own name
+    half: bool | None = None,
+    output: Path | None = None,
+    prompts: bool = False,
+) -> Export:
+    """Export the saved state of a run at `step` (the newest where `None`); `format` and `half` as its run.toml says.
+
+    `output` is a file or folder that does not exist yet, or an existing folder to put it into; without it the model
+    goes into the run's own `export/`. Raises `UserError`; a state that is damaged is refused by name.
+    """
+    config = runfile.read(run_folder / "run.toml")
+    format = format or config.saving.export_format  # noqa: A001
+    found, checkpoint = _checkpoint(run_folder / "checkpoints", step)
+    verify_directory(checkpoint)
+    description = describe(config.model.source, config.model.revision, config.model.variant)
+    parts = {
+        component: _component(component, checkpoint, description)
+        for component in FAMILIES[description.family].components
+    }
+    name = f"{config.saving.export_name or config.model.name or run_folder.name}-step-{found:06d}"
+    path = _destination(output, run_folder / "export", name, format)
+    half = config.saving.half if half is None else half
+    return _export(parts, description, config, path, run_folder, format, half, found, prompts)
+
+
+def export_trained(model: Model, config: RunConfig, folder: Path, *, name: str, step: int) -> Export:
+    """Export a model that is in memory into the run's `export/` under `name`, as its options say."""
+    parts = {
+        component: keys.classic_names(component, network.state_dict()) for component, network in model.networks.items()
+    }
+    format = config.saving.export_format  # noqa: A001
+    path = folder / "export" / (name + EXPORT_FORMATS[format].suffix)
+    return _export(parts, model.description, config, path, folder, format, config.saving.half, step, False)
+
+
+def tokenizer_files(description: SourceDescription) -> dict[str, bytes]:
+    """The source's own tokenizer files, or those of the shipped vocabulary."""
+    if description.tokenizer is not None:
+        own = [description.tokenizer / name for name in TOKENIZER_FILES]
+        return {file.name: file.read_bytes() for file in own if file.is_file()}
+    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges())]
+    return {
+        "vocab.json": json.dumps(vocabulary(), ensure_ascii=False).encode(),
+        "merges.txt": "\n".join([*lines, ""]).encode(),
+        "tokenizer_config.json": json.dumps(
+            FAMILIES[description.family].shipped_tokenizer(), indent=2
+        ).encode(),
+        "special_tokens_map.json": json.dumps(special, indent=2).encode(),
+    }  # fmt: skip
+
+
+def _export(
+    parts: Parts, description: SourceDescription, config: RunConfig, path: Path, folder: Path, format: str,  # noqa: A002
+    half: bool, step: int, prompts: bool,
+) -> Export:  # fmt: skip
+    family = FAMILIES[description.family]
+    metadata = modelspec(family, description, path.name.removesuffix(EXPORT_FORMATS[format].suffix))
+    metadata |= run_settings(config, step, prompts=prompts)
+    size = export_model(
+        parts, description.configs, tokenizer_files(description), path, format, half, metadata, family=family
+    )
+    inside = path.is_relative_to(folder)
+    return Export(path=str(path.relative_to(folder) if inside else path), format=format, bytes=size)
+
+
+def _component(component: str, checkpoint: Path, description: SourceDescription) -> Mapping[str, Tensor]:
+    trained = checkpoint / f"{component}.safetensors"
+    if trained.exists():
+        return read_tensors(trained)
+    return dict(iterate_component(component, description.tensors[component]))
+
+
+def _checkpoint(folder: Path, step: int | None) -> tuple[int, Path]:
+    names = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = {int(match[1]): path for path in names if (match := _CHECKPOINT.fullmatch(path.name))}
+    if not found:
+        raise UserError(
+            "export.nothing-saved", "Nothing of this run is saved yet: {folder} holds no state.",
+            mend="Train it first, or save a state while it trains (key s, or `dbtui save NAME`).",
+            folder=path_in_words(folder),
+        )  # fmt: skip
+    if step is not None and step not in found:
+        raise UserError(
+            "export.no-such-step", "No state of step {step} is saved; there are {steps}.",
+            mend="Choose one of them with --step, or leave --step out for the newest.",
+            step=step, steps=listed(sorted(found)),
+        )  # fmt: skip
+    chosen = max(found) if step is None else step
+    return chosen, found[chosen]
+
+
+def _destination(output: Path | None, own: Path, name: str, format: str) -> Path:  # noqa: A002
+    suffix = EXPORT_FORMATS[format].suffix
+    if output is None:
+        return own / (name + suffix)
+    path = output.expanduser()
+    if path.is_dir():
+        path = path / (name + suffix)
+    elif suffix and path.suffix != suffix:
+        path = path.with_name(path.name + suffix)
+    if path.exists():
+        raise UserError(
+            "export.exists", "{path} exists already; exports never replace files of yours.",
+            mend="Choose another name with -o, or move it away.", path=path_in_words(path),
+        )  # fmt: skip
+    return path
