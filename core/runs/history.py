@@ -41,7 +41,9 @@ STEP_SERIES = (
     "loss", "instance_loss", "prior_loss", "rate", "text_encoder_rate", "gradient_norm", "images_per_second",
     "memory_bytes",
 )  # fmt: skip
-SERIES = (*STEP_SERIES, "smoothed", "validation_instance", "validation_prior")
+SMOOTHED = {"smoothed": "loss", "smoothed_instance": "instance_loss", "smoothed_prior": "prior_loss"}
+"""Series that are the exponential mean of another."""
+SERIES = (*STEP_SERIES, *SMOOTHED, "validation_instance", "validation_prior")
 LONG_PHASES = ("loading", "saving", "exporting")
 """Phases in which one library call may take minutes: no heartbeat is expected of them."""
 
@@ -88,6 +90,18 @@ class Series:
         return steps, values
 
 
+class _Mean:
+    """Exponential mean without the pull to zero at its start (Kingma and Ba 2014, section 3)."""
+
+    def __init__(self) -> None:
+        self._sum = self._weight = 0.0
+
+    def add(self, value: float) -> float:
+        self._sum = _SMOOTHING * self._sum + (1 - _SMOOTHING) * value
+        self._weight = _SMOOTHING * self._weight + (1 - _SMOOTHING)
+        return self._sum / self._weight
+
+
 class History:
     """The story of a run so far. Feed it with `add`, and with `observe` (who holds the lock) to notice a dead run.
 
@@ -107,8 +121,7 @@ class History:
         self.updated = 0.0
         self._series = {name: Series() for name in SERIES}
         self._paused = False
-        self._smoothed = 0.0
-        self._weight = 0.0
+        self._means = {name: _Mean() for name in SMOOTHED}
         self._latest: deque[float] = deque(maxlen=_LATEST_STEPS)
         self._observed = False
         self._owner: Owner | None = None
@@ -118,6 +131,8 @@ class History:
         """The last step that was trained; where the run went on from if there is none yet."""
         if self.last_step is not None:
             return self.last_step.step
+        if self.ending is not None and self.ending.step is not None:
+            return self.ending.step
         return (self.run.resumed_from or 0) if self.run else 0
 
     @property
@@ -232,19 +247,17 @@ class History:
             self._drop_after(event.step - 1)  # the line that told of a new life was lost
         for name in STEP_SERIES:
             self._series[name].add(event.step, getattr(event, name))
-        if event.loss is not None:
-            self._smooth(event.step, event.loss)
+        for name, source in SMOOTHED.items():
+            self._smooth(name, event.step, getattr(event, source))
         self._latest.append(event.time)
         self._paused = False
         self.last_step = event
         if self.phase is None or self.phase.name != "training":
             self.phase = Phase(name="training", done=event.step, total=self.total, time=event.time)
 
-    def _smooth(self, step: int, loss: float) -> None:
-        """Exponential mean without the pull to zero at its start (Kingma and Ba 2014, section 3)."""
-        self._smoothed = _SMOOTHING * self._smoothed + (1 - _SMOOTHING) * loss
-        self._weight = _SMOOTHING * self._weight + (1 - _SMOOTHING)
-        self._series["smoothed"].add(step, self._smoothed / self._weight)
+    def _smooth(self, name: str, step: int, value: float | None) -> None:
+        if value is not None and math.isfinite(value):
+            self._series[name].add(step, self._means[name].add(value))
 
     def _drop_after(self, step: int) -> None:
         for series in self._series.values():
@@ -256,11 +269,10 @@ class History:
         if self.last_validation is not None and self.last_validation.step > step:
             self.last_validation = None
         self._latest.clear()
-        self._smoothed = self._weight = 0.0
-        losses = self._series["loss"]
-        self._series["smoothed"] = Series()
-        for kept, loss in zip(losses.steps, losses.values, strict=True):
-            self._smooth(kept, loss)
+        for name, source in SMOOTHED.items():
+            self._means[name], self._series[name] = _Mean(), Series()
+            for kept, value in zip(self._series[source].steps, self._series[source].values, strict=True):
+                self._smooth(name, kept, value)
 
 
 @dataclass(frozen=True)
