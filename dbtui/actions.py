@@ -29,6 +29,7 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys."),
+    Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False),
     Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),
     Action("new", "home", "n", "New", "Teach a model something new, in four short screens."),
     Action("open", "home", "enter", "Open", "Opens the monitor of a run, or goes on with a draft."),
@@ -47,6 +48,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("start", "review", "s", "Start here", "Trains in this program and opens the monitor."),
     Action("start_background", "review", "b", "Start in background",
            "Trains in a process of its own: you can close everything and come back with `dbtui attach`."),
+    Action("app.home", "monitor", "h", "Runs", "Back to the list of runs. Training goes on."),
     Action("pause", "monitor", "p", "Pause", "Pauses after the step that runs, or goes on. The card rests, memory stays in use."),
     Action("sample", "monitor", "s", "Sample", "Makes preview pictures now."),
     Action("checkpoint", "monitor", "c", "Save", "Saves a state now from which training can go on."),

@@ -6,7 +6,10 @@ What is imported here is imported before the first frame: no pydantic, numpy, Pi
 from __future__ import annotations
 
 import gc
+import importlib
+import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +26,8 @@ from dbtui.safe import safe, safe_message
 if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
+
+LEAVING = "leaving"
 
 CALM = Theme(
     name="calm",
@@ -73,6 +78,7 @@ class DbtuiApp(App[int]):
 
     def _after_first_frame(self) -> None:
         gc.freeze()
+        threading.Thread(target=_import_ahead, daemon=True, name="import").start()
         if self.attach is not None:
             self.open_run(self.attach)
 
@@ -96,25 +102,37 @@ class DbtuiApp(App[int]):
         ours = self.training_run is not None and self.training_run.name == run.name
         self.push_screen(MonitorScreen(run, self.training if ours else None))
 
-    def start_run(self, run: Run, *, resume: bool, background: bool) -> bool:
-        """Train `run` in a thread of this process or in one of its own, and show its monitor; False if refused."""
-        from core.runs.launch import launch_background, launch_thread
+    def start_run(self, run: Run, *, resume: bool, background: bool) -> None:
+        """Train `run` in a thread of this process or in a process of its own, then show its monitor.
 
+        One run trains in this process at a time; whatever is refused is said.
+        """
         if not background and self.is_training:
             self.notify("A run is training in this program already. Start this one in the background.",
                         severity="warning", markup=False)  # fmt: skip
-            return False
+        elif background:
+            self.notify("Starting a process for it. It takes some seconds.", markup=False)
+            starting = partial(self._start_in_background, run, resume)
+            self.run_worker(starting, thread=True, group="start", exit_on_error=False)
+        else:
+            from core.runs.launch import launch_thread
+
+            try:
+                self.training, self.training_run = launch_thread(run, resume=resume), run
+            except UserError as error:
+                self.say(error)
+                return
+            self.open_run(run.name)
+
+    def _start_in_background(self, run: Run, resume: bool) -> None:
+        from core.runs.launch import launch_background
+
         try:
-            if background:
-                launch_background(run, resume=resume)
-            else:
-                self.training = launch_thread(run, resume=resume)
-                self.training_run = run
-        except UserError as error:
-            self.say(error)
-            return False
-        self.open_run(run.name)
-        return True
+            launch_background(run, resume=resume)
+        except (UserError, OSError) as error:
+            self.call_later(self.say, error)
+            return
+        self.call_later(self.open_run, run.name)
 
     # --- what is everywhere -------------------------------------------------------------------------------------
 
@@ -132,6 +150,11 @@ class DbtuiApp(App[int]):
     async def action_quit(self) -> None:
         self.action_leave()
 
+    def action_home(self) -> None:
+        """To the list of runs, from whatever stands over it."""
+        while len(self.screen_stack) > 1 and not isinstance(self.screen, HomeScreen):
+            self.pop_screen()
+
     def action_leave(self) -> None:
         """Copy what is selected; otherwise ask before leaving."""
         from dbtui.widgets.question import Answer, Question
@@ -142,7 +165,7 @@ class DbtuiApp(App[int]):
             self.screen.clear_selection()
             self.notify("Copied. With nothing selected, Ctrl+C leaves.", markup=False)
             return
-        if any(getattr(screen, "leaving", False) for screen in self.screen_stack):
+        if any(screen.id == LEAVING or getattr(screen, "leaving", False) for screen in self.screen_stack):
             return
         if self.is_training:
             from dbtui.monitor.leaving import LeaveDialog
@@ -150,18 +173,19 @@ class DbtuiApp(App[int]):
             assert self.training is not None and self.training_run is not None
             self.push_screen(LeaveDialog(self.training_run, self.training), self._left)
             return
-        question = Question("Leave dbtui?", "Nothing trains in this program. Drafts are kept, and runs in the "
-                            "background go on.", (Answer("leave", "l", "Leave"), Answer("stay", "s", "Stay")))  # fmt: skip
-        question.leaving = True
-        self.push_screen(question, lambda answer: self.exit(0) if answer == "leave" else None)
+        text = "Nothing trains in this program. Drafts are kept, and runs in the background go on."
+        answers = (Answer("leave", "l", "Leave"), Answer("stay", "s", "Stay"))
+        self.push_screen(Question("Leave dbtui?", text, answers, id=LEAVING),
+                         lambda answer: self._left(0 if answer == "leave" else None))  # fmt: skip
 
-    def _left(self, leave: object) -> None:
-        if leave:
-            self.exit(0)
+    def _left(self, code: int | None) -> None:
+        """Leave with the exit code `code`, or stay."""
+        if code is not None:
+            self.exit(code)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the keys of `screen` do now, from the same table; then what is possible everywhere."""
-        seen: set[str] = set()
+        seen = {"command_palette"}
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.tooltip and active.enabled and binding.action not in seen and not binding.system:
@@ -174,6 +198,13 @@ class DbtuiApp(App[int]):
             await self.run_action(action, default_namespace=node)
 
         return do
+
+
+def _import_ahead() -> None:
+    """Load what the next key will probably need while somebody reads the first frame."""
+    importlib.import_module("dbtui.wizard.flow")
+    importlib.import_module("dbtui.wizard.review")
+    importlib.import_module("dbtui.monitor.screen")
 
 
 def run_app(home: Path, *, attach: str | None = None) -> int:

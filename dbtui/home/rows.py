@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from core.texts import duration_in_words
 from dbtui.safe import safe
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "done": ("✓", "done", "$text-success"),
     "failed": ("✗", "failed", "$text-error"),
     "lost": ("?", "was cut off", "$text-warning"),
+    "unreadable": ("✗", "unreadable", "$text-error"),
     "draft": ("~", "draft", "$text-muted"),
     "unknown": (" ", "", "$text-muted"),
 }
@@ -43,6 +45,7 @@ class Entry:
     name: str
     summary: Summary | None = None
     draft: Draft | None = None
+    trouble: str = ""
 
     @property
     def id(self) -> str:
@@ -52,12 +55,14 @@ class Entry:
     def state(self) -> str:
         if self.draft is not None:
             return "draft"
+        if self.trouble:
+            return "unreadable"
         return self.summary.state if self.summary else "unknown"
 
     @property
     def is_alive(self) -> bool:
         """Whether some process trains it now."""
-        return self.state not in (*RESUMABLE, "draft", "unknown")
+        return self.state not in (*RESUMABLE, "draft", "unknown", "unreadable")
 
 
 def line(entry: Entry, width: int) -> Content:
@@ -120,9 +125,11 @@ def describe(entry: Entry) -> str:
         return "A run that is not yet made. Enter goes on where you left it; d deletes it."
     seen = entry.summary
     if seen is None:
-        return ""
+        return entry.trouble
     where = safe(seen.folder)
     left = ""
+    if seen.silence is not None:
+        return f"No sign of life for {duration_in_words(seen.silence)} from process {seen.pid}. It may hang.\n{where}"
     if entry.is_alive and seen.speed and seen.total:
         left = f" {seen.speed:.2f} pictures a second."
     told = {

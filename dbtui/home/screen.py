@@ -18,10 +18,11 @@ from textual.widgets.option_list import Option
 from core.texts import UserError, counted
 from dbtui.actions import bindings
 from dbtui.home.rows import RESUMABLE, Entry, describe, heads, line
-from dbtui.safe import safe
+from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
 
 if TYPE_CHECKING:
+    from core.runs.folder import Run
     from dbtui.app import DbtuiApp
 
 REFRESH_SECONDS = 2.0
@@ -70,6 +71,8 @@ class HomeScreen(Screen[None]):
         self.home = home
         self.entries: list[Entry] = [Entry(name) for name in _names(home / "runs")]
         self._has_drafts = bool(_names(home / "drafts"))
+        self._is_ready = False
+        self._trouble = ""
 
     @property
     def dbtui(self) -> DbtuiApp:
@@ -85,6 +88,7 @@ class HomeScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
+        self._is_ready = True
         self._show(self.entries)
         self._timer = self.set_interval(REFRESH_SECONDS, self.look)
         self.call_after_refresh(self.look)
@@ -109,24 +113,30 @@ class HomeScreen(Screen[None]):
 
     def _read(self) -> None:
         from core.runs.folder import list_runs
-        from core.runs.journal import summary
+        from core.runs.history import summary
         from dbtui.drafts import list_drafts
 
         entries = [Entry(draft.title, draft=draft) for draft in list_drafts(self.home)]
+        trouble = ""
         try:
-            entries += [Entry(run.name, summary=summary(run)) for run in list_runs(self.home)]
+            for run in list_runs(self.home):
+                try:
+                    entries.append(Entry(run.name, summary=summary(run)))
+                except UserError as error:
+                    entries.append(Entry(run.name, trouble=safe_message(error.message)))
         except UserError as error:
-            self.app.call_later(self.dbtui.say, error)
+            trouble = safe_message(error.message)
+        self._trouble = trouble
         entries.sort(key=_changed, reverse=True)
         self.app.call_later(self._show, entries)
 
     def _show(self, entries: list[Entry]) -> None:
-        if not self.is_mounted:
+        if not self._is_ready:
             return
         runs = self.query_one(RunList)
         before = self.selected
         self.entries = entries
-        empty = not entries and not self._has_drafts
+        empty = not entries and not self._has_drafts and not self._trouble
         self._has_drafts = False
         self.query_one("#welcome").display = empty
         self.query_one("#list").display = not empty
@@ -154,7 +164,7 @@ class HomeScreen(Screen[None]):
 
     def _selection_changed(self) -> None:
         entry = self.selected
-        self.query_one("#detail", Static).update(describe(entry) if entry else "")
+        self.query_one("#detail", Static).update(self._trouble or (describe(entry) if entry else ""))
         self.refresh_bindings()
 
     # --- doing --------------------------------------------------------------------------------------------------
@@ -163,7 +173,7 @@ class HomeScreen(Screen[None]):
         """Only what is possible with the selected entry stands in the footer and the palette."""
         if action not in ("open", "resume", "export", "delete"):
             return True
-        entry = self.selected if self.is_mounted else None
+        entry = self.selected if self._is_ready else None
         if entry is None or entry.state == "unknown":
             return False
         possible = {
@@ -194,50 +204,36 @@ class HomeScreen(Screen[None]):
             self.dbtui.open_run(entry.name)
 
     def action_resume(self) -> None:
-        from dbtui.widgets.question import Answer, Question
+        from dbtui.monitor.after import resume_question
 
-        entry = self.selected
-        if entry is None:
-            return
-        here = Answer("here", "h", "Here", "in this program; closing the terminal does not end it")
-        background = Answer("background", "b", "In the background", "in a process of its own")
-        answers = (background,) if self.dbtui.is_training else (here, background)
-        self.app.push_screen(
-            Question(f"Train {safe(entry.name)} on: where?", "It goes on from its last saved state.", answers),
-            lambda answer: self._resume(entry.name, answer),
-        )
+        run = self._run()
+        if run is not None:
+            self.app.push_screen(resume_question(self.dbtui, run), lambda answer: self._resume(run, answer))
 
-    def _resume(self, name: str, answer: str | None) -> None:
-        from core.runs.folder import Run
-
-        if answer is None:
-            return
-        try:
-            self.dbtui.start_run(Run.open(self.home, name), resume=True, background=answer == "background")
-        except UserError as error:
-            self.dbtui.say(error)
+    def _resume(self, run: Run, answer: str | None) -> None:
+        if answer is not None:
+            self.dbtui.start_run(run, resume=True, background=answer == "background")
 
     def action_export(self) -> None:
-        from core.choices.formats import EXPORT_FORMATS
-        from dbtui.widgets.question import Answer, Question
+        from dbtui.monitor.after import export, export_question
+
+        run = self._run()
+        if run is not None:
+            self.app.push_screen(export_question(run),
+                                 lambda chosen: export(self.dbtui, run, chosen) if chosen else None)  # fmt: skip
+
+    def _run(self) -> Run | None:
+        """The highlighted run, if it is still there."""
+        from core.runs.folder import Run
 
         entry = self.selected
-        if entry is None:
-            return
-        answers = [Answer(known.id, str(number), known.title, known.help)
-                   for number, known in enumerate(EXPORT_FORMATS.values(), 1)]  # fmt: skip
-        self.app.push_screen(
-            Question(f"Export {safe(entry.name)} as what?", "The newest saved state is written.", answers),
-            lambda chosen: self._export(entry.name, chosen),
-        )
-
-    def _export(self, name: str, chosen: str | None) -> None:
-        if chosen is None:
-            return
-        from dbtui.home.exporting import export
-
-        self.app.notify(f"Exporting {safe(name)}. This may take some minutes; you can go on working.", markup=False)
-        self.app.run_worker(export(self.dbtui, self.home, name, chosen), exit_on_error=False)
+        if entry is None or entry.draft is not None:
+            return None
+        try:
+            return Run.open(self.home, entry.name)
+        except UserError as error:
+            self.dbtui.say(error)
+            return None
 
     def action_delete(self) -> None:
         from dbtui.widgets.question import Answer, Question

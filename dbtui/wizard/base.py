@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
@@ -40,7 +40,11 @@ class Form(VerticalScroll, can_focus=False):
 class WizardScreen(Screen[None]):
     """One step. A subclass says `step` and composes its `rows`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("wizard")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("wizard"),
+        Binding("pageup", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(1)", show=False),
+    ]
     CSS_PATH = "wizard.tcss"
     AUTO_FOCUS = ".control"
     step: ClassVar[str]
@@ -50,6 +54,8 @@ class WizardScreen(Screen[None]):
         self.wizard = wizard
         self.context: WizardContext = wizard.context
         self._goal = ""
+        self._possible: tuple[bool, ...] = ()
+        self.is_ready = False
 
     @property
     def dbtui(self) -> DbtuiApp:
@@ -64,9 +70,10 @@ class WizardScreen(Screen[None]):
             with Form(id="form"):
                 yield Static("", id="general")
                 yield from self.rows()
-                yield from self.ending()
             with VerticalScroll(id="column", can_focus=False):
                 yield Static("", id="help", markup=False)
+        with Horizontal(id="ending"):
+            yield from self.ending()
         yield Static("", id="hint", markup=False)
         yield Footer()
 
@@ -89,6 +96,7 @@ class WizardScreen(Screen[None]):
         return Row(path, option, self._state(path), choices)
 
     def on_mount(self) -> None:
+        self.is_ready = True
         self.context.step = self.step
         for row in self.query(Row):
             if row.option.kind in ("path", "directory"):
@@ -103,7 +111,7 @@ class WizardScreen(Screen[None]):
 
     def show(self) -> None:
         """Draw what the context says now."""
-        if not self.is_mounted:
+        if not self.is_ready:
             return
         for row in self.query(Row):
             row.show(self._state(row.path))
@@ -116,10 +124,13 @@ class WizardScreen(Screen[None]):
         general.update(Content("\n").join(lines))
         general.display = bool(lines) and self.step != "review"
         self._explain()
+        self._keys_changed()
 
     def _state(self, path: str) -> RowState:
         context = self.context
-        return RowState(context.text(path), context.is_changed(path), lines_for(context, path, self.wizard.is_busy))
+        changed = context.is_changed(path)
+        marked = changed and context.base_text(path) != ""
+        return RowState(context.text(path), changed, marked, lines_for(context, path, self.wizard.is_busy))
 
     def _steps(self) -> Content:
         parts: list[Content] = []
@@ -152,11 +163,12 @@ class WizardScreen(Screen[None]):
         if row is None:
             return Content((self.HELP or "").strip())
         said = [line.content() for line in row.state.lines]
-        return Content("\n").join([explain(self.context, row.path, row.option), *([Content("")] if said else []), *said])
+        gap = [Content("")] if said else []
+        return Content("\n").join([explain(self.context, row.path, row.option), *gap, *said])
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._explain()
-        self.refresh_bindings()
+        self._keys_changed()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         node = event.widget
@@ -200,6 +212,13 @@ class WizardScreen(Screen[None]):
             return bool(self._fixes())
         return True
 
+    def _keys_changed(self) -> None:
+        """Draw the footer anew if F2 or F6 came or went."""
+        possible = tuple(bool(self.check_action(action, ())) for action in ("fix", "put_back", "remove_concept"))
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
+
     def action_fix(self) -> None:
         """One way to mend it is taken at once; of several one is chosen."""
         from dbtui.widgets.question import Answer, Question
@@ -210,9 +229,8 @@ class WizardScreen(Screen[None]):
         elif fixes:
             answers = [Answer(str(number), str(number) if number < 10 else "", safe_message(fix.label))
                        for number, fix in enumerate(fixes, 1)]  # fmt: skip
-            self.app.push_screen(
-                Question("Which way?", "", answers), lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None
-            )
+            question = Question("Which way?", "", answers)
+            self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)
 
     def _fixes(self) -> list[Fix]:
         """Those of the focused field; where it has none, those of the whole screen."""
@@ -226,7 +244,10 @@ class WizardScreen(Screen[None]):
         self.wizard.changed()
         self.app.notify(safe_message(fix.label), title="Mended", timeout=4, markup=False)
         self.show()
-        self.refresh_bindings()
+
+    def action_scroll(self, pages: int) -> None:
+        form = self.query_one(Form)
+        form.scroll_relative(y=pages * max(1, form.size.height - 2), animate=False)
 
     # --- ways ---------------------------------------------------------------------------------------------------------
 
@@ -283,9 +304,10 @@ class WizardScreen(Screen[None]):
         self.wizard.save()
 
 
-def heading(title: str, help: str = "") -> Static:
-    return Static(Content.assemble((safe(title), "bold $text-primary"), (f"  {help}" if help else "", "$text-muted")),
-                  classes="heading")  # fmt: skip
+def heading(title: str, text: str = "") -> Static:
+    """A line over some rows: what they are about."""
+    words = Content.assemble((safe(title), "bold $text-primary"), (f"  {safe(text)}" if text else "", "$text-muted"))
+    return Static(words, classes="heading")
 
 
 def section_options(prefix: str) -> list[Option]:

@@ -35,10 +35,10 @@ class PathCompletion(PathAutoComplete):
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name.lower())
         except (OSError, ValueError):
             return []
-        names = [name for entry in entries if (name := self._name(entry, wanted))]
+        names = [name for entry in entries if (name := self._offered(entry, wanted))]
         return [DropdownItem(Content(name)) for name in names[:MOST]]
 
-    def _name(self, entry: os.DirEntry[str], wanted: str) -> str:
+    def _offered(self, entry: os.DirEntry[str], wanted: str) -> str:
         if not entry.name.lower().startswith(wanted.lower()) or safe(entry.name) != entry.name:
             return ""
         if entry.name.startswith(".") and not wanted.startswith("."):
@@ -51,9 +51,10 @@ class PathCompletion(PathAutoComplete):
             return entry.name + "/"
         return entry.name if self.files and entry.name.endswith(WEIGHTS) else ""
 
-    def apply_completion(self, value: str, state: TargetState) -> None:
-        super().apply_completion(value, state)
+    def post_completion(self) -> None:
+        """Close the list, so that the next Tab or Enter goes on; the next letter, or Down, opens it again."""
         self.target.post_message(Input.Changed(self.target, self.target.value, None))
+        self.call_after_refresh(self.action_hide)
 
     def should_show_dropdown(self, search_string: str) -> bool:
         """Where the only completion stands in the field already there is nothing to offer."""

@@ -9,7 +9,6 @@ from textual.binding import BindingType
 
 from core.config.options import Concept
 from dbtui.actions import bindings
-from dbtui.safe import safe
 from dbtui.wizard.base import WizardScreen, heading, section_options
 
 
@@ -21,7 +20,7 @@ class ConceptsScreen(WizardScreen):
     def rows(self) -> ComposeResult:
         for number in range(self.context.concepts):
             if self.context.concepts > 1:
-                yield heading(f"Subject {number + 1}", safe(self.context.text(f"concepts.{number}.instance.class_noun")))
+                yield heading(f"Subject {number + 1}", self.context.text(f"concepts.{number}.instance.class_noun"))
             yield from self.fields(section_options("concepts.*"), number)
             for part in ("instance", "prior", "sample"):
                 info = Concept.model_fields[part]

@@ -63,7 +63,11 @@ class WizardContext:
         """The text in the field at `path`."""
         if path == PRESET:
             return self.preset
-        return self.texts[path] if path in self.texts else as_text(value_at(self.base(), path))
+        return self.texts[path] if path in self.texts else self.base_text(path)
+
+    def base_text(self, path: str) -> str:
+        """The text in the field before anything was typed."""
+        return as_text(value_at(self.base(), path))
 
     def is_changed(self, path: str) -> bool:
         """Whether the field holds something else than the preset, or the program, chooses."""
@@ -75,7 +79,7 @@ class WizardContext:
             self.preset = text
             base = self.base()
             self.texts = {path: text for path, text in self.texts.items() if as_text(value_at(base, path)) != text}
-        elif text == as_text(value_at(self.base(), path)):
+        elif text == self.base_text(path):
             self.texts.pop(path, None)
         else:
             self.texts[path] = text
@@ -108,7 +112,7 @@ class WizardContext:
         self.settle()
 
     def changes_of_preset(self) -> list[tuple[Option, Any, Any]]:
-        """What the chosen preset sets otherwise than the program would: option, before, after. Once for all concepts."""
+        """What the chosen preset sets otherwise than the program would: option, before, after."""
         before, after = self.base(""), self.base()
         rows = ((option, option.path.replace("*", "0")) for option in option_table())
         pairs = ((option, value_at(before, path), value_at(after, path)) for option, path in rows)
@@ -201,6 +205,13 @@ def step_of(field: str) -> str:
     if section in ("model", "concepts"):
         return section
     return "parameters" if section else "review"
+
+
+def in_words(value: Any) -> str:
+    """A value as a sentence shows it: `on`, `1e-06`, `nothing`."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return as_text(value) or "nothing"
 
 
 def as_text(value: Any) -> str:

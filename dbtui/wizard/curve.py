@@ -14,13 +14,12 @@ POINTS = 300
 LINE = "#7aa2c8"
 
 
-class Curve(Vertical):
+class RateCurve(Vertical):
     """A plot that is made when there is first something to plot: it needs numpy."""
 
     DEFAULT_CSS = """
-    Curve { height: 10; padding: 0 2; }
-    Curve PlotWidget { height: 9; }
-    Curve PlotWidget .plot--axis, Curve PlotWidget .plot--tick { color: $text-muted; }
+    RateCurve { height: 9; padding: 0 2; }
+    RateCurve Plot { height: 9; }
     """
 
     def __init__(self) -> None:
@@ -40,18 +39,14 @@ class Curve(Vertical):
             self.call_after_refresh(self._draw, *asked)
 
     async def _draw(self, options: LearningRateOptions, steps: int, warmup: int) -> None:
-        from textual_plot import HiResMode, PlotWidget
+        from dbtui.monitor.plot import Curve, Plot
 
-        if not self.query(PlotWidget):
+        if not self.query(Plot):
             await self.remove_children()
-            await self.mount(PlotWidget(allow_pan_and_zoom=False))
+            await self.mount(Plot(allow_pan_and_zoom=False))
         updates = sorted({round(number * (steps - 1) / (POINTS - 1)) for number in range(POINTS)} | {0, warmup})
         updates = [update for update in updates if update < steps]
         rates = [rate_at(options.scheduler, update, steps, warmup, options.rate, options.final_rate)
                  for update in updates]  # fmt: skip
-        plot = self.query_one(PlotWidget)
-        plot.clear()
-        plot.plot([update + 1 for update in updates], rates, line_style=LINE, hires_mode=HiResMode.BRAILLE)
-        plot.set_xlimits(1, max(2, steps))
-        plot.set_ylimits(0, max(rates) * 1.05)
-        plot.set_xlabel("update")
+        curve = Curve("rate", LINE, [update + 1 for update in updates], rates)
+        self.query_one(Plot).draw([curve], first=1, last=max(2, steps))

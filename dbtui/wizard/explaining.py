@@ -7,13 +7,13 @@ from textual.content import Content
 from core.config.parsing import value_at
 from core.config.table import Option
 from dbtui.safe import safe
-from dbtui.wizard.context import PRESET, WizardContext, as_text
+from dbtui.wizard.context import PRESET, WizardContext, in_words
 
 PRESET_OPTION = Option(
     path=PRESET, title="Preset", type="text", unit="", default="", choices=(), minimum=None, maximum=None,
-    exclusive_minimum=False, more=False, kind="",
-    help="What you teach. A preset fills in what works for such a subject; you can change each of its values "
-    "afterwards (a dot marks what you changed, F6 puts it back).",
+    exclusive_minimum=False, more=False, kind="choice",
+    help="What you teach. A preset sets what works for it; change what you like afterwards: a dot marks the change, F6 "
+    "undoes it.",
 )  # fmt: skip
 
 
@@ -30,12 +30,12 @@ def explain(context: WizardContext, path: str, option: Option) -> Content:
     if option.type == "text" and option.default == "":
         parts.append(_line("At first", "empty"))
     else:
-        parts.append(_line("At first", as_text(option.default)))
+        parts.append(_line("At first", in_words(option.default)))
     for preset in context.presets.values():
         if option.path in preset.values:
-            parts.append(_line(safe(preset.title), safe(as_text(preset.values[option.path]))))
+            parts.append(_line(safe(preset.title), safe(in_words(preset.values[option.path]))))
     if context.is_changed(path):
-        parts.append(_line("F6 puts back", safe(as_text(value_at(context.base(), path))) or "empty"))
+        parts.append(_line("F6 puts back", safe(in_words(value_at(context.base(), path)))))
     parts += [Content(""), _line("In run.toml", path)]
     return Content("\n").join(parts)
 

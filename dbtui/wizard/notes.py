@@ -9,7 +9,7 @@ from core.data.scan import Scan
 from core.families.describe import SourceDescription
 from core.texts import counted, size_in_words
 from dbtui.safe import safe, safe_message
-from dbtui.wizard.context import PRESET, WizardContext, as_text
+from dbtui.wizard.context import PRESET, WizardContext, in_words
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _preset_lines(context: WizardContext) -> list[Line]:
     preset = context.presets.get(context.preset)
     if preset is None:
         return [Line(*QUIET, "Enter opens the list. A preset sets what suits a face, a style or a thing.")]
-    changes = [f"{option.title} {as_text(old)} → {as_text(new)}"
+    changes = [f"{option.title} {in_words(old)} → {in_words(new)}"
                for option, old, new in context.changes_of_preset()]  # fmt: skip
     return [Line(*GOOD, safe("It sets " + ", ".join(changes) + "." if changes else "It changes nothing."))]
 
@@ -95,4 +95,4 @@ def _token_lines(context: WizardContext, number: int) -> list[Line]:
         return []
     mark = GOOD if len(tokens) <= 2 else QUIET
     shown = "" if len(tokens) == 1 else f": {' · '.join(safe(token.removesuffix('</w>')) for token in tokens[:8])}"
-    return [Line(*mark, f"{counted(len(tokens), 'token')} in the vocabulary{shown}")]
+    return [Line(*mark, f"{counted(len(tokens), 'token')}{shown}")]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
 from core.config.findings import Finding, Fix, Level
@@ -17,9 +17,9 @@ from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.wizard.base import WizardScreen, heading
 from dbtui.wizard.context import step_of
-from dbtui.wizard.curve import Curve
+from dbtui.wizard.curve import RateCurve
 from dbtui.wizard.notes import finding_lines
-from dbtui.wizard.words import plan_in_words
+from dbtui.wizard.words import PlanLines, plan_in_words
 
 if TYPE_CHECKING:
     from dbtui.wizard.flow import Wizard
@@ -48,14 +48,13 @@ class ReviewScreen(WizardScreen):
             yield heading("To look at", "Enter goes to the field, F2 mends")
             yield Findings(id="findings", compact=True, markup=False)
         yield heading("The plan")
-        yield Static("", id="plan", markup=False)
-        yield heading("Learning rate")
-        yield Curve()
+        yield PlanLines()
+        yield heading("Learning rate", "by update")
+        yield RateCurve()
 
     def ending(self) -> ComposeResult:
-        with Horizontal(id="where"):
-            yield Button("Start here  s", id="here", compact=True, action="screen.start")
-            yield Button("Start in the background  b", id="background", compact=True, action="screen.start_background")
+        yield Button("Start here (s)", id="here", compact=True, action="screen.start")
+        yield Button("Start in the background (b)", compact=True, action="screen.start_background")
 
     def on_mount(self) -> None:
         self.context.visit("model")
@@ -64,7 +63,7 @@ class ReviewScreen(WizardScreen):
         super().on_mount()
 
     def show(self) -> None:
-        if not self.is_mounted:
+        if not self.is_ready:
             return
         self._listed = list(self.context.findings)
         findings = self.query_one(Findings)
@@ -74,8 +73,8 @@ class ReviewScreen(WizardScreen):
         findings.add_options([Option(prompt) for prompt in prompts])
         findings.highlighted = min(highlighted or 0, len(prompts) - 1) if prompts else None
         self.query_one("#findings-part").display = bool(prompts)
-        self.query_one("#plan", Static).update(plan_in_words(self.context, self.wizard.is_busy))
-        self.query_one(Curve).show(self.context.config, self.context.plan())
+        self.query_one(PlanLines).show(plan_in_words(self.context, self.wizard.is_busy))
+        self.query_one(RateCurve).show(self.context.config, self.context.plan())
         super().show()
 
     async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -86,8 +85,9 @@ class ReviewScreen(WizardScreen):
         if step != "review":
             await self.wizard.go(step, finding.field)
 
-    async def action_next(self) -> None:
-        await self.action_start()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is no next screen: what comes next is the start, here or in the background."""
+        return action != "next" and super().check_action(action, parameters)
 
     async def action_start(self) -> None:
         await self._start(background=False)

@@ -23,7 +23,8 @@ MARKS = {
 }
 GOOD = ("✓", "$text-success")
 QUIET = ("", "$text-muted")
-WIDE_KINDS = ("path", "directory", "prompt")
+WIDE_KINDS = ("choice", "path", "directory", "prompt")
+ASIDE_CELLS = 24
 TRUE, FALSE = "true", "false"
 
 
@@ -41,10 +42,11 @@ class Line:
 
 @dataclass(frozen=True)
 class RowState:
-    """All that a row shows."""
+    """All that a row shows. `marked`: changed from a value that the preset, or the program, had chosen."""
 
     text: str
     changed: bool
+    marked: bool
     lines: tuple[Line, ...]
 
 
@@ -90,17 +92,16 @@ class Row(Vertical):
         self.choices = tuple(choices) or tuple((choice, choice) for choice in option.choices)
 
     def compose(self) -> ComposeResult:
-        wide = self.has_class("wide")
         with Horizontal(classes="field"):
-            yield Static(self._label(), classes="label")
+            yield Static(self._mark(), classes="mark")
+            yield Static(self.option.title, classes="label", markup=False)
             yield self._control()
-            if not wide:
-                yield Static(self._message(), classes="message")
-        if wide:
-            yield Static(self._message(), classes="message")
+            if self.has_class("narrow"):
+                yield Static(self._aside(), classes="aside")
+        yield Static(self._message(), classes="message")
 
     def on_mount(self) -> None:
-        self._hide_empty()
+        self.query_one(".message").display = bool(self._message())
 
     @property
     def control(self) -> Field | Choice | Switched:
@@ -122,10 +123,13 @@ class Row(Vertical):
             elif isinstance(control, Switched):
                 control.value = state.text == TRUE
                 control.label = _word(state.text == TRUE)
-        if before.changed != state.changed:
-            self.query_one(".label", Static).update(self._label())
-        self.query_one(".message", Static).update(self._message())
-        self._hide_empty()
+        if before.marked != state.marked:
+            self.query_one(".mark", Static).update(self._mark())
+        if self.has_class("narrow"):
+            self.query_one(".aside", Static).update(self._aside())
+        message = self.query_one(".message", Static)
+        message.update(self._message())
+        message.display = bool(self._message())
 
     # --- what a person does -----------------------------------------------------------------------------------------
 
@@ -159,19 +163,24 @@ class Row(Vertical):
     def _chosen(self, text: str) -> str:
         return text if any(value == text for _, value in self.choices) else self.choices[0][1]
 
-    def _label(self) -> Content:
-        changed = ("• ", "bold $accent") if self.state.changed else ("  ", "")
-        return Content.assemble(changed, self.option.title)
+    def _mark(self) -> Content:
+        return Content("•" if self.state.marked else "").stylize("bold $accent")
+
+    @property
+    def _fits_aside(self) -> bool:
+        """Whether what is to be said is short enough to stand on the field's own line."""
+        lines = self.state.lines
+        return self.has_class("narrow") and len(lines) == 1 and lines[0].content().cell_length <= ASIDE_CELLS
+
+    def _aside(self) -> Content:
+        """To the right of the control: the unit, or a short message in its place."""
+        if self._fits_aside:
+            return self.state.lines[0].content()
+        return Content(self.option.unit).stylize("$text-muted")
 
     def _message(self) -> Content:
-        lines = [line.content() for line in self.state.lines]
-        if not lines and self.option.unit and self.has_class("narrow"):
-            return Content(self.option.unit).stylize("$text-muted")
-        return Content("\n").join(lines)
-
-    def _hide_empty(self) -> None:
-        if self.has_class("wide"):
-            self.query_one(".message").display = bool(self.state.lines)
+        """Under the control: what needs more room."""
+        return Content() if self._fits_aside else Content("\n").join([line.content() for line in self.state.lines])
 
 
 def _word(on: bool) -> Content:

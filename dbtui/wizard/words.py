@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from textual.content import Content
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
 
 from core.config.options import RunConfig
 from core.planning.facts import Facts
@@ -12,24 +14,46 @@ from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.notes import family_title
 
+Rows = list[tuple[str, str]]
+"""Title and text, one a line."""
 
-def plan_in_words(context: WizardContext, busy: bool) -> Content:
-    """One line a subject: pictures, class pictures, steps, text encoder, saves, disk, memory."""
+
+class PlanLines(Vertical):
+    """The plan: titles on the left, words on the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: Rows = []
+
+    def compose(self) -> ComposeResult:
+        for title, text in self.lines:
+            with Horizontal():
+                yield Static(title, classes="title", markup=False)
+                yield Static(text, classes="text", markup=False)
+
+    def show(self, lines: Rows) -> None:
+        """Show `lines`; nothing is drawn where they are the same as before."""
+        if lines != self.lines:
+            self.lines = lines
+            self.refresh(recompose=True)
+
+
+def plan_in_words(context: WizardContext, busy: bool) -> Rows:
+    """Pictures, class pictures, steps, text encoder, saves, disk, memory."""
     facts, plan = context.facts, context.plan()
     if facts is None or plan is None:
-        return Content("Looking at the pictures …" if busy else "There is no plan yet: mend what stands above first.")
-    rows = [*_what(context.config, facts), *_pictures(plan), *_steps(context.config, plan),
-            *_saves(context.config, plan), *_needs(facts, plan)]  # fmt: skip
-    return Content("\n").join([Content.assemble((f"{title:<16}", "$text-muted"), text) for title, text in rows])
+        return [("", "Looking at the pictures …" if busy else "There is no plan yet: mend what stands above first.")]
+    return [*_what(context.config, facts), *_pictures(plan), *_steps(plan), *_saves(context.config, plan),
+            *_needs(facts, plan)]  # fmt: skip
 
 
-def _what(config: RunConfig, facts: Facts) -> list[tuple[str, str]]:
+def _what(config: RunConfig, facts: Facts) -> Rows:
     source = facts.description
     family = f"{family_title(source.family)}, " if source is not None else ""
     return [("Run", safe(config.model.name)), ("Model", family + safe(config.model.source))]
 
 
-def _pictures(plan: Plan) -> list[tuple[str, str]]:
+def _pictures(plan: Plan) -> Rows:
     rows = []
     for concept in plan.concepts:
         repeated = f" × {concept.repeats}" if concept.repeats > 1 else ""
@@ -41,7 +65,7 @@ def _pictures(plan: Plan) -> list[tuple[str, str]]:
     return rows
 
 
-def _steps(config: RunConfig, plan: Plan) -> list[tuple[str, str]]:
+def _steps(plan: Plan) -> Rows:
     batch = f"{counted(plan.images_per_step, 'picture')} a step"
     epochs = f"{counted(plan.epochs, 'epoch')} of {counted(plan.steps_per_epoch, 'step')}"
     rows = [("Steps", f"{plan.steps:,} = {epochs}, {batch}")]
@@ -52,7 +76,7 @@ def _steps(config: RunConfig, plan: Plan) -> list[tuple[str, str]]:
     return rows
 
 
-def _saves(config: RunConfig, plan: Plan) -> list[tuple[str, str]]:
+def _saves(config: RunConfig, plan: Plan) -> Rows:
     kept = min(plan.save_steps, config.saving.keep_checkpoints)
     size = f", {size_in_words(plan.checkpoint_bytes)} each" if plan.checkpoint_bytes is not None else ""
     rows = [("Saves", f"{counted(plan.save_steps, 'state')}{size}; the last {kept} kept")]
@@ -61,7 +85,7 @@ def _saves(config: RunConfig, plan: Plan) -> list[tuple[str, str]]:
     return rows
 
 
-def _needs(facts: Facts, plan: Plan) -> list[tuple[str, str]]:
+def _needs(facts: Facts, plan: Plan) -> Rows:
     rows = []
     if plan.disk_bytes is not None:
         free = f"; {size_in_words(facts.free_bytes)} free" if facts.free_bytes is not None else ""
@@ -72,7 +96,7 @@ def _needs(facts: Facts, plan: Plan) -> list[tuple[str, str]]:
         if machine is not None:
             on_gpu = machine.device == "cuda"
             amount = machine.gpu_memory if on_gpu else machine.memory
-            place = safe(machine.gpu) if on_gpu else "this computer, without a graphics card,"
+            place = safe(machine.gpu) if on_gpu else "this computer"
             has = f"; {place} has {size_in_words(amount)}"
         rows.append(("Memory", f"about {size_in_words(plan.memory_bytes)}{has}"))
     return rows
