@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,8 +37,6 @@ class TrainerLike(Protocol):
 
     def run(self) -> Iterator[Event]: ...
 
-
-MakeTrainer = Callable[[RunConfig, Path, bool, Poll], TrainerLike]
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ def opened(run: Run, *, resume: bool) -> Iterator[Pump]:
     lock.acquire()
     with contextlib.ExitStack() as stack:
         stack.callback(lock.release)
+        log = stack.enter_context(captured_logging(run.log_path))
         try:
             commands = CommandReader(run.commands_path)
             stack.callback(commands.close)
@@ -76,13 +76,13 @@ def opened(run: Run, *, resume: bool) -> Iterator[Pump]:
                 raise UserError("run.started", "{name} was started before.",
                                 mend="To go on with it: `dbtui train {name} --resume`. To begin anew, make a run with "
                                 "another name.", name=run.name)  # fmt: skip
-            for folder in (run.path, run.checkpoints, run.samples, run.exports):
-                sweep_staging(folder)
+            for folder, _, _ in os.walk(run.path):
+                sweep_staging(Path(folder))
             journal = JournalWriter(run.journal_path)
         except OSError as error:
             raise explain(error, run.path) from error
         stack.callback(journal.close)
-        yield Pump(run, config, resume=resume, lock=lock, commands=commands, journal=journal)
+        yield Pump(run, config, resume=resume, lock=lock, commands=commands, journal=journal, log=log)
 
 
 class Pump:
@@ -90,7 +90,7 @@ class Pump:
 
     def __init__(
         self, run: Run, config: RunConfig, *, resume: bool, lock: RunLock, commands: CommandReader,
-        journal: JournalWriter, make_trainer: MakeTrainer | None = None,
+        journal: JournalWriter, log: logging.Logger,
     ) -> None:  # fmt: skip
         self._run = run
         self._config = config
@@ -98,10 +98,9 @@ class Pump:
         self._lock = lock
         self._commands = commands
         self._journal = journal
-        self._make_trainer = make_trainer or _make_trainer
         self._requests = Requests()
         self._on_event: OnEvent | None = None
-        self._log = logging.getLogger()
+        self._log = log
         self._step: int | None = None
         self._ending: Ending | None = None
         self._told_trouble = ""
@@ -110,19 +109,17 @@ class Pump:
     def run(self, on_event: OnEvent | None, requests: Requests) -> Ending:
         """Train to the end; every event goes into the journal, then to `on_event`."""
         self._on_event, self._requests = on_event, requests
-        with captured_logging(self._run.log_path) as self._log:
-            try:
-                self._pump()
-            except Exception as error:
-                self._fail(error)
-            except BaseException as error:  # Ctrl+C or an exit inside this thread
-                self._tell(_failed(_interrupted(type(error).__name__), self._step))
-                raise
-            if self._ending is None:
-                self._fail(RuntimeError("the trainer ended without saying how"))
-            self._journal.flush()
-            assert self._ending is not None
-            return self._ending
+        try:
+            self._pump()
+        except Exception as error:
+            self._fail(error)
+        except BaseException as error:  # Ctrl+C or an exit inside this thread
+            self._tell(_failed(_interrupted(type(error).__name__), self._step))
+            raise
+        if self._ending is None:
+            self._fail(RuntimeError("the trainer ended without saying how"))
+        assert self._ending is not None
+        return self._ending
 
     def end_now(self) -> None:
         """For a second signal, from any thread: say in the journal that it ended; the process exits right after."""
@@ -130,7 +127,7 @@ class Pump:
         self._journal.flush(END_NOW_SECONDS)
 
     def _pump(self) -> None:
-        trainer = self._make_trainer(self._config, self._run.path, self._resume, self._poll)
+        trainer = make_trainer(self._config, self._run.path, self._resume, self._poll)
         quiet_libraries()
         events = trainer.run()
         try:
@@ -175,7 +172,7 @@ class Pump:
         self._tell(_failed(_explained(error, self._run, self._config), self._step))
 
 
-def _make_trainer(config: RunConfig, folder: Path, resume: bool, poll: Poll) -> TrainerLike:
+def make_trainer(config: RunConfig, folder: Path, resume: bool, poll: Poll) -> TrainerLike:
     from core.training.trainer import Trainer  # torch: nothing before this line needs it
 
     return Trainer(config, folder, resume=resume, poll=poll)
