@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from core.config.findings import Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Event, Failed, Stopped, Warned
@@ -24,7 +25,7 @@ from dbtui.commands.configs import differences, read_assignments, read_config
 from dbtui.commands.train_display import display_on
 from dbtui.printing import say
 from dbtui.safe import safe
-from dbtui.terminal.output import Terminal
+from dbtui.terminal.output import STANDARD_OUTPUT, Terminal
 from dbtui.terminal.signals import handled
 
 POLL_SECONDS = 0.25
@@ -34,7 +35,8 @@ def train_target(target: str, home: Path, *, resume: bool, assignments: Sequence
     """Train a file or a run. A `UserError`, or 2 with everything that was found, where it cannot start."""
     run, changes = _target(target, home, read_assignments(assignments), resume)
     config = with_changes(run.config(), changes) if isinstance(run, Run) else run
-    findings = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run)))
+    found = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run)))
+    findings = [finding for finding in found if finding.level is not Level.HINT]
     if findings:
         print_findings(findings, on_stderr=True)
     if has_error(findings):
@@ -85,22 +87,25 @@ class Watch:
 
     def follow(self, resume: bool) -> int:
         """Train to the end; returns the exit code. Raises `UserError` where that is refused."""
-        terminal = Terminal(os.dup(1))
-        with (
-            closing(terminal),
-            captured_output(self._run.log_path),
-            handled(
-                hang_up=lambda: setattr(terminal, "lost", True),
-                terminate=lambda: self._stop("terminated"),
-                interrupt=lambda: self._stop("user"),
-            ),
-        ):
-            self._handle = launch_thread(self._run, resume, on_event=self._events.put)
-            with closing(display_on(terminal)) as display:
-                while self._handle.running:
-                    self._handle.join(POLL_SECONDS)
+        descriptor = os.dup(STANDARD_OUTPUT)
+        terminal = Terminal(descriptor)
+        try:
+            with (
+                captured_output(self._run.log_path),
+                handled(
+                    hang_up=lambda: setattr(terminal, "lost", True),
+                    terminate=lambda: self._stop("terminated"),
+                    interrupt=lambda: self._stop("user"),
+                ),
+            ):
+                self._handle = launch_thread(self._run, resume, on_event=self._events.put)
+                with closing(display_on(terminal)) as display:
+                    while self._handle.running:
+                        self._handle.join(POLL_SECONDS)
+                        display.show(self._waiting())
                     display.show(self._waiting())
-                display.show(self._waiting())
+        finally:
+            os.close(descriptor)
         return self._last_word()
 
     def _waiting(self) -> list[Event]:
