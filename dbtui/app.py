@@ -67,6 +67,7 @@ class DbtuiApp(App[int]):
         self.attach = attach
         self.training: TrainingHandle | None = None
         self.training_run: Run | None = None
+        self.lead_output: Callable[[Path], None] = lambda log: None
         self.register_theme(CALM)
         self.theme = "calm"
 
@@ -119,6 +120,7 @@ class DbtuiApp(App[int]):
 
             try:
                 self.training, self.training_run = launch_thread(run, resume=resume), run
+                self.lead_output(run.log_path)
             except UserError as error:
                 self.say(error)
                 return
@@ -208,8 +210,19 @@ def _import_ahead() -> None:
 
 
 def run_app(home: Path, *, attach: str | None = None) -> int:
-    """Open the app and stay until it is left; the exit code. Training that goes on is waited for."""
+    """Open the app and stay until it is left; the exit code. Training that goes on is waited for.
+
+    Makes the folder `home`; raises `UserError` where that cannot be.
+    """
+    from dbtui.terminal.output import lead_output_to
     from dbtui.terminal.session import Session
 
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        from core.files import explain
+
+        raise explain(error, home) from error
     app = DbtuiApp(home, attach=attach)
+    app.lead_output = lead_output_to
     return Session(app, lambda: app.training).run(home / "app.log")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from core.texts import UserError
@@ -22,15 +23,17 @@ def resume_question(app: DbtuiApp, run: Run) -> Question:
     return Question(f"Train {safe(run.name)} on: where?", "It goes on from its last saved state.", answers)
 
 
-def resume(app: DbtuiApp, run: Run, where: str) -> TrainingHandle | None:
+async def resume(app: DbtuiApp, run: Run, where: str) -> TrainingHandle | None:
     """Train on; the training thread if that is in this process. What stands in the way is said."""
     from core.runs.launch import launch_background, launch_thread
 
     try:
         if where == "background":
-            launch_background(run, resume=True)
+            app.notify("Starting a process for it. It takes some seconds.", markup=False)
+            await asyncio.to_thread(launch_background, run, resume=True)
             return None
         app.training, app.training_run = launch_thread(run, resume=True), run
+        app.lead_output(run.log_path)
     except UserError as error:
         app.say(error)
         return None

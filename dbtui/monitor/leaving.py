@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -72,30 +73,43 @@ class EndingScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         if self.handle.running:
             self.handle.request("stop", reason=self.reason, discard=self.discard)
+        self._timer = self.set_interval(0.5, self._look)
         self._look()
-        self.set_interval(0.5, self._look)
 
     def _look(self) -> None:
         if self.handle.running:
             waited = duration_in_words(time.monotonic() - self._since)
             what = "Ending the step that runs." if self.discard else "Ending the step that runs, then saving."
-            self.query_one("#ending", Static).update(Content(f"{what} {waited}"))
+            self._tell(f"{what} {waited}")
             return
-        if self.reason == "background" and not self._start_in_background():
-            return
-        self.dismiss(True)
+        self._timer.stop()
+        if self.reason == "background" and self._was_stopped:
+            self._tell("Saved. Starting the process that goes on; this takes some seconds.")
+            self.run_worker(self._hand_over(), exit_on_error=False)
+        else:
+            self.dismiss(True)
 
-    def _start_in_background(self) -> bool:
+    @property
+    def _was_stopped(self) -> bool:
+        """False for a run that came to its end, or failed, before the request reached it."""
+        ending = self.handle.ending
+        return ending is not None and ending.kind == "stopped"
+
+    async def _hand_over(self) -> None:
+        """Start the run again where this terminal does not matter."""
         from core.runs.launch import launch_background
 
         try:
-            process = launch_background(self.run, resume=True)
+            process = await asyncio.to_thread(launch_background, self.run, resume=True)
         except UserError as error:
             self.notify(safe_message(error.message), severity="error", timeout=30, markup=False)
             self.dismiss(False)
-            return False
+            return
         self.notify(f"Process {process} trains on. Watch it with: dbtui attach {self.run.name}", markup=False)
-        return True
+        self.dismiss(True)
+
+    def _tell(self, words: str) -> None:
+        self.query_one("#ending", Static).update(Content(words))
 
 
 class LeaveDialog(ModalScreen[int | None]):

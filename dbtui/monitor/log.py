@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from core.runs.history import History
 
 MOST_LINES = 500
+FOLLOWED = ("sampling", "saving", "exporting")
+"""Phases in the midst of training; the event that ends them says more than their beginning."""
 
 STYLES: tuple[tuple[type[events.Event], str], ...] = (
     (events.Failed, "$error"),
@@ -42,9 +44,6 @@ class LogPane(Pane):
         with VerticalScroll(id="log-lines", can_focus=False):
             yield Static("", markup=False)
 
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).anchor()
-
     def add(self, happened: Iterable[events.Event]) -> None:
         """Take in what was read from the journal; nothing is drawn here."""
         for event in happened:
@@ -56,17 +55,18 @@ class LogPane(Pane):
     async def tell(self, history: History) -> None:
         if self._is_new and self.is_seen:
             self._is_new = False
-            self.query_one("#log-lines > Static", Static).update(Content("\n").join(self._lines))
-
-    def scroll(self, rows: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)
+            lines = self.query_one("#log-lines", VerticalScroll)
+            follows = lines.is_vertical_scroll_end
+            lines.query_one(Static).update(Content("\n").join(self._lines))
+            if follows:
+                lines.scroll_end(animate=False)
 
     def _line(self, event: events.Event) -> Content | None:
         if isinstance(event, events.Phase):
             if event.name == self._phase:
                 return None
             before, self._phase = self._phase, event.name
-            if event.name == "training" and before in ("sampling", "saving", "exporting"):
+            if event.name in FOLLOWED or (event.name == "training" and before in FOLLOWED):
                 return None
         told = line_of(event)
         if told is None:

@@ -1,4 +1,4 @@
-"""The loss: each step, smoothed, its two parts, and validation on fixed noise."""
+"""The loss: of each step, smoothed, its two parts (smoothed), and validation on fixed noise."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 LINES: tuple[tuple[str, str, str, bool], ...] = (
     ("loss", "raw", "curve--raw", False),
-    ("prior_loss", "class", "curve--prior", False),
-    ("instance_loss", "instance", "curve--instance", False),
+    ("smoothed_prior", "class", "curve--prior", False),
+    ("smoothed_instance", "instance", "curve--instance", False),
     ("smoothed", "smoothed", "curve--smoothed", False),
     ("validation_prior", "class validation", "curve--prior-check", True),
     ("validation_instance", "validation", "curve--instance-check", True),
@@ -22,15 +22,15 @@ LINES: tuple[tuple[str, str, str, bool], ...] = (
 
 
 class LossPane(CurvePane):
-    """Without class pictures `instance` is the same as `each step` and is left out."""
+    """Without class pictures `instance` is the same as `smoothed` and is left out."""
 
     title = "Loss"
     nothing_yet = "The loss is drawn from the first step on."
     COMPONENT_CLASSES = {component for _, _, component, _ in LINES}
     DEFAULT_CSS = """
     LossPane .curve--raw { color: $foreground 35%; }
-    LossPane .curve--prior { color: $warning 65%; }
-    LossPane .curve--instance { color: $primary 65%; }
+    LossPane .curve--prior { color: $warning; }
+    LossPane .curve--instance { color: $primary; }
     LossPane .curve--smoothed { color: $success; text-style: bold; }
     LossPane .curve--prior-check { color: $warning; text-style: bold; }
     LossPane .curve--instance-check { color: $primary; text-style: bold; }

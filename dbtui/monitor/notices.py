@@ -56,5 +56,5 @@ def _ended(name: str, history: History, state: str) -> Content:
         saved = "" if ending.saved else "What was trained after the last saved state was not kept. "
         return Content.styled(f"{saved}{resume} e exports the model as it is saved.", QUIET)
     exported = ", ".join(safe(export.path) for export in history.exports[-2:])
-    done = f"Exported: {exported}. " if exported else ""
-    return Content.styled(f"{done}e exports the model in another form.", QUIET)
+    done = f"Exported: {exported}. e exports it in another form." if exported else "e exports the model."
+    return Content.styled(done, QUIET)

@@ -46,7 +46,19 @@ class StepFormatter(NumericAxisFormatter):
 
 
 class ValueFormatter(NumericAxisFormatter):
-    """Few digits, all of them needed: `0.125`, and `2.5e-06` where a plain number would be zeros."""
+    """Few digits, all of them needed: `0.125`, and `2.5e-06` where a plain number would be zeros.
+
+    `most` ticks fit one above the other.
+    """
+
+    most = 8
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
+        span = max_ - min_
+        power = 10.0 ** math.floor(math.log10(span / self.most))
+        interval = next(unit * power for unit in (1, 2, 5, 10, 20) if span / (unit * power) <= self.most)
+        first = math.ceil(min_ / interval - 1e-9)
+        return [place * interval for place in range(first, math.floor(max_ / interval + 1e-9) + 1)]
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
         largest = max((abs(tick) for tick in ticks), default=0.0)
@@ -67,7 +79,8 @@ class Plot(PlotWidget, can_focus=False):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.set_x_formatter(StepFormatter())
-        self.set_y_formatter(ValueFormatter())
+        self._values = ValueFormatter()
+        self.set_y_formatter(self._values)
         self.zoomed = False
 
     def on_mount(self) -> None:
@@ -113,6 +126,7 @@ class Plot(PlotWidget, can_focus=False):
         canvas = self.query_one("#plot", Canvas)
         if canvas.size.width < SMALLEST[0] or canvas.size.height < SMALLEST[1]:
             return
+        self._values.most = max(2, canvas.size.height // 3)
         with ExitStack() as batch:
             for part in self.query(Canvas):
                 batch.enter_context(part.batch_refresh())

@@ -230,10 +230,13 @@ class MonitorScreen(Screen[None]):
     def action_resume(self) -> None:
         self.app.push_screen(resume_question(self._dbtui, self.run), self._resume)
 
-    async def _resume(self, where: str | None) -> None:
+    def _resume(self, where: str | None) -> None:
         if where is not None:
-            self.handle = resume(self._dbtui, self.run, where) or self.handle
-            await self.look()
+            self.run_worker(self._go_on(where), exit_on_error=False)
+
+    async def _go_on(self, where: str) -> None:
+        self.handle = await resume(self._dbtui, self.run, where) or self.handle
+        await self.look()
 
     def action_export(self) -> None:
         self.app.push_screen(export_question(self.run), self._export)

@@ -52,7 +52,7 @@ def line_of(event: events.Event) -> str | None:
             return f"Went on from step {event.resumed_from:,} on {safe(event.device)}{exact}"
         case events.Phase():
             what = PHASES.get(event.name, safe(event.name))
-            return f"{what}: {event.total:,} to do" if event.total > 1 else what
+            return f"{what}: {event.total:,}" if event.total > 1 and event.name != "training" else what
         case events.Sample():
             return f"Preview at step {event.step:,}, seed {event.seed}: {safe(event.prompt)}"
         case events.Checkpoint():

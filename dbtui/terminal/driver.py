@@ -81,10 +81,12 @@ class LastingDriver(LinuxDriver):
         super().stop_application_mode()
 
     def close(self) -> None:
-        """End the writer; a terminal that takes nothing for two seconds is left as it is."""
+        """End the writer; a terminal that takes nothing for two seconds is given up."""
         if self._writer_thread is not None:
             self._put_at_any_cost(None)
             self._writer_thread.join(LAST_WORDS_SECONDS)
+            if self._writer_thread.is_alive():
+                self._terminal.lost = True
 
     def run_input_thread(self) -> None:
         """Read keys until the app ends or the terminal does (end of file, or an error of the line)."""
