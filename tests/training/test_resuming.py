@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.config.options import RunConfig
+from core.events import Checkpoint, Event, RunStarted, Step, Warned
+from core.texts import UserError
+from core.training.checkpoints import list_checkpoints
+from core.training.trainer import Trainer
+from tests.training.runs import final_weights, no_commands, quick_config, run_to_end
+
+MODES = {
+    "text encoder stops half way": {"concepts__0__prior__images_per_instance": 1},
+    "8bit, bf16, offset noise": {
+        "performance__optimizer": "adamw_8bit",
+        "performance__mixed_precision": "bf16",
+        "performance__offset_noise": 0.1,
+    },
+    "cosine with warm-up, accumulation": {
+        "learning_rate__scheduler": "cosine",
+        "learning_rate__warmup_steps": 2,
+        "batch__accumulation": 2,
+        "intervals__epochs": 4,
+    },
+}
+
+
+def killed_after(config: RunConfig, folder: Path, step: int) -> list[Event]:
+    """Train until the state of `step` is durable, then drop everything, as a killed process does."""
+    folder.mkdir()
+    events: list[Event] = []
+    trainer = Trainer(config, folder, resume=False, poll=no_commands).run()
+    for event in trainer:
+        events.append(event)
+        if isinstance(event, Checkpoint) and event.step >= step:
+            break
+    trainer.close()  # type: ignore[attr-defined]
+    return events
+
+
+def losses(events: Sequence[Event]) -> dict[int, tuple[float | None, float | None]]:
+    return {event.step: (event.loss, event.gradient_norm) for event in events if isinstance(event, Step)}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_killed_and_resumed_run_has_the_losses_and_weights_of_an_undisturbed_one(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, mode: str
+) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1, **MODES[mode])
+    undisturbed = run_to_end(config, tmp_path / "whole")
+    for step in (2, 5):
+        folder = tmp_path / f"killed-{step}"
+        killed_after(config, folder, step)
+        resumed = run_to_end(config, folder, resume=True)
+        started = next(event for event in resumed if isinstance(event, RunStarted))
+        assert started.resumed_from is not None and started.exact
+        expected = losses(undisturbed)
+        assert losses(resumed) == {step: expected[step] for step in losses(resumed)}
+        assert final_weights(folder) == final_weights(tmp_path / "whole")
+
+
+def test_a_damaged_state_is_passed_over_loudly_for_the_one_before(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1)
+    folder = tmp_path / "run"
+    killed_after(config, folder, 4)
+    (_, older), (_, newest) = list_checkpoints(folder / "checkpoints")[-2:]
+    file = newest / "unet.safetensors"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    resumed = run_to_end(config, folder, resume=True)
+    started = next(event for event in resumed if isinstance(event, RunStarted))
+    assert started.resumed_from == int(older.name.removeprefix("step-"))
+    assert any(isinstance(event, Warned) and newest.name in event.message for event in resumed)
+
+
+def test_a_run_whose_states_are_all_damaged_is_refused(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1)
+    folder = tmp_path / "run"
+    killed_after(config, folder, 3)
+    for _, state in list_checkpoints(folder / "checkpoints"):
+        (state / "state.json").write_text("{}")
+    with pytest.raises(UserError, match="None of the"):
+        run_to_end(config, folder, resume=True)
+
+
+def test_at_least_two_states_are_kept_and_older_ones_go(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    run_to_end(quick_config(tiny_sd1, pictures, intervals__save_every_steps=1), tmp_path / "run")
+    assert [step for step, _ in list_checkpoints(tmp_path / "run" / "checkpoints")] == [7, 8]
+    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"step-000007", "step-000008"}
+
+
+def test_a_state_holds_no_optimizer_memory_of_a_stopped_text_encoder(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "run")
+    _, newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]
+    assert (newest / "text_encoder.safetensors").exists(), "its trained weights are kept"
+    assert b"text_encoder/" not in (newest / "optimizer.safetensors").read_bytes()
+    assert json.loads((newest / "state.json").read_text())["text_encoder_stopped"]
+
+
+def test_changed_pictures_are_told_when_resuming(tmp_path: Path, tiny_sd1: Path) -> None:
+    from tests.training.runs import draw_pictures
+
+    own = draw_pictures(tmp_path / "own", 4)
+    config = quick_config(tiny_sd1, own, intervals__save_every_steps=1)
+    killed_after(config, tmp_path / "run", 2)
+    draw_pictures(own, 4, side=50)
+    resumed = run_to_end(config, tmp_path / "run", resume=True)
+    assert any(isinstance(event, Warned) and event.code == "resume.data-changed" for event in resumed)
+
+
+def test_a_finished_run_can_be_trained_longer_but_not_exactly(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "run")
+    longer = run_to_end(quick_config(tiny_sd1, pictures, intervals__epochs=3), tmp_path / "run", resume=True)
+    started = next(event for event in longer if isinstance(event, RunStarted))
+    assert (started.resumed_from, started.total_steps, started.exact) == (8, 12, False)
+    assert list(losses(longer)) == [9, 10, 11, 12]

@@ -1,0 +1,357 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from core.events import Checkpoint, Done, Event, Paused, Phase, Sample, Step, Stopped, Validation, Warned
+from core.texts import UserError
+from core.training.checkpoints import list_checkpoints
+from core.training.trainer import Trainer
+from tests.training.runs import final_weights, no_commands, quick_config, ready_trainer, run_to_end
+
+
+@dataclass(frozen=True)
+class Asked:
+    command: str
+    id: str = "1"
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def steps_of(events: Sequence[Event]) -> list[Step]:
+    return [event for event in events if isinstance(event, Step)]
+
+
+@pytest.mark.parametrize(("size", "accumulation"), [(1, 4), (2, 2), (3, 4)])
+def test_accumulation_makes_the_update_of_the_larger_batch(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, size: int, accumulation: int
+) -> None:
+    gradients, figures = [], []
+    for name, shape in (("large", (size * accumulation, 1)), ("small", (size, accumulation))):
+        config = quick_config(
+            tiny_sd1,
+            pictures,
+            batch__size=shape[0],
+            batch__accumulation=shape[1],
+            batch__incomplete="wrap",
+            concepts__0__prior__images_per_instance=1,
+        )
+        trainer = ready_trainer(config, tmp_path / name)
+        figures.append(trainer._forward_backward(trainer._batches.step(0)))
+        networks = trainer._model.networks
+        gradients.append([p.grad for part in ("unet", "text_encoder") for p in networks[part].parameters()])
+    assert figures[1] == pytest.approx(figures[0], rel=1e-5)
+    for large, small in zip(*gradients, strict=True):
+        assert large is not None and small is not None
+        torch.testing.assert_close(small, large, rtol=1e-4, atol=1e-6)
+
+
+def test_previews_validation_and_saving_do_not_disturb_training(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "alone")
+    busy = quick_config(
+        tiny_sd1,
+        pictures,
+        intervals__sample_every_steps=1,
+        intervals__validate_every_steps=1,
+        intervals__save_every_steps=1,
+    )
+    events = run_to_end(busy, tmp_path / "busy")
+    assert len([event for event in events if isinstance(event, Sample)]) == 8
+    assert final_weights(tmp_path / "busy") == final_weights(tmp_path / "alone")
+
+
+def test_the_text_encoder_stops_after_its_share_without_a_trace_in_the_unet(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    config = quick_config(tiny_sd1, pictures, performance__text_encoder_ratio=0.5)
+    (tmp_path / "run").mkdir()
+    trainer = Trainer(config, tmp_path / "run", resume=False, poll=no_commands)
+    events = trainer.run()
+    for event in events:
+        if isinstance(event, Step) and event.step == 4:
+            break
+    encoder = trainer._model.text_encoders["text_encoder"]
+    unet = {name: tensor.clone() for name, tensor in trainer._model.unet.state_dict().items()}
+    moments = {key: tensor.clone() for key, tensor in trainer._optimization.state()[0].items()}
+    assert any(key.startswith("text_encoder/") for key in moments)
+    caption = trainer._conditioning.of([0]).hidden.detach()
+
+    for name in trainer._model.text_encoders:
+        trainer._optimization.drop(name)
+    trainer._freeze_text_encoders()
+
+    after = trainer._optimization.state()[0]
+    assert all(torch.equal(tensor, unet[name]) for name, tensor in trainer._model.unet.state_dict().items())
+    assert {key for key in moments if key.startswith("unet/")} == set(after)
+    assert all(torch.equal(tensor, moments[key]) for key, tensor in after.items())
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in encoder.parameters())
+    assert trainer._optimization.components == ["unet"]
+    torch.testing.assert_close(trainer._conditioning.of([0]).hidden, caption, rtol=1e-5, atol=1e-5)
+    frozen = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    rates = [event.text_encoder_rate for event in events if isinstance(event, Step)]
+    assert rates == [None] * 4
+    assert all(torch.equal(tensor, frozen[name]) for name, tensor in encoder.state_dict().items())
+
+
+def test_a_text_encoder_of_ratio_zero_is_never_trained(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    run_to_end(quick_config(tiny_sd1, pictures, performance__text_encoder_ratio=0.0), tmp_path / "run")
+    _, newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]
+    assert not (newest / "text_encoder.safetensors").exists()
+
+
+def test_gradient_checkpointing_gives_both_networks_the_same_gradients(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    gradients = []
+    for checkpointing in (False, True):
+        config = quick_config(tiny_sd1, pictures, performance__gradient_checkpointing=checkpointing)
+        trainer = ready_trainer(config, tmp_path / str(checkpointing))
+        trainer._forward_backward(trainer._batches.step(0))
+        networks = trainer._model.networks
+        gradients.append(
+            [parameter.grad for name in ("unet", "text_encoder") for parameter in networks[name].parameters()]
+        )
+    for plain, checkpointed in zip(*gradients, strict=True):
+        assert plain is not None and checkpointed is not None
+        torch.testing.assert_close(plain, checkpointed)
+
+
+def test_trained_weights_and_optimizer_are_fp32_under_bf16(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    trainer = ready_trainer(quick_config(tiny_sd1, pictures, performance__mixed_precision="bf16"), tmp_path / "run")
+    trainer._forward_backward(trainer._batches.step(0))
+    trainer._optimization.update(trainer._norm)
+    assert {parameter.dtype for parameter in trainer._model.unet.parameters()} == {torch.float32}
+    assert {tensor.dtype for tensor in trainer._optimization.state()[0].values()} == {torch.float32}
+
+
+def test_the_vae_has_no_part_in_a_step(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = ready_trainer(quick_config(tiny_sd1, pictures), tmp_path / "run")
+    monkeypatch.setattr(trainer._model.vae, "encode", None)
+    monkeypatch.setattr(trainer._model.vae, "decode", None)
+    trainer._forward_backward(trainer._batches.step(0))
+
+
+class Waits(TorchDispatchMode):
+    """Counts the operations that make the host wait for the device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.name() in ("aten::_local_scalar_dense", "aten::nonzero", "aten::equal", "aten::is_nonzero"):
+            self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_waits_for_the_device_once(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, batch__accumulation=4, concepts__0__prior__images_per_instance=1)
+    trainer = ready_trainer(config, tmp_path / "run")
+    trainer._clock = 0.0
+    with Waits() as waits:
+        list(trainer._train_step())
+    assert waits.count <= 1
+
+
+def test_figures_that_are_no_numbers_leave_the_weights_alone_and_stop_the_run(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1)
+    (tmp_path / "run").mkdir()
+    trainer = Trainer(config, tmp_path / "run", resume=False, poll=no_commands)
+    weights: dict[str, torch.Tensor] = {}
+    events: list[Event] = []
+    with pytest.raises(UserError, match="gave no number") as refused:
+        for event in trainer.run():
+            events.append(event)
+            if isinstance(event, Step) and event.step == 2:
+                weights = {name: tensor.clone() for name, tensor in trainer._model.unet.state_dict().items()}
+                monkeypatch.setattr("core.training.trainer.squared_errors", lambda *_: torch.full((1,), torch.nan,
+                                    requires_grad=True))  # fmt: skip
+    assert ".png" in str(refused.value), "the pictures of the step are named"
+    assert [event.skipped for event in steps_of(events)] == [False, False, True, True]
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in trainer._model.unet.state_dict().items())
+
+
+def test_one_bad_step_is_skipped_and_counts_for_the_data_but_not_for_the_rate(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.training import trainer as loop
+
+    original, calls = loop.squared_errors, iter(range(100))
+
+    def once_infinite(*args: torch.Tensor) -> torch.Tensor:
+        errors = original(*args)
+        return errors * torch.inf if next(calls) == 1 else errors
+
+    monkeypatch.setattr(loop, "squared_errors", once_infinite)
+    config = quick_config(tiny_sd1, pictures, learning_rate__warmup_steps=8)
+    steps = steps_of(run_to_end(config, tmp_path / "run"))
+    assert [step.skipped for step in steps] == [False, True] + [False] * 6
+    assert [step.rate for step in steps[:4]] == pytest.approx([1e-3 / 8, 2e-3 / 8, 2e-3 / 8, 3e-3 / 8])
+
+
+def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = quick_config(tiny_sd1, pictures, batch__size=4, concepts__0__prior__images_per_instance=1)
+    expected = steps_of(run_to_end(config, tmp_path / "enough"))
+    from core.training import trainer as loop
+
+    original = loop.add_noise
+
+    def no_room_for_more_than_four(schedule: Any, x0: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        if len(x0) > 4:
+            raise torch.OutOfMemoryError("made by the test")
+        return original(schedule, x0, *rest)
+
+    monkeypatch.setattr(loop, "add_noise", no_room_for_more_than_four)
+    events = run_to_end(config, tmp_path / "short")
+    assert [event.code for event in events if isinstance(event, Warned)] == ["training.smaller-batches"]
+    for short, enough in zip(steps_of(events), expected, strict=True):
+        assert short.loss == pytest.approx(enough.loss, rel=1e-4)
+
+
+def test_out_of_memory_with_one_picture_stops_with_advice(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: Any) -> None:
+        raise torch.OutOfMemoryError("made by the test")
+
+    monkeypatch.setattr("core.training.trainer.add_noise", no_room)
+    with pytest.raises(UserError, match="gradient_checkpointing"):
+        run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "run")
+
+
+def test_previews_carry_prompt_and_seed_and_change_as_the_model_learns(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__sample_every_epochs=1, concepts__0__sample__count=2)
+    samples = [event for event in run_to_end(config, tmp_path / "run") if isinstance(event, Sample)]
+    assert [(sample.step, sample.seed) for sample in samples] == [(4, 5), (4, 6), (8, 5), (8, 6)]
+    first, later = (Image.open(tmp_path / "run" / samples[place].path) for place in (0, 2))
+    assert "a sks dog" in first.info["parameters"] and "Seed: 5" in first.info["parameters"]
+    assert first.tobytes() != later.tobytes()
+
+
+def test_validation_is_measured_on_both_kinds_of_pictures(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(
+        tiny_sd1, pictures, intervals__validate_every_steps=4, concepts__0__prior__images_per_instance=1
+    )
+    measured = [event for event in run_to_end(config, tmp_path / "run") if isinstance(event, Validation)]
+    assert [event.step for event in measured] == [0, 4, 8]
+    assert all(event.instance is not None and event.prior is not None for event in measured)
+    assert measured[-1].instance < measured[0].instance  # type: ignore[operator]
+
+
+class AtStep:
+    """Asks for something once the run's folder shows that training has begun."""
+
+    def __init__(self, *commands: Asked, after: int = 3) -> None:
+        self.commands = list(commands)
+        self.calls = 0
+        self.after = after
+        self.armed = False
+
+    def __call__(self) -> list[Asked]:
+        if not self.armed:
+            return []
+        self.calls += 1
+        if self.calls >= self.after and self.commands:
+            return [self.commands.pop(0)]
+        return []
+
+
+def run_with(config: Any, folder: Path, poll: AtStep) -> list[Event]:
+    folder.mkdir()
+    events = []
+    for event in Trainer(config, folder, resume=False, poll=poll).run():
+        events.append(event)
+        poll.armed = poll.armed or (isinstance(event, Phase) and event.name == "training")
+    return events
+
+
+def test_stop_saves_a_state_that_resumes_to_the_same_end(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures)
+    run_to_end(config, tmp_path / "whole")
+    events = run_with(config, tmp_path / "run", AtStep(Asked("stop", "x")))
+    assert isinstance(events[-1], Stopped) and events[-1].saved and events[-1].id == "x"
+    assert isinstance(events[-2], Checkpoint) and events[-2].step == events[-1].step > 0
+    run_to_end(config, tmp_path / "run", resume=True)
+    assert final_weights(tmp_path / "run") == final_weights(tmp_path / "whole")
+
+
+def test_discard_saves_nothing(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    stop = AtStep(Asked("stop", "x", {"discard": True}))
+    events = run_with(quick_config(tiny_sd1, pictures), tmp_path / "run", stop)
+    assert isinstance(events[-1], Stopped) and not events[-1].saved
+    assert list_checkpoints(tmp_path / "run" / "checkpoints") == []
+
+
+def test_pause_save_sample_and_continue_are_obeyed_and_answered(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    asked = AtStep(Asked("pause", "a"), Asked("save", "b"), Asked("sample", "c"), Asked("continue", "d"))
+    events = run_with(quick_config(tiny_sd1, pictures), tmp_path / "run", asked)
+    answers = {event.id: event.kind for event in events if getattr(event, "id", None)}
+    assert answers == {"a": "paused", "b": "checkpoint", "c": "sample", "d": "continued"}
+    assert any(isinstance(event, Paused) for event in events)
+    assert isinstance(events[-1], Done)
+
+
+EFFECTIVE = {
+    "performance.offset_noise": 0.3,
+    "performance.max_grad_norm": 0.01,
+    "performance.weight_decay": 0.9,
+    "performance.seed": 8,
+    "performance.text_encoder_rate": 1e-4,
+    "performance.text_encoder_ratio": 1.0,
+    "performance.mixed_precision": "bf16",
+    "performance.optimizer": "adamw_8bit",
+    "learning_rate.rate": 5e-4,
+    "learning_rate.scheduler": "cosine",
+    "learning_rate.warmup_steps": 4,
+    "batch.size": 2,
+    "batch.accumulation": 2,
+    "model.resolution": 48,
+    "prior_loss.weight": 0.1,
+    "intervals.epochs": 3,
+    "intervals.max_steps": 3,
+    "concepts.0.instance.repeats": 2,
+    "concepts.0.instance.prompt": "a photo of {identifier} {class}",
+    "concepts.0.instance.identifier": "ohwx",
+    "concepts.0.prior.prompt": "a cat",
+    "concepts.0.prior.images_per_instance": 2,
+    "concepts.0.prior.guidance_scale": 1.0,
+    "concepts.0.prior.steps": 3,
+    "concepts.0.prior.negative_prompt": "a cat",
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, tiny_sd1: Path, pictures: Path) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("plain") / "run"
+    run_to_end(quick_config(tiny_sd1, pictures, concepts__0__prior__images_per_instance=1), folder)
+    return final_weights(folder)
+
+
+@pytest.mark.parametrize("option", EFFECTIVE)
+def test_no_option_is_shown_and_ignored(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, plain: dict[str, str], option: str
+) -> None:
+    changes = {"concepts.0.prior.images_per_instance": 1, option: EFFECTIVE[option]}
+    run_to_end(quick_config(tiny_sd1, pictures, **changes), tmp_path / "run")
+    assert final_weights(tmp_path / "run")["unet.safetensors"] != plain["unet.safetensors"]
+
+
+def test_final_rate_is_where_a_falling_scheduler_ends(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, learning_rate__scheduler="cosine", learning_rate__final_rate=1e-4)
+    rates = [step.rate for step in steps_of(run_to_end(config, tmp_path / "run"))]
+    assert rates[0] == pytest.approx(1e-3) and rates[-1] == pytest.approx(1e-4)
+    assert rates == sorted(rates, reverse=True)
