@@ -88,11 +88,11 @@ def _pieces(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Itera
 
 
 def _on_host(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu").contiguous()
+    return tensor.detach().to("cpu")
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:
-    """The memory of a contiguous host tensor; the view keeps it alive."""
+    """The bytes of a host tensor: its own memory where it is contiguous, else a copy. The view keeps them alive."""
     return tensor.reshape(-1).view(torch.uint8).numpy().data
 
 

@@ -104,7 +104,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_named(tmp_path: Path) -> None:
     assert caught.value.code == "weights.cut-short"
 
 
-@pytest.mark.parametrize("cut", [1, 400, 795])
+@pytest.mark.parametrize("cut", [1, 400, 795, 850])
 def test_a_file_cut_short_is_named_with_both_sizes(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "x"
     write_tensors(path, {"x": torch.ones(200)}, {})

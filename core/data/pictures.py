@@ -174,7 +174,6 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    image.load()
     upright = ImageOps.exif_transpose(image)
     if upright.mode in SIXTEEN_BITS:
         upright = _eight_bits(upright)

@@ -163,6 +163,15 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert epoch(plan, 0)[0].prior != epoch(other, 0)[0].prior or epoch(plan, 0) != epoch(other, 0)
 
 
+def test_each_round_of_class_pictures_has_an_order_of_its_own() -> None:
+    plan = BatchPlan([1, 1], [1, 1], [20, 20], 2, 1, "error", 1)
+    slots = list(chain.from_iterable(plan.step(step) for step in range(60)))
+    for concept in range(2):
+        used = [slot.prior for slot in slots if slot.concept == concept]
+        assert len({tuple(used[start : start + 20]) for start in (0, 20, 40)}) == 3
+    assert {slot.prior for slot in slots[:40] if slot.concept == 0} == set(range(20))
+
+
 def test_which_pictures_take_the_first_turn_follows_the_seed() -> None:
     dropped = {
         next(iter(set(range(11)) - {slot.instance for slot in epoch(BatchPlan([11], [1], [0], 10, 1, "drop", s), 0)}))

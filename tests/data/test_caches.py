@@ -207,6 +207,7 @@ def test_a_draw_never_makes_the_host_wait_for_indices() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("room", [0, 10**9])
 def test_on_a_gpu_nothing_waits_wherever_the_table_lies(make: Make, pictures: list[Path], room: int) -> None:
     cache = make()

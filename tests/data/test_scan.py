@@ -30,6 +30,12 @@ def test_pictures_are_found_in_subfolders_sorted_by_bytes(tmp_path: Path) -> Non
     assert names(tmp_path) == ["10.png", "9.png", "B.png", "a.png", "a/b/c.png", "a/z.png", "b.png", "ä.png"]
 
 
+def test_the_order_is_that_of_bytes_and_not_of_characters(tmp_path: Path) -> None:
+    picture(tmp_path / "x.png").rename(tmp_path / os.fsdecode(b"\xf0.png"))
+    picture(tmp_path / "Ａ.png")
+    assert [os.fsencode(name)[0] for name in names(tmp_path)] == [0xEF, 0xF0]
+
+
 def test_names_may_be_any_bytes(tmp_path: Path) -> None:
     picture(tmp_path / "x.png").rename(tmp_path / os.fsdecode(b"\xe4.png"))
     picture(tmp_path / "x.png").rename(tmp_path / os.fsdecode(b"\xc3\xa4.png"))
