@@ -37,7 +37,7 @@ def test_shapes_are_read_without_the_tensors(tmp_path: Path):
 def test_a_program_in_a_pickle_is_named_and_not_run(tmp_path: Path):
     touched = tmp_path / "touched"
     torch.save({"state_dict": {"a": torch.zeros(1)}, "callback": Evil(touched)}, tmp_path / "evil.ckpt")
-    with pytest.raises(UserError, match="posix.system") as raised:
+    with pytest.raises(UserError, match=r"posix\.system") as raised:
         describe(str(tmp_path / "evil.ckpt"))
     assert raised.value.code == "source.pickle-forbidden"
     assert not touched.exists()
