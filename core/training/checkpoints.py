@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from core.events import Checkpoint, Warned
+from core.events import Checkpoint
 from core.families.keys import from_folder
 from core.files import DamagedFiles, free_bytes, remove_directory, staged_directory, sweep_staging, verify_directory
 from core.machine import inspect_machine
@@ -155,8 +155,8 @@ def saved_as(path: Path) -> Checkpoint:
     return Checkpoint(step=read_state(path).step, path=f"{path.parent.name}/{path.name}", bytes=size, seconds=0.0)
 
 
-def newest_checkpoint(folder: Path, on_damage: Callable[[Warned], None]) -> Path | None:
-    """The newest state that verifies; `on_damage` is given a warning for each newer one that does not.
+def newest_checkpoint(folder: Path, on_damage: Callable[[UserError], None]) -> Path | None:
+    """The newest state that verifies; `on_damage` is told of each newer one that does not.
 
     Returns `None` where nothing was saved yet; raises `UserError` if there are states and none of them is whole.
     """
@@ -167,7 +167,7 @@ def newest_checkpoint(folder: Path, on_damage: Callable[[Warned], None]) -> Path
         try:
             verify_directory(path)
         except DamagedFiles as damage:
-            on_damage(Warned(code=damage.code, message=str(damage.message)))
+            on_damage(damage)
         else:
             return path
     if states:
@@ -199,8 +199,9 @@ def weights_of(component: str, module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_weights(path: Path, components: Mapping[str, nn.Module]) -> None:
-    """Copy a verified state's weights into these modules, tensor by tensor."""
-    for component, module in components.items():
+    """Copy a verified state's weights into these modules, tensor by tensor. What it does not hold was not trained."""
+    held = {name: module for name, module in components.items() if (path / component_file(name)).exists()}
+    for component, module in held.items():
         own = weights_of(component, module)
         for name, tensor in iterate_tensors(path / component_file(component)):
             own[name].copy_(tensor)

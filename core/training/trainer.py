@@ -20,6 +20,7 @@ from core.data.batches import Slot
 from core.events import Done, Event, Phase, Sample, Step, Stopped, Validation, Warned
 from core.planning.plan import is_due
 from core.sampling.previews import make_previews, previews_of
+from core.texts import UserError
 from core.training import device, faults
 from core.training.batches import Assembler, Batch
 from core.training.checkpoints import TrainingState, load_weights, newest_checkpoint, read_optimizer, read_state
@@ -68,14 +69,15 @@ class Trainer:
         """From the run's folder to networks, data and optimizer, as they were in the newest whole state."""
         config = self._config
         material = gather(config)
-        damages: list[Warned] = []
+        damages: list[UserError] = []
         found = newest_checkpoint(self._folder / "checkpoints", damages.append) if self._resume else None
         state = read_state(found) if found else None
         self._settled = device.settle(config, material.source.native_resolution, state.threads if state else None)
         device.use_threads(self._settled.threads)
         self._plan = plan_run(config, material)
         yield started(config, self._settled, self._plan, state)
-        yield from damages
+        for damage in damages:
+            yield Warned(code=damage.code, message=str(damage.message))
 
         prepared = yield from prepare(config, self._folder, material, self._settled, self._requests)
         if state and state.data_hash != prepared.data_hash:
