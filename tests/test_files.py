@@ -511,7 +511,7 @@ def sweep(fault: str, scenario: str, tmp_path: Path, every: int) -> int:
 @pytest.mark.parametrize("scenario", ["file", "beside", "replaced"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_save_that_is_hit_at_some_system_calls_is_whole_or_absent(fault: str, scenario: str, tmp_path: Path) -> None:
-    assert sweep(fault, scenario, tmp_path, every=9) >= 1
+    assert sweep(fault, scenario, tmp_path, every=16) >= 1
 
 
 @needs_strace

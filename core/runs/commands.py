@@ -92,13 +92,22 @@ def await_answer(run: Run, id: str, timeout: float = 10.0) -> Event | None:  # n
 
 
 class CommandReader:
-    """The commands that arrive after this was made: make it right after the run's lock was taken."""
+    """The commands that arrive after this was made, or after `start_here`.
+
+    Whoever sees the run's lock held may send one at once, so the place to start from is noted right before the lock
+    is taken: `lock.acquire(before_each_try=reader.start_here)`.
+    """
 
     def __init__(self, path: Path) -> None:
         flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(path, flags, 0o666)
-        self._offset = os.fstat(self._descriptor).st_size
         self._log = logging.getLogger(TRAINING_LOGGER)
+        self._offset = 0
+        self.start_here()
+
+    def start_here(self) -> None:
+        """Leave out what stands in the file now."""
+        self._offset = os.fstat(self._descriptor).st_size
 
     def poll(self) -> list[Command]:
         """The commands since the last call; cheap enough for every micro-step. A torn line waits for its end."""

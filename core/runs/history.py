@@ -238,6 +238,7 @@ class History:
 
     def _begin_life(self, event: RunStarted) -> None:
         self.run = event
+        self.phase = None
         self.ending = None
         self._paused = False
         self._drop_after(event.resumed_from or 0)

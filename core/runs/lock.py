@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,11 @@ class RunLock:
     def held(self) -> bool:
         return self._descriptor >= 0
 
-    def acquire(self, wait: float = 1.0) -> None:
+    def acquire(self, wait: float = 1.0, before_each_try: Callable[[], None] | None = None) -> None:
         """Take the lock, trying for `wait` seconds: somebody who only looks may hold it for an instant.
 
-        Raises `UserError` naming the owner's host and pid.
+        What `before_each_try` notes was true the instant before anybody could see the lock held. Raises `UserError`
+        naming the owner's host and pid.
         """
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -89,7 +91,7 @@ class RunLock:
         except OSError as error:
             raise explain(error, self.path) from error
         try:
-            self._take(descriptor, time.monotonic() + wait)
+            self._take(descriptor, time.monotonic() + wait, before_each_try)
             _write_owner(descriptor)
         except OSError as error:
             os.close(descriptor)
@@ -116,6 +118,7 @@ class RunLock:
     def release(self) -> None:
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child between fork and exec holds a duplicate for an instant
             os.close(descriptor)
 
     def __enter__(self) -> RunLock:
@@ -125,8 +128,10 @@ class RunLock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _take(self, descriptor: int, deadline: float) -> None:
+    def _take(self, descriptor: int, deadline: float, before_each_try: Callable[[], None] | None) -> None:
         while True:
+            if before_each_try is not None:
+                before_each_try()
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break

@@ -63,14 +63,14 @@ def train(
 @contextlib.contextmanager
 def opened(run: Run, *, resume: bool) -> Iterator[Pump]:
     """A pump that holds the run's lock, with journal and commands open; all is closed afterwards."""
-    lock = RunLock(run.lock_path)
-    lock.acquire()
     with contextlib.ExitStack() as stack:
-        stack.callback(lock.release)
-        log = stack.enter_context(captured_logging(run.log_path))
         try:
             commands = CommandReader(run.commands_path)
             stack.callback(commands.close)
+            lock = RunLock(run.lock_path)
+            lock.acquire(before_each_try=commands.start_here)
+            stack.callback(lock.release)
+            log = stack.enter_context(captured_logging(run.log_path))
             config = run.config()
             if run.started and not resume:
                 raise UserError("run.started", "{name} was started before.",
