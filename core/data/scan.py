@@ -47,13 +47,13 @@ class Scan:
     refused: tuple[Refused, ...]
 
 
-def scan(directory: Path, *, decode: bool, side: int | None = None) -> Scan:
+def scan(directory: Path, *, decode: bool) -> Scan:
     """Look at every picture in `directory` and its subfolders.
 
     With `decode=False` only headers are read (for counting while somebody types); with `decode=True` every picture is
-    decoded whole, which alone finds damage behind the header. With `side`, a picture shorter than that many px gets a
-    note. Hidden files, captions and masks (`…-mask.png`) are passed over. Raises `UserError` if `directory` itself is
-    missing, not a directory or unreadable, or holds more than `MOST_FILES` files.
+    decoded whole, which alone finds damage behind the header. Hidden files, captions and masks (`…-mask.png`) are
+    passed over. Raises `UserError` if `directory` itself is missing, not a directory or unreadable, or holds more than
+    `MOST_FILES` files.
     """
     from core.data.pictures import measure
 
@@ -69,8 +69,6 @@ def scan(directory: Path, *, decode: bool, side: int | None = None) -> Scan:
         except UserError as error:
             refused.append(Refused(found.path, error.message))
             continue
-        if side is not None and min(width, height) < side:
-            notes = (*notes, _too_small(found.path, width, height, side))
         pictures.append(Picture(found.path, width, height, found.caption_file, notes))
     return Scan(directory, tuple(pictures), tuple(refused))
 
@@ -155,11 +153,4 @@ def _unreadable(path: Path, error: OSError) -> Message:
     return message(
         "picture.unreadable", "{path} cannot be read: {reason}.", mend="Check its permissions and the disk.",
         path=path_in_words(path), reason=error.strerror or str(error),
-    )  # fmt: skip
-
-
-def _too_small(path: Path, width: int, height: int, side: int) -> Message:
-    return message(
-        "picture.small", "{path} is only {width} × {height} px and will be enlarged to {side} px.",
-        mend="Use a larger copy if you have one.", path=path_in_words(path), width=width, height=height, side=side,
     )  # fmt: skip

@@ -118,15 +118,6 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     assert names(tmp_path / "set") == ["a.png", "c.png", "up/elsewhere/b.png"]
 
 
-def test_small_pictures_get_a_note(tmp_path: Path) -> None:
-    picture(tmp_path / "large.png", (64, 70))
-    picture(tmp_path / "small.png", (200, 63))
-    large, small = scan(tmp_path, decode=False, side=64).pictures
-    assert large.notes == ()
-    assert [note.code for note in small.notes] == ["picture.small"]
-    assert not any(each.notes for each in scan(tmp_path, decode=False).pictures)
-
-
 def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
     found = scan(tmp_path, decode=True)
     assert found.pictures == found.refused == ()
