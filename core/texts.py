@@ -89,7 +89,7 @@ def path_in_words(path: str | os.PathLike[str]) -> str:
 def size_in_words(count: float) -> str:
     """Bytes in the unit a person would use (decimal, as disks are sold): `1.2 GB`."""
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if abs(count) < 1000 or unit == "TB":
+        if abs(count) < (999.5 if unit == "bytes" else 999.95) or unit == "TB":
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1000
     raise AssertionError("unreachable")

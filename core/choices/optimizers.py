@@ -59,7 +59,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "adamw_8bit",
             "8bit AdamW",
             "AdamW with its state in eight bits (bitsandbytes): about a quarter of the memory, the same results.",
-            2.1,
+            2.03,
             _adamw_8bit,
             needs=("bitsandbytes",),
         ),

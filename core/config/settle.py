@@ -1,18 +1,21 @@
-"""What is decided once, when a run is made, and written into its `run.toml`: seeds and the concepts' names."""
+"""What is decided once, when a run is made, and stands in its `run.toml`: seeds, the concepts' names, whole paths."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.config.prompts import concept_name
 from core.seeds import SEED_BITS, fresh_seed
+from core.texts import UserError
 
 
 def settle(config: RunConfig) -> RunConfig:
-    """`config` with every seed drawn and every concept named. What was chosen stays; doing it twice changes nothing."""
-    return name_concepts(draw_seeds(config))
+    """`config` with every seed drawn, every concept named and every path absolute. Doing it twice changes nothing."""
+    return absolute_paths(name_concepts(draw_seeds(config)))
 
 
 def draw_seeds(config: RunConfig, draw: Callable[[], int] = fresh_seed) -> RunConfig:
@@ -45,3 +48,33 @@ def name_concepts(config: RunConfig) -> RunConfig:
         taken.add(name.lower())
         changes[f"concepts.{number}.name"] = name
     return with_changes(config, changes)
+
+
+def absolute_paths(config: RunConfig) -> RunConfig:
+    """`config` with its folders, and a source that is a path here, made absolute: a run goes on from anywhere.
+
+    Symbolic links stay, so that a person recognises the path. Raises `UserError` for a path no system can hold.
+    """
+    changes: dict[str, str] = {}
+    for number, concept in enumerate(config.concepts):
+        for option, directory in (("instance", concept.instance.directory), ("prior", concept.prior.directory)):
+            if directory:
+                changes[f"concepts.{number}.{option}.directory"] = str(absolute(directory))
+    if config.model.source and exists(config.model.source):
+        changes["model.source"] = str(absolute(config.model.source))
+    return with_changes(config, changes)
+
+
+def absolute(path: str) -> Path:
+    """`path` with `~` filled in (where such a user exists) and from the root. `UserError` for one with a NUL."""
+    if "\0" in path:
+        raise UserError("config.path", "{path!r} is no path: it holds a NUL.", mend="Type it anew.", path=path)
+    return Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - pathlib's own raises for an unknown user
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or folder at `path`; a text that can be no path (too long, a NUL) names none."""
+    try:
+        return absolute(path).exists()
+    except (OSError, UserError):
+        return False

@@ -95,17 +95,24 @@ def generic(path: str) -> str:
 def did_you_mean(path: str) -> str:
     """` Did you mean batch.size?`, or nothing where no name of an option or of a table is near.
 
-    An option of the same name in another table comes first: `size` is sought where it is, before `sizes` here.
+    An option of the same name in another table comes first, then a like one in the same table, then any like path.
     """
-    wanted = generic(path)
-    known = [entry.path for entry in option_table()]
-    namesakes = [name for name in known if name.rpartition(".")[2] == wanted.rpartition(".")[2]]
-    sections = list(dict.fromkeys(name.rpartition(".")[0] for name in known))
-    near = difflib.get_close_matches(wanted, namesakes or [*known, *sections], n=1, cutoff=0 if namesakes else 0.6)
-    if not near:
-        return ""
+    near = _nearest(generic(path))
     number = next((part for part in path.split(".") if part.isdigit()), "0")
-    return f" Did you mean {near[0].replace('*', number)}?"
+    return f" Did you mean {near.replace('*', number)}?" if near else ""
+
+
+def _nearest(wanted: str) -> str:
+    table, _, name = wanted.rpartition(".")
+    options = [entry.path for entry in option_table()]
+    namesakes = [path for path in options if path.rpartition(".")[2] == name]
+    siblings = [path.rpartition(".")[2] for path in options if path.rpartition(".")[0] == table]
+    if namesakes:
+        return difflib.get_close_matches(wanted, namesakes, n=1, cutoff=0)[0]
+    if near := difflib.get_close_matches(name, siblings, n=1, cutoff=0.5):
+        return f"{table}.{near[0]}"
+    sections = dict.fromkeys(entry.section for entry in option_table())
+    return next(iter(difflib.get_close_matches(wanted, [*options, *sections], n=1)), "")
 
 
 def _in_words(limit: float) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from core.choices.optimizers import OPTIMIZERS
 from core.config.options import RunConfig
 from core.config.prompts import concept_name
+from core.config.settle import absolute, exists
 from core.data.captions import file_words
 from core.data.scan import Picture, Scan, scan
 from core.families.describe import SourceDescription, describe
@@ -34,7 +36,7 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
                for picture in found.pictures},
         resolved=dict(_resolved(config)),
         source=_describe(config),
-        local_source=config.model.source if _exists(config.model.source) else "",
+        local_source=config.model.source if config.model.source and exists(config.model.source) else "",
         machine=inspect_machine(),
         missing_modules=frozenset(module for optimizer in OPTIMIZERS.values() for module in optimizer.needs
                                   if importlib.util.find_spec(module) is None),
@@ -48,7 +50,7 @@ def _look(directory: str, decode: bool) -> Scan | UserError | None:
     if not directory.strip():
         return None
     try:
-        return scan(Path(directory).expanduser(), decode=decode)
+        return scan(absolute(directory), decode=decode)
     except UserError as error:
         return error
 
@@ -73,10 +75,8 @@ def _resolved(config: RunConfig) -> Iterator[tuple[str, Path]]:
     for concept in config.concepts:
         for directory in (concept.instance.directory, concept.prior.directory):
             if directory.strip():
-                try:
-                    yield directory, Path(directory).expanduser().resolve()
-                except (OSError, ValueError, RuntimeError):
-                    continue  # a path that no system call takes; the scan has said so
+                with suppress(OSError, RuntimeError, UserError):  # no path at all, or a loop: the scan has said so
+                    yield directory, absolute(directory).resolve()
 
 
 def _describe(config: RunConfig) -> SourceDescription | UserError | None:
@@ -87,13 +87,6 @@ def _describe(config: RunConfig) -> SourceDescription | UserError | None:
         return describe(model.source, model.revision, model.variant)
     except UserError as error:
         return error
-
-
-def _exists(source: str) -> bool:
-    try:
-        return bool(source.strip()) and Path(source).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):
-        return False
 
 
 def _names(home: Path) -> frozenset[str]:

@@ -92,7 +92,7 @@ def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.WARNING, field, message(
             "memory.in-use", "Training will take about {need} (an estimate); {where} has {holds} of memory, but only "
             "{free} of it are free now.", mend="Close other programs. " + advice, **values), fixes)  # fmt: skip
-    if config.performance.text_encoder_ratio > 0 and holds < LITTLE_MEMORY < need.total:
+    elif config.performance.text_encoder_ratio > 0 and holds < LITTLE_MEMORY and need.total > NEARLY_FULL * holds:
         yield Finding(Level.HINT, "performance.text_encoder_ratio", message(
             "text-encoder.memory", "With {holds} of memory the text encoder is usually left alone.",
             mend="Set its ratio to 0.", holds=values["holds"]),

@@ -19,7 +19,7 @@ def source(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """There must be a source, and it must be readable."""
     if not config.model.source.strip():
         yield Finding(Level.ERROR, "model.source", message(
-            "source.missing", "No source model is chosen.",
+            "source.none", "No source model is chosen.",
             mend="Name a diffusers folder, a .safetensors or .ckpt file, or a hub id such as owner/name."))  # fmt: skip
     elif isinstance(facts.source, UserError):
         level = Level.HINT if facts.source.code == "source.not-downloaded" else Level.ERROR

@@ -78,7 +78,7 @@ def class_texts(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         field = f"concepts.{number}.prior.prompt"
         derive = (Fix(message("fix.class-prompt", "Use your caption without the identifier"), {field: ""}),)
         text = class_prompt(concept)
-        if text == instance_prompt(concept):
+        if text == instance_prompt(concept) and concept.prior.prompt.strip():
             yield Finding(Level.ERROR, field, message(
                 "class.same-prompt", "The class prompt is the same as your caption ({text!r}): class pictures would "
                 "teach that your subject is any {noun}.", mend="Leave it empty; it is then your caption without "
@@ -126,16 +126,16 @@ def same_identifier(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 def lengths(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """CLIP reads 75 tokens; what comes after them is lost."""
     for number, concept in enumerate(config.concepts):
-        texts = [("sample.prompt", sample_prompt(concept)), ("sample.negative_prompt", concept.sample.negative_prompt)]
-        if concept.prior.images_per_instance:
-            texts += [("prior.prompt", class_prompt(concept)), ("prior.negative_prompt", concept.prior.negative_prompt)]
         caption = instance_prompt(concept)
-        if FILEWORDS not in caption:
-            texts.insert(0, ("instance.prompt", caption))
-        told: set[str] = set()
-        for option, text in texts:
-            if text not in told and count_tokens(text) > USABLE_TOKENS:
-                told.add(text)
+        texts = {
+            "instance.prompt": "" if FILEWORDS in caption else caption,
+            "prior.prompt": class_prompt(concept) if concept.prior.prompt.strip() else "",
+            "prior.negative_prompt": concept.prior.negative_prompt,
+            "sample.prompt": sample_prompt(concept) if concept.sample.prompt.strip() else "",
+            "sample.negative_prompt": concept.sample.negative_prompt,
+        }
+        for option, text in texts.items():
+            if count_tokens(text) > USABLE_TOKENS:
                 yield Finding(Level.WARNING, f"concepts.{number}.{option}", message(
                     "caption.long", "This text has {tokens} tokens and the model reads {most}; lost are: {words}.",
                     mend="Shorten it.", tokens=count_tokens(text), most=USABLE_TOKENS,

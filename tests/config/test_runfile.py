@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tomlkit
+from hypothesis import given, settings
+
+from core.config.options import RunConfig
+from core.config.runfile import from_toml, read, to_toml
+from core.config.table import option_table
+from core.texts import UserError
+from tests.config.runs import run_configs
+
+
+@given(run_configs())
+@settings(max_examples=60, deadline=None)
+def test_any_run_is_read_back_equal(config: RunConfig) -> None:
+    assert from_toml(to_toml(config, "0.1.0")) == config
+
+
+def test_every_option_stands_in_the_file_with_its_title_above_it() -> None:
+    lines = to_toml(RunConfig()).splitlines()
+    for option in option_table():
+        places = [number for number, line in enumerate(lines) if line.strip().startswith(f"{option.name} = ")]
+        assert any(option.title in " ".join(lines[max(0, number - 4) : number]) for number in places), option.path
+
+
+def test_the_file_is_toml_that_other_readers_understand() -> None:
+    import tomllib
+
+    text = to_toml(RunConfig(), "0.1.0")
+    assert tomllib.loads(text) == tomlkit.parse(text).unwrap()
+    assert tomllib.loads(text)["written_by"] == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[batch]\nsize = 1\nsize = 2\n", "size"),
+        ("[batch]\nsize = 1\n[batch]\naccumulation = 2\n", "batch"),
+        ("[[concepts]]\n[concepts.instance]\nprompt = 'a'\n[concepts.instance]\nprompt = 'b'\n", "instance"),
+        ("[batch\n", "line 1"),
+        ("prompt = a dog\n", "line 1"),
+    ],
+)
+def test_toml_that_is_wrong_or_says_something_twice_is_refused_with_its_place(text: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        from_toml(text, "mine.toml")
+    assert caught.value.code == "config.toml"
+    assert "mine.toml" in str(caught.value) and said in str(caught.value)
+
+
+def test_a_file_that_is_missing_or_no_text_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as missing:
+        read(tmp_path / "no.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError) as binary:
+        read(tmp_path / "bytes.toml")
+    with pytest.raises(UserError) as folder:
+        read(tmp_path)
+    assert [caught.value.code for caught in (missing, binary, folder)] == [
+        "config.unreadable", "config.encoding", "config.unreadable",
+    ]  # fmt: skip

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.config.findings import Level
+from core.data.scan import Picture, Scan
+from core.planning.checks.pictures import valid_pairs
+from core.texts import UserError, message
+from tests.planning.example import codes, facts, findings, found, mended, scan_of
+
+PRIOR = "concepts.0.prior.directory"
+
+
+def test_a_folder_of_pictures_is_needed() -> None:
+    changes = {"concepts.0.instance.directory": ""}
+    assert found("pictures.no-directory", changes, facts(scans=(None,))).level is Level.ERROR
+
+
+def test_a_folder_without_pictures_is_an_error() -> None:
+    assert found("pictures.none", {}, facts(scans=(scan_of(0),))).level is Level.ERROR
+
+
+def test_a_folder_that_cannot_be_read_says_why() -> None:
+    problem = UserError("pictures.missing", "The folder {path} does not exist.", path="/pictures/dog")
+    finding = found("pictures.missing", {}, facts(scans=(problem,)))
+    assert finding.level is Level.ERROR and finding.field == "concepts.0.instance.directory"
+
+
+def test_each_unreadable_picture_is_named_with_its_reason() -> None:
+    world = facts(scans=(scan_of(refused=("cut.jpg", "huge.png")),))
+    damaged = [f for f in findings({}, world) if f.code == "picture.damaged"]
+    assert [f.message.text for f in damaged] == ["cut.jpg is cut short.", "huge.png is cut short."]
+    assert all(f.level is Level.ERROR for f in damaged)
+
+
+def test_an_unreadable_class_picture_is_left_out_with_a_warning() -> None:
+    world = facts(prior_scans=(scan_of(30, refused=("torn.png",)),))
+    finding = found("class.unreadable", {PRIOR: "/class"}, world)
+    assert finding.level is Level.WARNING and "torn.png" in finding.message.text
+
+
+def test_a_class_folder_that_is_to_be_made_is_a_hint_and_one_that_is_a_file_an_error() -> None:
+    missing = UserError("pictures.missing", "The folder {path} does not exist.", path="/class")
+    file = UserError("pictures.not-a-folder", "{path} is not a folder.", path="/class")
+    assert found("class.new-folder", {PRIOR: "/class"}, facts(prior_scans=(missing,))).level is Level.HINT
+    assert found("pictures.not-a-folder", {PRIOR: "/class"}, facts(prior_scans=(file,))).level is Level.ERROR
+
+
+def test_what_was_noticed_about_a_picture_is_passed_on() -> None:
+    picture = Picture(Path("/pictures/dog/a.gif"), 800, 800, notes=(message("picture.animated", "a.gif moves."),))
+    world = facts(scans=(Scan(Path("/pictures/dog"), (picture,) * 3, ()),))
+    assert [f.level for f in findings({}, world) if f.code == "picture.animated"] == [Level.HINT] * 3
+
+
+@pytest.mark.parametrize(("count", "code"), [(1, "pictures.few"), (2, "pictures.few"), (101, "pictures.many")])
+def test_very_few_and_very_many_pictures_are_remarked_on(count: int, code: str) -> None:
+    assert found(code, {}, facts(scans=(scan_of(count),)))
+
+
+@pytest.mark.parametrize("count", [3, 100])
+def test_three_to_a_hundred_pictures_are_fine(count: int) -> None:
+    assert codes({}, facts(scans=(scan_of(count),))) == set()
+
+
+def test_pictures_smaller_than_the_training_size_are_named() -> None:
+    finding = found("pictures.small", {}, facts(scans=(scan_of(3, side=400),)))
+    assert finding.level is Level.WARNING
+    assert "00.png (400 × 400)" in finding.message.text and "512" in finding.message.text
+    assert codes({}, facts(scans=(scan_of(3, side=512),))) == set()
+
+
+@pytest.mark.parametrize(
+    ("prior", "instance", "code"),
+    [
+        ("/pictures/dog", "/pictures/dog", "class.same-folder"),
+        ("/pictures/dog/class", "/pictures/dog", "class.inside"),
+        ("/pictures", "/pictures/dog", "class.around"),
+    ],
+)
+def test_class_and_instance_folders_must_not_mix(prior: str, instance: str, code: str) -> None:
+    world = facts(resolved={"/typed/class": Path(prior), "/pictures/dog": Path(instance)})
+    finding = found(code, {PRIOR: "/typed/class"}, world)
+    assert finding.level is Level.ERROR and finding.field == PRIOR
+    assert mended(finding, {PRIOR: "/typed/class"}, world) == [set()]
+
+
+def test_folders_that_only_share_the_beginning_of_their_name_are_apart() -> None:
+    world = facts(resolved={"/c": Path("/pictures/dogs"), "/pictures/dog": Path("/pictures/dog")})
+    assert codes({PRIOR: "/c"}, world) == set()
+
+
+def test_the_class_folder_of_one_concept_must_not_hold_the_pictures_of_another() -> None:
+    changes = {"concepts.1.instance.directory": "/b", "concepts.0.prior.directory": "/c"}
+    world = facts(resolved={"/pictures/dog": Path("/a"), "/b": Path("/b"), "/c": Path("/b")})
+    assert found("class.same-folder", changes, world, concepts=2).field == "concepts.0.prior.directory"
+
+
+def test_two_concepts_that_learn_from_the_same_pictures_are_remarked_on() -> None:
+    changes = {"concepts.1.instance.directory": "/other"}
+    world = facts(resolved={"/pictures/dog": Path("/a"), "/other": Path("/a")})
+    assert found("pictures.shared", changes, world, concepts=2).level is Level.WARNING
+
+
+def test_batches_that_do_not_come_out_even_are_an_error_and_each_fix_mends_it() -> None:
+    world = facts(scans=(scan_of(6),))
+    finding = found("batch.incomplete", {"batch.size": 4}, world)
+    assert finding.level is Level.ERROR
+    pairs = [(fix.changes["batch.size"], fix.changes["batch.accumulation"]) for fix in finding.fixes[:-2]]
+    assert pairs == [(3, 1), (1, 3), (3, 2), (6, 1), (2, 3), (1, 6)]
+    assert [fix.changes for fix in finding.fixes[-2:]] == [{"batch.incomplete": "wrap"}, {"batch.incomplete": "drop"}]
+    for left in mended(finding, {"batch.size": 4}, world):
+        assert not left or left <= {"batch.wrap", "batch.drop"}
+
+
+def test_repeats_count_when_batches_are_divided() -> None:
+    world = facts(scans=(scan_of(6),))
+    assert codes({"batch.size": 4, "concepts.0.instance.repeats": 2}, world) == set()
+
+
+def test_drop_and_wrap_say_how_many_pictures_they_cost() -> None:
+    world = facts(scans=(scan_of(7),))
+    drop = found("batch.drop", {"batch.size": 4, "batch.incomplete": "drop"}, world)
+    wrap = found("batch.wrap", {"batch.size": 4, "batch.incomplete": "wrap"}, world)
+    assert (drop.level, drop.message.values["rest"]) == (Level.HINT, 3)
+    assert (wrap.level, wrap.message.values["rest"]) == (Level.HINT, 1)
+
+
+def test_dropping_every_picture_is_an_error() -> None:
+    world = facts(scans=(scan_of(3),))
+    changes = {"batch.size": 4, "batch.incomplete": "drop"}
+    finding = found("batch.too-large", changes, world)
+    assert finding.level is Level.ERROR
+    assert all("batch.too-large" not in left for left in mended(finding, changes, world))
+    offered = found("batch.incomplete", {"batch.size": 4}, world).fixes
+    assert {"batch.incomplete": "drop"} not in [fix.changes for fix in offered]
+
+
+@given(st.integers(1, 3000), st.integers(1, 64), st.integers(1, 64))
+def test_valid_pairs_divide_the_pictures_are_all_there_and_the_nearest_comes_first(
+    samples: int, size: int, accumulation: int
+) -> None:
+    pairs = valid_pairs(samples, size, accumulation)
+    assert len(set(pairs)) == len(pairs)
+    assert all(samples % (first * second) == 0 for first, second in pairs)
+    assert (1, 1) in pairs
+    products = [first * second for first, second in pairs]
+    asked = size * accumulation
+    ratios = [round(max(product / asked, asked / product), 6) for product in products]
+    assert ratios == sorted(ratios)
+    if samples % asked == 0:
+        assert pairs[0] == (size, accumulation)
