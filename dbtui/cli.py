@@ -22,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+INTERRUPTED = 130
+"""What typer makes of Ctrl+C."""
+
 
 def run_command(arguments: list[str]) -> int:
     """The exit code of one command line. Usage errors are said in one paragraph; other errors are the caller's."""
@@ -35,8 +38,10 @@ def run_command(arguments: list[str]) -> int:
     except typer.Abort:
         complain("Nothing was done.")
         return STOPPED
-    code = result if isinstance(result, int) else 0
-    return STOPPED if code == 130 else code
+    if result == INTERRUPTED:
+        complain("Stopped.")
+        return STOPPED
+    return result if isinstance(result, int) else 0
 
 
 def _command_path(error: TyperException) -> str:

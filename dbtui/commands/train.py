@@ -7,12 +7,12 @@ import queue
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.config.findings import Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
-from core.events import Event, Failed, Stopped, Warned
+from core.events import Event, Failed, Stopped
 from core.planning.checks import check
 from core.planning.survey import survey
 from core.runs.folder import Run, name_in_use
@@ -27,6 +27,8 @@ from dbtui.printing import say
 from dbtui.safe import safe
 from dbtui.terminal.output import STANDARD_OUTPUT, Terminal
 from dbtui.terminal.signals import handled
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.25
 
@@ -82,8 +84,9 @@ class Watch:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._remarks: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._handle: TrainingHandle | None = None
-        self._asked = False
+        self._reason = ""
 
     def follow(self, resume: bool) -> int:
         """Train to the end; returns the exit code. Raises `UserError` where that is refused."""
@@ -99,28 +102,29 @@ class Watch:
                 ),
             ):
                 self._handle = launch_thread(self._run, resume, on_event=self._events.put)
+                if self._reason:
+                    self._handle.request("stop", reason=self._reason)
                 with closing(display_on(terminal)) as display:
                     while self._handle.running:
                         self._handle.join(POLL_SECONDS)
-                        display.show(self._waiting())
-                    display.show(self._waiting())
+                        for remark in _taken(self._remarks):
+                            display.remark(remark)
+                        display.show(_taken(self._events))
+                    display.show(_taken(self._events))
         finally:
             os.close(descriptor)
         return self._last_word()
 
-    def _waiting(self) -> list[Event]:
-        return [self._events.get() for _ in range(self._events.qsize())]
-
     def _stop(self, reason: str) -> None:
         """Runs inside a signal handler."""
-        if self._handle is None:
-            raise KeyboardInterrupt
-        if self._asked:
-            self._handle.end_now()
+        if self._reason:
+            if self._handle is not None:
+                self._handle.end_now()
             os._exit(FAILED)
-        self._asked = True
-        self._handle.request("stop", reason=reason)
-        self._events.put(Warned(code="train.stopping", message="It saves and stops; once more Ctrl+C ends it at once."))
+        self._reason = reason
+        if self._handle is not None:
+            self._handle.request("stop", reason=reason)
+        self._remarks.put("It saves and stops. The same once more ends it at once.")
 
     def _last_word(self) -> int:
         assert self._handle is not None
@@ -133,3 +137,8 @@ class Watch:
         elif isinstance(ending.event, Stopped):
             complain(f"`dbtui train {self._run.name} --resume` goes on with it.")
         return ending.exit_code
+
+
+def _taken(waiting: queue.SimpleQueue[T]) -> list[T]:
+    """Everything that waits now."""
+    return [waiting.get() for _ in range(waiting.qsize())]

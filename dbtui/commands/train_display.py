@@ -46,9 +46,10 @@ PHASES = {
 
 
 class Display(Protocol):
-    """Shows events as they come; `close` leaves the terminal as it was."""
+    """Shows events and remarks as they come; `close` leaves the terminal as it was."""
 
     def show(self, events: Iterable[Event]) -> None: ...
+    def remark(self, text: str) -> None: ...
     def close(self) -> None: ...
 
 
@@ -78,17 +79,17 @@ class Clock:
 
 
 def step_line(event: Step, clock: Clock) -> str:
-    """Everything of a step that is watched, in one line."""
+    """Everything of a step that is watched, in one line; what is watched most comes first."""
     parts = [f"loss {_figure(event.loss)}"]
-    if event.prior_loss is not None:
-        parts.append(f"yours {_figure(event.instance_loss)}, class {_figure(event.prior_loss)}")
-    parts.append(f"rate {event.rate:.2g}")
-    parts.append(f"{event.images_per_second:.2f} images/s")
     left = clock.seconds_left(event.step)
     if left is not None:
         parts.append(f"{duration_in_words(left)} left")
+    parts.append(f"{event.images_per_second:.2f} images/s")
+    parts.append(f"rate {event.rate:.2g}")
+    if event.prior_loss is not None:
+        parts.append(f"yours {_figure(event.instance_loss)}, class {_figure(event.prior_loss)}")
     if event.skipped:
-        parts.append("skipped: not a number")
+        parts.insert(1, "skipped: not a number")
     return " · ".join(parts)
 
 
@@ -138,7 +139,10 @@ class PlainDisplay:
             self._clock.note(event)
             line = self._line(event)
             if line is not None:
-                print(safe(line), file=self._stream, flush=True)
+                self.remark(line)
+
+    def remark(self, text: str) -> None:
+        print(safe(text), file=self._stream, flush=True)
 
     def close(self) -> None:
         self._stream.flush()
@@ -182,7 +186,7 @@ class ProgressDisplay:
         self._console = console(stream)
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
             _Figures(),
             console=self._console,
@@ -199,7 +203,7 @@ class ProgressDisplay:
             self._clock.note(event)
             line = event_line(event)
             if line is not None:
-                self._console.print(Text(safe(line)), soft_wrap=True)
+                self.remark(line)
             if isinstance(event, Phase):
                 total = event.total or None
                 self._bar.update(
@@ -212,6 +216,9 @@ class ProgressDisplay:
                     figures=step_line(event, self._clock),
                 )  # fmt: skip
         self._bar.refresh()
+
+    def remark(self, text: str) -> None:
+        self._console.print(Text(safe(text)), soft_wrap=True)
 
     def close(self) -> None:
         self._bar.stop()
