@@ -56,6 +56,7 @@ class WizardScreen(Screen[None]):
         self._goal = ""
         self._possible: tuple[bool, ...] = ()
         self.is_ready = False
+        self._told: dict[str, Content] = {}
 
     @property
     def dbtui(self) -> DbtuiApp:
@@ -115,16 +116,26 @@ class WizardScreen(Screen[None]):
             return
         for row in self.query(Row):
             row.show(self._state(row.path))
-        self.query_one("#steps", Static).update(self._steps())
+        self._tell("#steps", self._steps())
         seen = {row.path for row in self.query(Row)}
         loose = [finding for finding in self.context.findings_of(self.step)
                  if finding.field not in seen and self.context.shown(finding)]  # fmt: skip
-        general = self.query_one("#general", Static)
         lines = [line.content() for finding in loose for line in finding_lines(finding)]
-        general.update(Content("\n").join(lines))
-        general.display = bool(lines) and self.step != "review"
+        if self._tell("#general", Content("\n").join(lines)):
+            self.query_one("#general").display = bool(lines) and self.step != "review"
         self._explain()
         self._keys_changed()
+        row = self.focused_row
+        if row is not None:
+            row.call_after_refresh(row.scroll_visible, animate=False)
+
+    def _tell(self, place: str, content: Content) -> bool:
+        """Put `content` into the Static `place`; False where it stands there already and nothing is to be drawn."""
+        if self._told.get(place) == content:
+            return False
+        self._told[place] = content
+        self.query_one(place, Static).update(content)
+        return True
 
     def _state(self, path: str) -> RowState:
         context = self.context
@@ -184,15 +195,16 @@ class WizardScreen(Screen[None]):
             text = Content((self.HELP or "").strip())
         else:
             text = explain(self.context, row.path, row.option)
-        self.query_one("#help", Static).update(text)
+        self._tell("#help", text)
         hint = row.option.help if row is not None else (self.HELP or "").strip().partition("\n")[0]
-        self.query_one("#hint", Static).update(Content(hint))
+        self._tell("#hint", Content(hint))
 
     # --- editing ------------------------------------------------------------------------------------------------------
 
     def on_row_edited(self, event: Row.Edited) -> None:
         event.stop()
-        self.context.edit(event.path, event.text)
+        if event.row.is_attached:
+            self.context.edit(event.row.path, event.row.text)
         self.wizard.changed()
         self.show()
 
@@ -200,8 +212,7 @@ class WizardScreen(Screen[None]):
         row = self.focused_row
         if row is not None:
             self.context.put_back(row.path)
-            self.wizard.changed()
-            self.show()
+            self._write()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """F6 where there is something to put back, F2 where there is something to mend."""
@@ -241,8 +252,14 @@ class WizardScreen(Screen[None]):
 
     def mend(self, fix: Fix) -> None:
         self.context.mend(fix)
-        self.wizard.changed()
         self.app.notify(safe_message(fix.label), title="Mended", timeout=4, markup=False)
+        self._write()
+
+    def _write(self) -> None:
+        """The context has changed without typing: the fields follow."""
+        for row in self.query(Row):
+            row.write(self.context.text(row.path))
+        self.wizard.changed()
         self.show()
 
     def action_scroll(self, pages: int) -> None:
@@ -289,6 +306,7 @@ class WizardScreen(Screen[None]):
         row = self.focused_row
         path = row.path if row is not None else ""
         await self.recompose()
+        self._told.clear()
         for found in self.query(Row):
             if found.option.kind in ("path", "directory"):
                 self._complete(found)

@@ -47,6 +47,7 @@ class WizardContext:
         self.more = False
         self.looked: Looked | None = None
         self._looked_at: RunConfig | None = None
+        self._bases: dict[tuple[str, int], RunConfig] = {}
         self.config = RunConfig()
         self.findings: list[Finding] = []
         self.settle()
@@ -55,9 +56,12 @@ class WizardContext:
 
     def base(self, preset: str | None = None) -> RunConfig:
         """What the program and the preset choose, before anything was typed."""
-        plain = RunConfig(concepts=tuple(Concept() for _ in range(self.concepts)))
-        chosen = self.presets.get(self.preset if preset is None else preset)
-        return apply(plain, chosen) if chosen else plain
+        wanted = (self.preset if preset is None else preset, self.concepts)
+        if wanted not in self._bases:
+            plain = RunConfig(concepts=tuple(Concept() for _ in range(self.concepts)))
+            chosen = self.presets.get(wanted[0])
+            self._bases[wanted] = apply(plain, chosen) if chosen else plain
+        return self._bases[wanted]
 
     def text(self, path: str) -> str:
         """The text in the field at `path`."""

@@ -15,13 +15,17 @@ from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
 if TYPE_CHECKING:
     from core.data.scan import Picture
 
+MOST_FINDINGS = 3
+"""Beside one field; a folder may hold hundreds of files that are no pictures."""
 KINDS = {"folder": "diffusers folder", "safetensors": ".safetensors file", "ckpt": ".ckpt file"}
 
 
 def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]:
     """All lines of one field; `busy` while the disk is being looked at."""
     found = [finding for finding in context.findings if finding.field == path and context.shown(finding)]
-    lines = [line for finding in found for line in finding_lines(finding)]
+    lines = [line for finding in found[:MOST_FINDINGS] for line in finding_lines(finding)]
+    if len(found) > MOST_FINDINGS:
+        lines.append(Line(*QUIET, f"and {len(found) - MOST_FINDINGS} more; Review lists them all"))
     if path == PRESET:
         return tuple(_preset_lines(context))
     if path == "model.source":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -51,12 +52,23 @@ class RowState:
 
 
 class Field(Input):
-    """A text field. Arrows go to the field above and below, Enter to the next."""
+    """A text field. Arrows go to the field above and below, Enter to the next.
+
+    Textual runs the action of a key only after the key has bubbled up to the app, and inserts letters at once; so what
+    is typed ahead of a slow screen would overtake a Backspace. Here every key acts in the order it was typed.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "app.focus_previous", show=False),
         Binding("down,enter", "app.focus_next", show=False),
     ]
+
+    async def on_key(self, event: events.Key) -> None:
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(binding.action)
+            return
 
 
 class Choice(Select[str], inherit_bindings=False):
@@ -79,12 +91,12 @@ class Switched(Checkbox):
 
 
 class Row(Vertical):
-    """`choices` are (title, value). Posts `Edited` for what a person changes, never for what `show` does."""
+    """`choices` are (title, value). Posts `Edited` for what a person changes, never for what `write` does."""
 
     class Edited(Message):
-        def __init__(self, path: str, text: str) -> None:
+        def __init__(self, row: Row) -> None:
             super().__init__()
-            self.path, self.text = path, text
+            self.row = row
 
     def __init__(self, path: str, option: Option, state: RowState, choices: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(classes="wide" if option.kind in WIDE_KINDS else "narrow")
@@ -109,46 +121,61 @@ class Row(Vertical):
         assert isinstance(found, (Field, Choice, Switched))
         return found
 
-    def show(self, state: RowState) -> None:
-        """Show `state`; what has not changed is not drawn again."""
-        if state == self.state or not self.is_mounted:
-            return
-        before, self.state = self.state, state
+    @property
+    def text(self) -> str:
+        """What stands in the control now."""
+        control = self.control
+        if isinstance(control, Switched):
+            return TRUE if control.value else FALSE
+        return str(control.value)
+
+    def write(self, text: str) -> None:
+        """Put `text` into the control, as a fix or an undo does."""
         control = self.control
         with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
-            if isinstance(control, Field) and control.value != state.text:
-                control.value = state.text
-            elif isinstance(control, Choice) and control.value != state.text:
-                control.value = self._chosen(state.text)
+            if isinstance(control, Field) and control.value != text:
+                control.value = text
+            elif isinstance(control, Choice) and control.value != text:
+                control.value = self._chosen(text)
             elif isinstance(control, Switched):
-                control.value = state.text == TRUE
-                control.label = _word(state.text == TRUE)
+                control.value = text == TRUE
+                control.label = _word(text == TRUE)
+
+    def show(self, state: RowState) -> None:
+        """Show marks and messages; what has not changed is not drawn again.
+
+        The control is left alone: somebody may be typing, ahead of what `state` knows.
+        """
+        if state == self.state:
+            return
+        before, self.state = self.state, state
         if before.marked != state.marked:
             self.query_one(".mark", Static).update(self._mark())
-        if self.has_class("narrow"):
-            self.query_one(".aside", Static).update(self._aside())
-        message = self.query_one(".message", Static)
-        message.update(self._message())
-        message.display = bool(self._message())
+        if before.lines != state.lines:
+            if self.has_class("narrow"):
+                self.query_one(".aside", Static).update(self._aside())
+            message = self.query_one(".message", Static)
+            message.update(self._message())
+            message.display = bool(self._message())
 
     # --- what a person does -----------------------------------------------------------------------------------------
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        if event.value != self.state.text:
-            self.post_message(self.Edited(self.path, event.value))
+        self._tell()
 
     def on_select_changed(self, event: Select.Changed) -> None:
         event.stop()
-        if isinstance(event.value, str) and event.value != self.state.text:
-            self.post_message(self.Edited(self.path, event.value))
+        self._tell()
 
     def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
         event.stop()
-        text = TRUE if event.value else FALSE
         event.checkbox.label = _word(event.value)
-        if text != self.state.text:
-            self.post_message(self.Edited(self.path, text))
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.text != self.state.text:
+            self.post_message(self.Edited(self))
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
