@@ -52,10 +52,10 @@ def describe(source: str, revision: str = "", variant: str = "", cache_dir: Path
             "source.none", "No source model is given.",
             mend="Set model.source to a diffusers folder, a .safetensors or .ckpt file, or a hub id (owner/name).",
         )  # fmt: skip
-    path = Path(source).expanduser()
     try:
+        path = Path(source).expanduser()
         there = path.exists()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the home of a user who does not exist
         raise _missing(source, str(error)) from error
     commit = ""
     if not there:

@@ -97,7 +97,7 @@ class Run:
             raise UserError("run.no-name", "The run has no name.",
                             mend="Give it one: model.name in run.toml, or --set model.name=NAME.")  # fmt: skip
         run = cls(home, config.model.name)
-        text = to_toml(settle(with_absolute_paths(config)), version)
+        text = to_toml(settle(config), version)
         try:
             run.path.parent.mkdir(parents=True, exist_ok=True)
             sweep_staging(run.path.parent)
@@ -194,21 +194,3 @@ def name_in_use(run: Run) -> UserError:
         name=run.name,
         folder=run.path.parent,
     )
-
-
-def with_absolute_paths(config: RunConfig) -> RunConfig:
-    """`config` with its folders and files as absolute paths: a run is resumed from anywhere. Hub ids stay."""
-    changes: dict[str, str] = {}
-    source = config.model.source
-    if source and Path(source).expanduser().exists():
-        changes["model.source"] = _absolute(source)
-    for number, concept in enumerate(config.concepts):
-        if concept.instance.directory:
-            changes[f"concepts.{number}.instance.directory"] = _absolute(concept.instance.directory)
-        if concept.prior.directory:
-            changes[f"concepts.{number}.prior.directory"] = _absolute(concept.prior.directory)
-    return with_changes(config, changes)
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())

@@ -9,13 +9,13 @@ from typing import Any
 from core.config.options import RunConfig
 from core.config.parsing import read_assignment, value_at
 from core.config.runfile import read
+from core.config.settle import absolute_paths
 from core.config.table import option_table
-from core.runs.folder import with_absolute_paths
 
 
 def read_config(path: Path) -> RunConfig:
     """The `run.toml` at `path`, its paths counted from the current directory. Raises `UserError`."""
-    return with_absolute_paths(read(path))
+    return absolute_paths(read(path))
 
 
 def read_assignments(texts: Iterable[str]) -> dict[str, Any]:

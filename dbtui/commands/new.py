@@ -9,9 +9,8 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.config.presets import apply, load_presets, user_presets_directory
 from core.config.runfile import to_toml
-from core.config.table import did_you_mean
+from core.config.settle import absolute_paths
 from core.files import write_atomic
-from core.runs.folder import with_absolute_paths
 from core.texts import UserError
 from dbtui import __version__
 from dbtui.boundary import DONE
@@ -33,8 +32,8 @@ def write_new(
     """Write the file `output`; a `UserError` if it exists, or for a preset, name or option that does not."""
     presets = load_presets(user_presets_directory())
     if preset not in presets:
-        raise UserError("preset.unknown", "There is no preset {name}.{nearest}", mend="`dbtui presets` lists them.",
-                        name=preset, nearest=did_you_mean(preset, list(presets)))  # fmt: skip
+        raise UserError("preset.unknown", "There is no preset {name}.", mend="Choose one of {known}.", name=preset,
+                        known=", ".join(presets))  # fmt: skip
     if output.exists():
         raise UserError("new.exists", "{path} exists already and is left as it is.",
                         mend="Choose another file with -o.", path=output)  # fmt: skip
@@ -46,7 +45,7 @@ def write_new(
         "concepts.0.instance.identifier": identifier,
         "concepts.0.instance.class_noun": class_noun,
     }
-    config = with_absolute_paths(with_changes(config, subject | read_assignments(assignments)))
+    config = absolute_paths(with_changes(config, subject | read_assignments(assignments)))
     write_atomic(output, to_toml(config, __version__))
     say(f"Wrote {output}. `dbtui check {output}` says what is wrong with it, `dbtui train {output}` trains it.")
     return DONE

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def test_a_falling_scheduler_falls_from_the_rate_to_the_final_rate_at_the_last_u
     rates = [rate_at(name, update, total, warmup, rate, final) for update in range(warmup, total)]
     assert rates[0] == pytest.approx(rate)
     assert rates[-1] == pytest.approx(final, abs=rate * 1e-12)
-    assert all(later <= earlier + rate * 1e-12 for earlier, later in zip(rates, rates[1:], strict=False))
+    assert all(later <= earlier + rate * 1e-12 for earlier, later in pairwise(rates))
 
 
 @pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - set(FALLING)))

@@ -52,7 +52,8 @@ def test_a_wrong_key_in_a_concept_is_one_finding() -> None:
 
 @pytest.mark.parametrize(
     ("concepts", "field", "code"),
-    [([], "concepts", "config.concept-missing"), ({"a": 1}, "concepts", "config.type"), ([3], "concepts.0", "config.type"),
+    [([], "concepts", "config.concept-missing"),
+     ({"a": 1}, "concepts", "config.type"), ([3], "concepts.0", "config.type"),
      ("dog", "concepts", "config.type")],
 )  # fmt: skip
 def test_concepts_that_are_no_list_of_tables_are_one_finding(concepts: Any, field: str, code: str) -> None:

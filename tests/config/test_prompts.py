@@ -71,7 +71,8 @@ def test_a_concept_is_named_after_itself_its_class_or_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("text", "words", "there"),
-    [("an OHWX dog", "ohwx", True), ("ohwxdog", "ohwx", False), ("alarm  clock", "Alarm clock", True), ("x.y", "x.y", True),
+    [("an OHWX dog", "ohwx", True), ("ohwxdog", "ohwx", False), ("alarm  clock", "Alarm clock", True),
+     ("x.y", "x.y", True),
      ("xzy", "x.y", False), ("anything", "", True)],
 )  # fmt: skip
 def test_words_are_found_whole_in_any_case(text: str, words: str, there: bool) -> None:

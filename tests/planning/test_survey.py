@@ -93,3 +93,9 @@ def test_words_of_caption_files_are_read(tmp_path: Path, pictures: Path) -> None
 def test_a_home_that_is_a_file_is_a_problem(tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "home").write_text("")
     assert survey(config_of(pictures), tmp_path / "home", decode=False).home_problem is not None
+
+
+def test_a_path_in_the_home_of_nobody_is_a_fact_and_no_exception(tmp_path: Path) -> None:
+    config = config_of(Path("~nobody-of-this-name/pictures"), model__source="~nobody-of-this-name/model")
+    facts = survey(config, tmp_path, decode=False)
+    assert isinstance(facts.scans[0], UserError) and isinstance(facts.source, UserError)
