@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.events import Event
 from core.runs.folder import Run
-from core.runs.lock import owner
+from core.runs.lock import owner, taken
 from core.runs.output import open_log
 from core.runs.pump import TrainingHandle
 from core.texts import UserError
@@ -36,9 +36,7 @@ def launch_background(run: Run, resume: bool) -> int:
     """
     holder = owner(run.lock_path)
     if holder is not None:
-        raise UserError("run.locked", "The run {name} is in the hands of another process: {pid} on {host}.",
-                        mend="Watch it with `dbtui attach {name}`, or end it with `dbtui stop {name}` first.",
-                        name=run.name, pid=holder.pid or "unknown", host=holder.host or "this machine")  # fmt: skip
+        raise taken(run.lock_path, holder)
     log = open_log(run.log_path)
     try:
         said_before = os.fstat(log).st_size

@@ -25,6 +25,7 @@ STALE_STEPS = 10
 
 _RETRY_SECONDS = 0.05
 _TEXT_BYTES = 4096
+_NAME_TRIES, _NAME_SECONDS = 10, 0.01
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Owner:
     """Who trains a run. `started` in unix seconds; `heartbeat_age` in seconds since it last gave a sign of life.
 
     `alive` is False where the lock is held but its process is gone from this machine (a child of it lives on).
-    `pid` is 0 in the instant before the owner has written its name.
+    `pid` is 0 where the lock's text does not tell it.
     """
 
     pid: int
@@ -59,7 +60,7 @@ def owner(path: Path) -> Owner | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _read_owner(descriptor)
+            return _named_owner(descriptor)
         return None
     except OSError as error:
         raise explain(error, path) from error
@@ -137,13 +138,14 @@ class RunLock:
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise _taken(self.path, _read_owner(descriptor)) from None
+                    raise taken(self.path, _named_owner(descriptor)) from None
                 time.sleep(_RETRY_SECONDS)
         if not _is_same(descriptor, self.path):
             raise _vanished(self.path)
 
 
-def _taken(path: Path, holder: Owner) -> UserError:
+def taken(path: Path, holder: Owner) -> UserError:
+    """Why the lock at `path` cannot be had."""
     name = path.parent.name
     return UserError(
         "run.locked",
@@ -182,6 +184,17 @@ def _write_owner(descriptor: int) -> None:
     }
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(facts).encode() + b"\n", 0)
+
+
+def _named_owner(descriptor: int) -> Owner:
+    """The owner; one that took the lock this instant gets a moment to write its name."""
+    holder = _read_owner(descriptor)
+    for _ in range(_NAME_TRIES):
+        if holder.pid:
+            break
+        time.sleep(_NAME_SECONDS)
+        holder = _read_owner(descriptor)
+    return holder
 
 
 def _read_owner(descriptor: int) -> Owner:

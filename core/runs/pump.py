@@ -38,7 +38,6 @@ class TrainerLike(Protocol):
     def run(self) -> Iterator[Event]: ...
 
 
-
 @dataclass(frozen=True)
 class Ending:
     """How a process's part in a run ended, with the event that says so."""
@@ -48,9 +47,7 @@ class Ending:
     event: Event
 
 
-def train(
-    run: Run, *, resume: bool, on_event: OnEvent | None = None, stop_requests: Requests | None = None
-) -> Ending:
+def train(run: Run, *, resume: bool, on_event: OnEvent | None = None, stop_requests: Requests | None = None) -> Ending:
     """Train `run` to its end in this thread. Commands come from the commands file and from `stop_requests`.
 
     Raises `UserError` where it is refused before anything starts: the run is in other hands, was started before

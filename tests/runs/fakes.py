@@ -24,7 +24,13 @@ def make_run(home: Path, name: str = "clock") -> Run:
 def started(total: int = 10, resumed_from: int | None = None, time: float | None = None) -> RunStarted:
     more = {} if time is None else {"time": time}
     return RunStarted(
-        config_hash="c", versions={}, device="cpu", total_steps=total, steps_per_epoch=5, resumed_from=resumed_from, **more
+        config_hash="c",
+        versions={},
+        device="cpu",
+        total_steps=total,
+        steps_per_epoch=5,
+        resumed_from=resumed_from,
+        **more,
     )
 
 
@@ -40,7 +46,13 @@ class FakeTrainer:
     """Steps of `seconds` each; obeys pause, continue, save and stop as the real one does."""
 
     def __init__(
-        self, folder: Path, resume: bool, poll: Callable[[], Sequence[Command]], *, total: int = 10, seconds: float = 0.0
+        self,
+        folder: Path,
+        resume: bool,
+        poll: Callable[[], Sequence[Command]],
+        *,
+        total: int = 10,
+        seconds: float = 0.0,
     ) -> None:
         self.folder, self.resume, self.poll, self.total, self.seconds = folder, resume, poll, total, seconds
         self.closed = False

@@ -54,9 +54,9 @@ def test_paths_become_absolute_and_hub_ids_stay(tmp_path: Path, monkeypatch: pyt
     assert config.model.source == str(tmp_path / "model")
     assert config.concepts[0].instance.directory == str(tmp_path / "pictures")
     assert config.concepts[0].prior.directory == str(Path("~/class").expanduser())
-    assert Run.create(tmp_path / "home", named("b", **{"model.source": "owner/name"}), VERSION).config().model.source == (
-        "owner/name"
-    )
+    assert Run.create(
+        tmp_path / "home", named("b", **{"model.source": "owner/name"}), VERSION
+    ).config().model.source == ("owner/name")
 
 
 def test_a_name_in_use_is_refused_with_both_ways_and_left_alone(tmp_path: Path) -> None:
@@ -86,7 +86,9 @@ def test_names_that_could_lead_anywhere_are_refused(tmp_path: Path, name: str) -
     for attempt in (
         lambda: Run(tmp_path, name),
         lambda: Run.open(tmp_path, name),
-        lambda: Run.create(tmp_path, RunConfig.model_construct(model=RunConfig().model.model_copy(update={"name": name})), "v"),
+        lambda: Run.create(
+            tmp_path, RunConfig.model_construct(model=RunConfig().model.model_copy(update={"name": name})), "v"
+        ),
     ):
         with pytest.raises(UserError) as refused:
             attempt()
@@ -140,7 +142,9 @@ def test_a_home_behind_a_link_is_a_home(tmp_path: Path) -> None:
     assert Run.open(tmp_path / "home", "clock").config_path.exists()
 
 
-def test_half_made_runs_are_not_listed_and_swept_by_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_made_runs_are_not_listed_and_swept_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -223,7 +227,9 @@ def test_a_run_with_a_journal_was_started(run: Run) -> None:
     assert run.started
 
 
-def test_the_home_is_the_option_then_the_variable_then_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_home_is_the_option_then_the_variable_then_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("DBTUI_HOME", raising=False)
     assert home_directory(None) == tmp_path / "dbtui"

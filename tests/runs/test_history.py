@@ -157,7 +157,9 @@ def test_figures_that_are_not_numbers_leave_no_point() -> None:
 
 
 def test_the_smoothed_loss_begins_at_the_loss_and_follows_it() -> None:
-    history = told(started(), *(step(number, 1.0) for number in range(1, 100)), *(step(n, 0.0) for n in range(100, 400)))
+    history = told(
+        started(), *(step(number, 1.0) for number in range(1, 100)), *(step(n, 0.0) for n in range(100, 400))
+    )
     steps, values = history.series("smoothed", 1000)
     assert values[0] == pytest.approx(1.0)
     assert values[98] == pytest.approx(1.0)
@@ -165,9 +167,7 @@ def test_the_smoothed_loss_begins_at_the_loss_and_follows_it() -> None:
     assert len(steps) == 399
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 5), st.floats(-1e3, 1e3)), min_size=1, max_size=400), st.integers(1, 50)
-)
+@given(st.lists(st.tuples(st.integers(1, 5), st.floats(-1e3, 1e3)), min_size=1, max_size=400), st.integers(1, 50))
 @settings(max_examples=100, deadline=None)
 def test_a_thinned_curve_keeps_its_order_and_its_extremes(points: list[tuple[int, float]], columns: int) -> None:
     series, number = Series(), 0

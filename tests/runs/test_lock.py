@@ -89,7 +89,11 @@ def test_a_killed_owner_is_gone_at_once(run: Run, spawn: Spawn) -> None:
 def test_children_do_not_inherit_the_lock(tmp_path: Path) -> None:
     lock = RunLock(tmp_path / "lock")
     lock.acquire()
-    program = "import os; print(*[os.readlink(f'/proc/self/fd/{n}') for n in range(3, 50) if os.path.exists(f'/proc/self/fd/{n}')])"
+    program = (
+        "import os\n"
+        "places = [f'/proc/self/fd/{n}' for n in range(3, 50)]\n"
+        "print(*[os.readlink(place) for place in places if os.path.lexists(place)])"
+    )
     said = subprocess.run([sys.executable, "-c", program], close_fds=False, capture_output=True, text=True, check=True)
     assert "lock" not in said.stdout
     lock.release()

@@ -1,0 +1,135 @@
+"""Training in a process of its own: it outlives whoever started it, and an early death is told."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from core.runs import launch
+from core.runs.folder import Run
+from core.runs.journal import summary
+from core.runs.launch import command_line, launch_background, launch_thread
+from core.runs.lock import owner
+from core.texts import UserError
+from tests.runs.conftest import ROOT, Spawn, until
+from tests.runs.fakes import FakeTrainer
+
+
+@pytest.fixture
+def background(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the background process is: the fake program with these options."""
+    options: list[str] = []
+
+    def command(run: Run, resume: bool) -> list[str]:
+        more = ["--resume"] if resume else []
+        return [sys.executable, "-m", "tests.runs.fakes", str(run.home), run.name, *options, *more]
+
+    monkeypatch.setattr(launch, "command_line", command)
+    monkeypatch.chdir(ROOT)
+    return options
+
+
+def test_the_background_process_holds_the_lock_in_a_session_of_its_own(run: Run, background: list[str]) -> None:
+    background.append("--slow")
+    pid = launch_background(run, resume=False)
+    try:
+        holder = owner(run.lock_path)
+        assert holder is not None
+        assert holder.pid == pid
+        assert os.getsid(pid) == pid != os.getsid(0)
+        files = {number: str(Path(f"/proc/{pid}/fd/{number}").readlink()) for number in range(3)}
+        assert files == {0: "/dev/null", 1: str(run.log_path), 2: str(run.log_path)}
+    finally:
+        os.kill(pid, 9)
+    until(lambda: not Path(f"/proc/{pid}").exists())  # no zombie stays
+
+
+def test_it_outlives_who_started_it_and_the_terminal(run: Run) -> None:
+    program = f"""
+import pathlib, sys
+from core.runs import launch
+from core.runs.folder import Run
+run = Run.open(pathlib.Path({str(run.home)!r}), {run.name!r})
+launch.command_line = lambda run, resume: [
+    sys.executable, "-m", "tests.runs.fakes", str(run.home), run.name, "--slow"]
+print(launch.launch_background(run, resume=False), flush=True)
+input()
+"""
+    master, slave = os.openpty()
+    starter = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=slave, stdout=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(slave)
+    assert starter.stdout is not None
+    pid = int(starter.stdout.readline())
+    try:
+        os.close(master)  # the terminal goes: SIGHUP to its session
+        assert starter.wait(20) != 0
+        before = summary(run).step
+        until(lambda: summary(run).step > before + 2)
+        holder = owner(run.lock_path)
+        assert holder is not None
+        assert holder.pid == pid
+    finally:
+        os.kill(pid, 9)
+
+
+def test_an_early_death_is_told_with_its_last_words(run: Run, background: list[str]) -> None:
+    run.log_path.write_text("words of an earlier life\n")
+    background.append("--die")
+    with pytest.raises(UserError) as failed:
+        launch_background(run, resume=False)
+    assert failed.value.code == "launch.failed"
+    assert "something went wrong early" in str(failed.value)
+    assert "code 7" in str(failed.value)
+    assert "earlier life" not in str(failed.value)
+    assert str(run.log_path) in str(failed.value)
+
+
+def test_a_process_that_never_takes_the_lock_is_ended_and_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(launch, "START_SECONDS", 0.5)
+    monkeypatch.setattr(launch, "command_line", lambda *_: ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 60"])
+    began = time.monotonic()
+    with pytest.raises(UserError, match="had not started"):
+        launch_background(run, resume=False)
+    assert time.monotonic() - began < 5
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+def test_a_run_in_other_hands_is_refused_at_once(run: Run, spawn: Spawn) -> None:
+    process = spawn(run, "--slow")
+    for launched in (launch_background, launch_thread):
+        with pytest.raises(UserError) as refused:
+            launched(run, resume=True)
+        assert refused.value.code == "run.locked"
+        assert str(process.pid) in str(refused.value)
+
+
+def test_a_run_so_short_that_it_is_over_already_is_no_failure(run: Run, background: list[str]) -> None:
+    assert launch_background(run, resume=False) > 0
+    until(lambda: summary(run).state == "done")
+
+
+def test_the_command_line_cannot_be_led_astray_by_the_current_directory(run: Run) -> None:
+    assert command_line(run, resume=True) == [
+        sys.executable, "-P", "-m", "dbtui", "train", run.name, "--resume", "--home", str(run.home),
+    ]  # fmt: skip
+    assert "--resume" not in command_line(run, resume=False)
+
+
+def test_a_thread_is_launched(run: Run, trainers: list[FakeTrainer]) -> None:
+    seen: list[object] = []
+    ending = launch_thread(run, resume=False, on_event=seen.append).join(20)
+    assert ending is not None
+    assert ending.kind == "done"
+    assert seen
