@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.choices.formats import EXPORT_FORMATS
-from core.config.table import did_you_mean
 from core.runs.folder import Run
 from core.texts import UserError, size_in_words
 from dbtui.boundary import DONE
@@ -22,9 +21,8 @@ def export_model_of(
     saving = run.config().saving
     format_id = wanted or saving.export_format
     if format_id not in EXPORT_FORMATS:
-        raise UserError("export.format", "There is no format {format}.{nearest}", mend="One of {known}.",
-                        format=format_id, nearest=did_you_mean(format_id, list(EXPORT_FORMATS)),
-                        known=", ".join(EXPORT_FORMATS))  # fmt: skip
+        raise UserError("export.format", "There is no format {format}.", mend="Choose one of {known}.",
+                        format=format_id, known=", ".join(EXPORT_FORMATS))  # fmt: skip
     from core.export.run import export_run  # torch
 
     written = export_run(

@@ -15,8 +15,9 @@ from dbtui.__main__ import _split, main
 from dbtui.boundary import guarded
 
 COMMANDS = (
-    "new check train attach pause continue save sample stop runs delete export generate doctor options presets".split()
-)
+    "new", "check", "train", "attach", "pause", "continue", "save", "sample", "stop", "runs", "delete", "export",
+    "generate", "doctor", "options", "presets",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +86,7 @@ def test_home_after_the_command_is_used(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
-        (UserError("a.b", "The {thing} is gone.", mend="Find it.", thing="ham\x1bster"), 2, "The ham\\x1bster is gone. Find it."),
+        (UserError("a", "{it} is gone.", mend="Find it.", it="ham\x1bster"), 2, "ham\\x1bster is gone. Find it."),
         (OSError(28, "No space left on device", "/x"), 1, "/x: No space left on device."),
         (ZeroDivisionError("division by zero"), 1, "a fault of dbtui itself: ZeroDivisionError: division by zero."),
         (KeyboardInterrupt(), 3, "Stopped."),

@@ -26,6 +26,7 @@ from dbtui.__main__ import main
 from dbtui.commands.configs import differences
 from dbtui.commands.train_display import Clock, PlainDisplay, ProgressDisplay, step_line
 
+Said = pytest.CaptureFixture[str]
 Script = Callable[[RunConfig, bool, Callable[[], Any]], Iterator[Event]]
 
 STARTED = RunStarted(config_hash="", versions={}, device="CPU", total_steps=3, steps_per_epoch=3)
@@ -103,7 +104,7 @@ def run_toml(tmp_path: Path, tiny_sd1: Path, home: Path) -> Path:
     return path
 
 
-def test_a_file_is_trained_to_its_end(run_toml: Path, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_is_trained_to_its_end(run_toml: Path, home: Path, capfd: Said) -> None:
     assert main(["train", str(run_toml)]) == 0
     assert "Done after 3 steps" in capfd.readouterr().out
     assert Run.open(home, "clock").config().concepts[0].instance.directory == str(run_toml.parent / "pictures")
@@ -118,7 +119,7 @@ def test_set_changes_the_run_and_not_the_file(run_toml: Path, home: Path) -> Non
 
 @pytest.mark.parametrize("again", ["run.toml", "clock"])
 def test_a_name_in_use_is_refused_with_both_ways(
-    again: str, run_toml: Path, home: Path, capfd: pytest.CaptureFixture[str], trainer: type[Trainer]
+    again: str, run_toml: Path, home: Path, capfd: Said, trainer: type[Trainer]
 ) -> None:
     assert main(["train", "run.toml"]) == 0
     capfd.readouterr()
@@ -146,7 +147,7 @@ def test_resume_takes_what_can_be_extended_and_records_it(run_toml: Path, home: 
 
 
 def test_resume_refuses_what_a_run_keeps_for_life(
-    run_toml: Path, home: Path, trainer: type[Trainer], capfd: pytest.CaptureFixture[str]
+    run_toml: Path, home: Path, trainer: type[Trainer], capfd: Said
 ) -> None:
     assert main(["train", "run.toml"]) == 0
     assert main(["train", "clock", "--resume", "--set", "learning_rate.rate=1e-5"]) == 2
@@ -175,9 +176,7 @@ def test_differences_are_those_options_that_say_something_else() -> None:
     assert all(path.startswith("concepts.1.") for path in found)
 
 
-def test_errors_are_listed_and_nothing_is_made(
-    run_toml: Path, home: Path, trainer: type[Trainer], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_are_listed_and_nothing_is_made(run_toml: Path, home: Path, trainer: type[Trainer], capfd: Said) -> None:
     assert main(["train", "run.toml", "--set", "batch.size=2", "--set", "concepts.0.instance.identifier="]) == 2
     said = capfd.readouterr().err
     assert "batch.size" in said
@@ -191,7 +190,7 @@ def test_errors_are_listed_and_nothing_is_made(
     [("nothing.toml", "cannot be read"), ("nothing", "There is no run nothing"), ("../x", "cannot be the name"),
      ("a\x1bb", "cannot be the name")],
 )  # fmt: skip
-def test_what_is_not_there_is_refused(target: str, words: str, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_there_is_refused(target: str, words: str, home: Path, capfd: Said) -> None:
     assert main(["train", target]) == 2
     said = capfd.readouterr().err
     assert words in said
@@ -203,7 +202,7 @@ def test_sigterm_saves_and_stops(
     home: Path,
     trainer: type[Trainer],
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    capfd: Said,
 ) -> None:
     monkeypatch.setattr(trainer, "script", staticmethod(until_stopped))
     assert main(["train", "run.toml"]) == 3
@@ -219,7 +218,7 @@ def test_a_failure_is_code_1_with_its_advice(
     home: Path,
     trainer: type[Trainer],
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    capfd: Said,
 ) -> None:
     monkeypatch.setattr(trainer, "script", staticmethod(to_a_failure))
     assert main(["train", "run.toml"]) == 1
