@@ -21,6 +21,10 @@ class CurvePane(Pane):
     """Subclasses say which curves; `nothing_yet` stands there before the first step."""
 
     nothing_yet = ""
+    _drawn: tuple[object, ...] = ()
+    _named: tuple[str, ...] = ()
+    _made: Plot | None = None
+    _is_ready = False
 
     def compose(self) -> ComposeResult:
         yield Static(self.nothing_yet, classes="legend", markup=False)
@@ -45,25 +49,36 @@ class CurvePane(Pane):
             self.query_one(".legend", Static).update(self.nothing_yet)
             return
         plot = await self._plot()
+        if plot is None:
+            return
         columns = max(FEWEST_COLUMNS, self.content_size.width)
+        drawn = (history.step, history.last_validation, columns, plot.zoomed)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
         curves = [curve for curve in self.curves(history, columns) if curve.steps]
-        self.query_one(".legend", Static).update(self._legend(curves))
+        if self._named != (named := tuple(curve.label for curve in curves)):
+            self._named = named
+            self.query_one(".legend", Static).update(self._legend(curves))
         plot.draw(curves, first=min((curve.steps[0] for curve in curves), default=0), last=history.step)
 
     async def zoom(self, direction: int, history: History) -> None:
         """1 nearer, -1 farther, 0 the whole curve."""
         if self.is_seen and history.last_step is not None:
-            (await self._plot()).zoom(direction)
-            await self.tell(history)
+            plot = await self._plot()
+            if plot is not None:
+                plot.zoom(direction)
+                await self.tell(history)
 
-    async def _plot(self) -> Plot:
+    async def _plot(self) -> Plot | None:
+        """The plot, made if need be; `None` while another call is making it (textual-plot is emptied when mounted)."""
         from dbtui.monitor.plot import Plot
 
-        for plot in self.query(Plot):
-            return plot
-        plot = Plot()
-        await self.mount(plot)
-        return plot
+        if self._made is None:
+            self._made = Plot()
+            await self.mount(self._made)
+            self._is_ready = True
+        return self._made if self._is_ready else None
 
     def _legend(self, curves: list[Curve]) -> Content:
         """The mark and the name of each curve in its colour, those on top first."""

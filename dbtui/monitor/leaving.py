@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 STOPPED = 3
 """Exit code: stopped by the user, state kept."""
+PATIENCE_SECONDS = 20.0
+"""After this long a person may end the program without waiting for the training."""
 
 
 def stop_question(run: Run, step: int) -> Question:
@@ -55,10 +59,10 @@ class EndingScreen(ModalScreen[bool]):
     """Asks the training thread of this process to end and waits for it; True once it has ended.
 
     With `reason="background"` the run is started again in a process of its own. Escape gives up waiting (the request
-    stays): False.
+    stays, nothing is handed over): False.
     """
 
-    BINDINGS = [("escape", "dismiss(False)", "Back")]
+    BINDINGS = [Binding("escape", "dismiss(False)", "Back"), Binding("k", "end_now", "End now")]
 
     def __init__(self, run: Run, handle: TrainingHandle, *, discard: bool = False, reason: str = "user") -> None:
         super().__init__()
@@ -70,6 +74,18 @@ class EndingScreen(ModalScreen[bool]):
             yield Static("", id="ending", markup=False)
             yield Static("Esc goes back to the monitor; the run ends all the same.", id="dialog-keys", markup=False)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "end_now" or self._is_slow
+
+    @property
+    def _is_slow(self) -> bool:
+        return time.monotonic() - self._since > PATIENCE_SECONDS
+
+    def action_end_now(self) -> None:
+        """What a second SIGTERM does: the program ends this moment, the last saved state stays."""
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM)
+
     def on_mount(self) -> None:
         if self.handle.running:
             self.handle.request("stop", reason=self.reason, discard=self.discard)
@@ -80,7 +96,8 @@ class EndingScreen(ModalScreen[bool]):
         if self.handle.running:
             waited = duration_in_words(time.monotonic() - self._since)
             what = "Ending the step that runs." if self.discard else "Ending the step that runs, then saving."
-            self._tell(f"{what} {waited}")
+            slow = "\nIf it hangs, k ends the program at once; the last saved state stays." if self._is_slow else ""
+            self._tell(f"{what} {waited}{slow}")
             return
         self._timer.stop()
         if self.reason == "background" and self._was_stopped:
@@ -134,4 +151,8 @@ class LeaveDialog(ModalScreen[int | None]):
         reason = "background" if answer == "background" else "user"
         ending = EndingScreen(self.run, self.handle, discard=answer == "discard", reason=reason)
         code = 0 if answer == "background" else STOPPED
-        self.app.push_screen(ending, lambda ended: self.dismiss(code if ended else None))
+
+        def ended(it_did: bool | None) -> None:
+            self.dismiss(code if it_did else None)
+
+        self.app.push_screen(ending, ended)

@@ -34,6 +34,7 @@ class MachinePane(Pane):
     def __init__(self, gauge: Gauge | None) -> None:
         super().__init__("machine")
         self._gauge = gauge
+        self._rows = 0
 
     def compose(self) -> ComposeResult:
         yield Static("", id="machine-figures", markup=False)
@@ -46,7 +47,8 @@ class MachinePane(Pane):
 
             self._gauge = RealGauge()
         rows = figures(self._gauge.read())
-        self.query_one("#machine-figures", Static).update(drawn(rows, self.content_size.width))
+        grown, self._rows = len(rows) != self._rows, len(rows)
+        self.query_one("#machine-figures", Static).update(drawn(rows, self.content_size.width), layout=grown)
 
 
 Row = tuple[str, str, float | None, str]

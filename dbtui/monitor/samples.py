@@ -90,6 +90,7 @@ class SamplesPane(Pane):
         self._folder = folder
         self._samples: list[Sample] = []
         self._chosen: int | None = None
+        self._said = ("", "")
 
     def compose(self) -> ComposeResult:
         yield Static("No previews yet. s makes one now.", id="sample-title", markup=False)
@@ -119,11 +120,12 @@ class SamplesPane(Pane):
         sample, path = self.sample, self.path
         if sample is None or path is None or not self.is_seen:
             return
-        number = (len(self._samples) if self._chosen is None else self._chosen + 1)
-        self.query_one("#sample-title", Static).update(
-            Content(f"step {sample.step:,}   {number} of {len(self._samples)}   seed {sample.seed}")
-        )
-        self.query_one("#sample-prompt", Static).update(Content(safe(sample.prompt)))
+        number = len(self._samples) if self._chosen is None else self._chosen + 1
+        title = f"step {sample.step:,}   {number} of {len(self._samples)}   seed {sample.seed}"
+        if self._said != (title, sample.prompt):
+            self._said = (title, sample.prompt)
+            self.query_one("#sample-title", Static).update(Content(title), layout=False)
+            self.query_one("#sample-prompt", Static).update(Content(safe(sample.prompt)))
         await self.query_one(Picture).show(path)
 
 

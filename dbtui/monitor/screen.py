@@ -79,6 +79,7 @@ class MonitorScreen(Screen[None]):
         self._tail = JournalTail(run.journal_path)
         self._ticks = 0
         self._trouble = Content("")
+        self._possible: tuple[bool, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield StateLines()
@@ -97,7 +98,6 @@ class MonitorScreen(Screen[None]):
     async def on_mount(self) -> None:
         self._arrange()
         self.set_interval(TICK_SECONDS, self._tick)
-        self.call_after_refresh(self.look)
 
     async def on_resize(self) -> None:
         self._arrange()
@@ -116,9 +116,14 @@ class MonitorScreen(Screen[None]):
     def trains_here(self) -> bool:
         return self.handle is not None and self.handle.running
 
+    @property
+    def is_on_top(self) -> bool:
+        """No dialog lies over it (textual's `is_current` is true under a dialog as well)."""
+        return self.app.screen is self
+
     async def _tick(self) -> None:
         self._ticks += 1
-        watched = self.app.app_focus and self.is_current
+        watched = self.app.app_focus and self.is_on_top
         idle = self.history.state in ENDED or self.history.state == "paused"
         if (watched and not idle) or self.answers.waiting or self._ticks % SLOW_TICKS == 0:
             await self.look()
@@ -138,7 +143,7 @@ class MonitorScreen(Screen[None]):
             self.notify(told.text, severity=told.severity, markup=False)
         if self._tail.behind:
             self.call_later(self.look)
-        elif self.is_current and not getattr(self.app._driver, "is_behind", False):
+        elif self.is_on_top and not getattr(self.app._driver, "is_behind", False):
             await self._draw()
 
     async def _draw(self) -> None:
@@ -147,7 +152,10 @@ class MonitorScreen(Screen[None]):
         self.query_one(Notice).tell(notice(self.run.name, self.history, self._trouble, here, self._environment))
         for pane in self.query(Pane):
             await pane.tell(self.history)
-        self.refresh_bindings()
+        possible = (self.history.owner is None, here, self.history.run is None, not self.history.samples)
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
 
     # --- layout -------------------------------------------------------------------------------------------------
 

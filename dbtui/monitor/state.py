@@ -126,7 +126,7 @@ class StateLines(Static):
         width = self.content_size.width
         if width and self._said != (glance, width):
             self._said = (glance, width)
-            self.update(state_line(glance, width) + "\n" + progress_line(glance, width))
+            self.update(state_line(glance, width) + "\n" + progress_line(glance, width), layout=False)
 
 
 class Notice(Static):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from core.events import (
     Checkpoint,
@@ -82,15 +82,12 @@ def preview(run: SyntheticRun, number: int, prompt: str, *, colour: tuple[int, i
     """A picture with a shape in it, and the event that tells of it."""
     path = run.samples / f"step-{number:06d}" / "0.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.new("RGB", (128, 128), (28, 32, 40))
-    for y in range(128):
-        for x in range(128):
-            distance = math.hypot(x - 64, y - 70)
-            if distance < 40:
-                shade = 1 - distance / 60
-                picture.putpixel((x, y), tuple(int(part * shade) for part in colour))  # type: ignore[arg-type]
-            elif y > 100:
-                picture.putpixel((x, y), (70, 66, 58))
+    picture = Image.new("RGB", (96, 96), (28, 32, 40))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 76, 96, 96), fill=(70, 66, 58))
+    for radius in range(30, 0, -3):
+        shade = 1 - radius / 45
+        draw.circle((48, 52), radius, fill=tuple(int(part * shade) for part in colour))
     picture.save(path)
     return Sample(
         step=number, path=str(path.relative_to(run.path)), prompt=prompt, seed=42, time=NOON + 60 + 1.5 * number

@@ -1,0 +1,574 @@
+"""The monitor over synthetic journals: what it shows, what its keys do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+import dbtui.app
+from core.events import Continued, Failed, Paused, Phase, Sample, Stopped, Warned
+from core.machine import Reading
+from core.runs.lock import RunLock
+from dbtui.app import CALM
+from dbtui.monitor.leaving import EndingScreen, LeaveDialog
+from dbtui.monitor.plot import Plot
+from dbtui.monitor.samples import SampleScreen, SamplesPane
+from dbtui.monitor.screen import PANES, MonitorScreen
+from dbtui.monitor.state import Notice, StateLines
+from dbtui.widgets.question import Question
+from tests.dbtui import synthetic
+from tests.dbtui.synthetic import NOON, SyntheticRun
+
+NARROW, WIDE = (80, 24), (120, 36)
+
+
+class SteadyGauge:
+    def read(self) -> Reading:
+        return Reading(97.0, 10.2e9, 24e9, 71.0, 310.0, 34.0, 11e9, 32e9)
+
+
+class SteadyHandle:
+    """A training thread that ends when it is asked to."""
+
+    def __init__(self) -> None:
+        self.running = True
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.ending: Any = None
+
+    def request(self, command: str, **fields: Any) -> str:
+        self.requests.append((command, fields))
+        self.running = False
+        self.ending = SimpleNamespace(kind="stopped", exit_code=3)
+        return "id"
+
+
+class Bench(App[int]):
+    CSS_PATH = Path(dbtui.app.__file__).with_name("app.tcss")
+    is_training = False
+
+    def __init__(self, run: SyntheticRun, handle: Any = None, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.register_theme(CALM)
+        self.theme = "calm"
+        self.monitor = MonitorScreen(run, handle, gauge=SteadyGauge(), environment=environment or {})  # type: ignore[arg-type]
+
+    def on_mount(self) -> None:
+        self.push_screen(self.monitor)
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    for name in ("DBTUI_GRAPHICS", "TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> SyntheticRun:
+    return SyntheticRun(tmp_path, "clock")
+
+
+@pytest.fixture
+def owned(run: SyntheticRun) -> Iterator[SyntheticRun]:
+    """The run while this very process holds its lock."""
+    lock = RunLock(run.lock_path)
+    lock.acquire()
+    yield run
+    lock.release()
+
+
+async def settle(pilot: Pilot[int]) -> None:
+    await pilot.pause()
+    await pilot.pause(0.02)
+
+
+async def look(app: Bench, pilot: Pilot[int]) -> None:
+    await app.monitor.look()
+    await settle(pilot)
+
+
+def screen_text(app: App[Any]) -> str:
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
+def notices(app: App[Any]) -> str:
+    return "\n".join(notice.message for notice in app._notifications)
+
+
+def commands(run: SyntheticRun) -> list[dict[str, Any]]:
+    if not run.commands_path.exists():
+        return []
+    return [json.loads(line) for line in run.commands_path.read_text().splitlines()]
+
+
+# --- what is shown ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "120x36"])
+@pytest.mark.parametrize("filled", ["in_training", "done", "stopped"])
+def test_snapshot(snap_compare: Any, request: pytest.FixtureRequest, tmp_path: Path, filled: str, size: Any) -> None:
+    run = request.getfixturevalue("owned" if filled == "in_training" else "run")
+    getattr(synthetic, filled)(run)
+    assert snap_compare(Bench(run), terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("key", ["2", "3", "4", "5"])
+def test_snapshot_of_a_pane(snap_compare: Any, owned: SyntheticRun, key: str) -> None:
+    synthetic.in_training(owned)
+
+    async def before(pilot: Pilot[int]) -> None:
+        await settle(pilot)
+        await pilot.press(key)
+        await settle(pilot)
+
+    assert snap_compare(Bench(owned), terminal_size=NARROW, run_before=before)
+
+
+def test_snapshot_of_a_failed_run(snap_compare: Any, run: SyntheticRun) -> None:
+    synthetic.in_training(run)
+    run.say(
+        Failed(
+            code="memory.out",
+            message="There was not enough memory to train.",
+            advice="What helps, the strongest first: batch.size = 1; a smaller model.resolution.",
+            step=260,
+            time=NOON + 600,
+        )
+    )
+    assert snap_compare(Bench(run), terminal_size=NARROW, run_before=settle)
+
+
+async def test_before_the_first_step_it_says_what_is_done_and_how_much(owned: SyntheticRun) -> None:
+    owned.say(synthetic.started(), Phase(name="loading", time=NOON))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "loading the model" in screen_text(app)
+        owned.say(Phase(name="class-images", done=3, total=30, time=NOON))
+        await look(app, pilot)
+        assert "making class pictures 3/30" in screen_text(app)
+        owned.say(Phase(name="caching", done=2, total=6, time=NOON))
+        await look(app, pilot)
+        assert "2/6" in screen_text(app)
+
+
+async def test_the_state_line_tells_step_time_left_loss_and_rate(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 260)
+    app = Bench(owned)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        said = screen_text(app).splitlines()[0]
+    for figure in ("training", "step 260/600", "left 8 min 30 s", "loss 0.1866", "rate 2e-06", "memory 9.8 GB"):
+        assert figure in said
+
+
+async def test_all_panes_are_seen_at_once_where_there_is_room(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert all(app.monitor.query_one(f"#pane-{name}").is_seen for name in PANES)
+        picture = app.monitor.query_one("#pane-samples Picture > *")
+        assert picture.size.width >= 24 and picture.size.height >= 12
+        await pilot.resize_terminal(119, 36)
+        await settle(pilot)
+        assert [name for name in PANES if app.monitor.query_one(f"#pane-{name}").is_seen] == ["loss"]
+
+
+async def test_a_number_maximises_a_pane_and_once_more_shows_all(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        for number, name in enumerate(PANES, 1):
+            await pilot.press(str(number))
+            await settle(pilot)
+            assert [other for other in PANES if app.monitor.query_one(f"#pane-{other}").is_seen] == [name]
+        await pilot.press("5")
+        await settle(pilot)
+        assert all(app.monitor.query_one(f"#pane-{name}").is_seen for name in PANES)
+
+
+async def test_a_click_on_a_tab_chooses_it(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        column = screen_text(app).splitlines()[2].index("Samples")
+        await pilot.click("TabLine", offset=(column, 0))
+        await settle(pilot)
+        assert app.monitor.query_one(SamplesPane).is_seen
+
+
+@pytest.mark.parametrize("losses", [[], [0.1], [0.1, 0.2], [0.1] * 40, [0.1, None, 0.3], [None]])
+async def test_few_constant_and_missing_values_are_drawn(owned: SyntheticRun, losses: list[float | None]) -> None:
+    owned.say(synthetic.started())
+    for number, loss in enumerate(losses, 1):
+        owned.say(
+            synthetic.step(number, prior=False, loss=loss)
+            if loss is not None
+            else replace(synthetic.step(number, prior=False), loss=None, instance_loss=None, skipped=True)
+        )
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        drawn = screen_text(app)
+        if [loss for loss in losses if loss is not None]:
+            assert any("\u2800" < character <= "\u28ff" or character == "•" for character in drawn)
+
+
+async def test_a_long_run_is_drawn_with_at_most_two_points_a_column(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 3000)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await look(app, pilot)
+        plot = app.monitor.query_one(Plot)
+        assert plot._datasets
+        assert max(len(dataset.x) for dataset in plot._datasets) <= 2 * 80
+
+
+async def test_a_pane_that_is_not_seen_costs_nothing(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("4")
+        await settle(pilot)
+        assert not app.monitor.query("#pane-rate Plot")
+        assert not app.monitor.query("#pane-samples Picture > *")
+
+
+async def test_nothing_is_drawn_under_a_dialog_but_the_journal_is_read(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 10)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("x")
+        await settle(pilot)
+        owned.say(*synthetic.steps(11, 20))
+        await app.monitor.look()
+        assert app.monitor.history.step == 20
+        assert "10/600" in str(app.monitor.query_one(StateLines).render())
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (40, 12), (200, 60)])
+async def test_no_size_crashes_it(owned: SyntheticRun, size: tuple[int, int]) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        for key in "12345":
+            await pilot.press(key)
+            await pilot.resize_terminal(*size)
+            await look(app, pilot)
+            await pilot.resize_terminal(*NARROW)
+
+
+HOSTILE = "[@click=app.bell]x[/] x[/] [bold] \x1b]52;c;aGk=\x07 \u202egnp.exe \x9b31m"
+
+
+async def test_hostile_strings_are_shown_and_not_obeyed(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 120)
+    good = synthetic.preview(owned, 110, HOSTILE)
+    owned.say(good, Warned(code="x", message=HOSTILE, time=NOON))
+    owned.say(Sample(step=115, path=f"samples/{HOSTILE}.png", prompt=HOSTILE, seed=1, time=NOON))
+    app = Bench(owned)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        for keys in ([], ["["], ["enter"], ["escape", "5"]):
+            await pilot.press(*keys)
+            await settle(pilot)
+            drawn = screen_text(app)
+            for character in ("\x1b", "\x07", "\u202e", "\x9b"):
+                assert character not in drawn
+        owned.say(Failed(code=HOSTILE, message=HOSTILE, advice=HOSTILE, time=NOON))
+        await look(app, pilot)
+        assert "[@click=app.bell]" in screen_text(app)
+
+
+async def test_a_failed_run_shows_message_and_advice_in_words(run: SyntheticRun) -> None:
+    synthetic.in_training(run, 20)
+    run.say(Failed(code="memory.out", message="There was not enough memory.", advice="Try batch.size = 1.", time=NOON))
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        drawn = screen_text(app)
+    for words in ("There was not enough memory.", "Try batch.size = 1.", "memory.out", "--resume"):
+        assert words in drawn
+    assert "Traceback" not in drawn
+
+
+async def test_a_run_whose_process_is_gone_is_named_and_resume_is_offered(run: SyntheticRun) -> None:
+    synthetic.in_training(run, 20)
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "ended without a word" in screen_text(app)
+        assert app.monitor.check_action("resume", ())
+        assert not app.monitor.check_action("pause", ())
+
+
+async def test_a_silent_owner_is_told(owned: SyntheticRun) -> None:
+    import os
+
+    synthetic.in_training(owned, 20)
+    long_ago = time.time() - 95
+    os.utime(owned.lock_path, (long_ago, long_ago))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "No heartbeat for 1 min 3" in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [({}, False), ({"SSH_CONNECTION": "x"}, True), ({"SSH_CONNECTION": "x", "TMUX": "y"}, False)],
+)
+async def test_under_ssh_one_line_says_how_to_come_back(
+    owned: SyntheticRun, environment: dict[str, str], told: bool
+) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned, SteadyHandle(), environment)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert ("dbtui attach clock" in str(app.monitor.query_one(Notice).render())) == told
+
+
+# --- samples ------------------------------------------------------------------------------------------------------
+
+
+async def test_brackets_go_through_the_samples_and_follow_the_newest_again(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        pane = app.monitor.query_one(SamplesPane)
+        assert pane.sample is not None and pane.sample.step == 200
+        await pilot.press("[", "[")
+        assert pane.sample.step == 100
+        owned.say(synthetic.preview(owned, 250, "later"))
+        await look(app, pilot)
+        assert pane.sample.step == 100
+        await pilot.press("]", "]")
+        assert pane.sample.step == 250
+        owned.say(synthetic.preview(owned, 260, "latest"))
+        await look(app, pilot)
+        assert pane.sample.step == 260
+
+
+async def test_enter_shows_a_sample_in_full_and_y_copies_its_path(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "y")
+        path = str(owned.path / "samples/step-000200/0.png")
+        assert app.clipboard == path
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.screen, SampleScreen)
+        for words in ("step 200", "seed 42", "a photo of sks alarm clock"):
+            assert words in screen_text(app)
+        await pilot.press("escape")
+        assert app.screen is app.monitor
+
+
+async def test_a_damaged_preview_is_said_and_shown_as_words(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned)
+    (owned.path / "samples/step-000200/0.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("3")
+        await settle(pilot)
+        assert "cannot be shown" in screen_text(app)
+
+
+async def test_an_unknown_graphics_protocol_is_said(owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBTUI_GRAPHICS", "crayons")
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("3")
+        await settle(pilot)
+        assert "crayons" in screen_text(app) and "halfcell" in screen_text(app)
+
+
+# --- keys ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "command"), [("p", "pause"), ("s", "sample"), ("c", "save")])
+async def test_keys_write_commands(owned: SyntheticRun, key: str, command: str) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press(key)
+        assert [asked["command"] for asked in commands(owned)] == [command]
+
+
+async def test_p_continues_a_paused_run_and_answers_are_told(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("p")
+        owned.say(Paused(step=20, id=commands(owned)[-1]["id"], time=NOON))
+        await look(app, pilot)
+        assert "‖ paused" in screen_text(app)
+        assert "Paused at step 20" in notices(app)
+        await pilot.press("p")
+        assert commands(owned)[-1]["command"] == "continue"
+        owned.say(Continued(step=20, id=commands(owned)[-1]["id"], time=NOON))
+        await look(app, pilot)
+        assert "Went on at step 20" in notices(app)
+
+
+async def test_a_refusal_is_told(owned: SyntheticRun) -> None:
+    owned.say(synthetic.started(), Phase(name="loading", time=NOON))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        owned.say(Warned(code="command.too-early", message="Nothing to sample yet.", id=commands(owned)[-1]["id"]))
+        await look(app, pilot)
+        assert "Nothing to sample yet." in notices(app)
+
+
+@pytest.mark.parametrize(("answer", "discard"), [("s", False), ("d", True)])
+async def test_stop_asks_first(owned: SyntheticRun, answer: str, discard: bool) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("x")
+        await settle(pilot)
+        assert isinstance(app.screen, Question)
+        assert not commands(owned)
+        await pilot.press(answer)
+        await settle(pilot)
+        (asked,) = commands(owned)
+        assert (asked["command"], asked["discard"]) == ("stop", discard)
+
+
+async def test_going_on_from_the_stop_question_asks_nothing(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        for key in ("g", "escape"):
+            await pilot.press("x")
+            await settle(pilot)
+            await pilot.press(key)
+            await settle(pilot)
+            assert app.screen is app.monitor
+        assert not commands(owned)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fields", "code"),
+    [("s", {"reason": "user", "discard": False}, 3), ("d", {"reason": "user", "discard": True}, 3)],
+)
+async def test_leaving_while_it_trains_here_ends_it_as_was_answered(
+    owned: SyntheticRun, answer: str, fields: dict[str, Any], code: int
+) -> None:
+    synthetic.in_training(owned, 20)
+    handle = SteadyHandle()
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+        await pilot.press(answer)
+        await settle(pilot)
+    assert handle.requests == [("stop", fields)]
+    assert app.return_value == code
+
+
+async def test_staying_leaves_everything_as_it_is(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    handle = SteadyHandle()
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        for key in ("g", "escape"):
+            await pilot.press("q")
+            await settle(pilot)
+            await pilot.press(key)
+            await settle(pilot)
+            assert app.screen is app.monitor
+            assert not any(isinstance(screen, LeaveDialog) for screen in app.screen_stack)
+    assert handle.requests == []
+
+
+async def test_d_saves_and_hands_over_to_a_process(owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[tuple[Any, bool]] = []
+
+    def launch(run: Any, resume: bool) -> int:
+        launched.append((run, resume))
+        return 4711
+
+    monkeypatch.setattr("core.runs.launch.launch_background", launch)
+    synthetic.in_training(owned, 20)
+    handle = SteadyHandle()
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        await settle(pilot)
+        assert handle.requests == [("stop", {"reason": "background", "discard": False})]
+        assert launched == [(owned, True)]
+        assert "4711" in notices(app)
+        assert app.screen is app.monitor
+        assert app.monitor.handle is None
+
+
+async def test_a_run_that_came_to_its_end_meanwhile_is_not_started_again(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, resume: pytest.fail("started again"))
+    handle = SteadyHandle()
+    handle.running = False
+    handle.ending = SimpleNamespace(kind="done", exit_code=0)
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        ended: list[bool | None] = []
+        app.push_screen(EndingScreen(owned, handle, reason="background"), ended.append)  # type: ignore[arg-type]
+        await settle(pilot)
+        assert ended == [True]
+
+
+async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+    assert app.return_value == 0
+    assert not commands(owned)
+
+
+async def test_a_resumed_run_forgets_the_steps_of_the_life_before(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 150)
+    owned.say(Stopped(step=150, saved=False, time=NOON), synthetic.started(resumed_from=100))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "step 100/600" in screen_text(app)
+        owned.say(*synthetic.steps(101, 104))
+        await look(app, pilot)
+        assert "step 104/600" in screen_text(app)
