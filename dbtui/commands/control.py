@@ -15,16 +15,19 @@ ANSWER_SECONDS = 10.0
 
 
 def ask(home: Path, name: str, command: str, *, discard: bool = False) -> int:
-    """Send `command` to the run and say what it answered; a `UserError` where no process trains the run."""
+    """Send `command` to the run and say what it answered; 1 if it has not in time.
+
+    Raises `UserError` where nobody trains it.
+    """
     run = Run.open(home, name)
     number = send(run, command, discard=True) if discard else send(run, command)
     answer = await_answer(run, number, timeout=ANSWER_SECONDS)
     if answer is None:
-        say(
+        complain(
             f"{run.name} was asked to {command} and has not answered within {ANSWER_SECONDS:.0f} s. It looks between "
             f"steps; `dbtui attach {run.name}` shows what it is doing."
         )
-        return DONE
+        return FAILED
     if isinstance(answer, Failed):
         complain(safe(f"{answer.message} {answer.advice}".strip()))
         return FAILED

@@ -12,21 +12,18 @@ from dbtui.printing import say
 
 
 def export_model_of(
-    home: Path, name: str, *, wanted: str, step: int | None, half: bool | None, output: Path | None
+    home: Path, name: str, *, wanted: str, step: int | None, half: bool | None, prompts: bool, output: Path | None
 ) -> int:
-    """Write the file or folder and print its path. `wanted` (a format) may be empty, `half` may be `None`: what the
-    run asks for. Raises `UserError`.
+    """Write the file or folder and print its path. Where `wanted` (a format) is empty and `half` is `None`, the run's
+    own options hold. Raises `UserError`.
     """
     run = Run.open(home, name)
-    saving = run.config().saving
-    format_id = wanted or saving.export_format
-    if format_id not in EXPORT_FORMATS:
-        raise UserError("export.format", "There is no format {format}.", mend="Choose one of {known}.",
-                        format=format_id, known=", ".join(EXPORT_FORMATS))  # fmt: skip
+    if wanted and wanted not in EXPORT_FORMATS:
+        raise UserError("export.format", "There is no format {format}.", mend="Choose one of {known}.", format=wanted,
+                        known=", ".join(EXPORT_FORMATS))  # fmt: skip
     from core.export.run import export_run  # torch
 
-    written = export_run(
-        run.path, step=step, format=format_id, half=saving.half if half is None else half, output=output
-    )
+    destination = output.expanduser().absolute() if output is not None else None
+    written = export_run(run.path, step=step, format=wanted or None, half=half, prompts=prompts, output=destination)
     say(f"{run.path / written.path}, {size_in_words(written.bytes)}")
     return DONE

@@ -17,7 +17,7 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.config.runfile import read
 from core.config.table import option_table
-from core.events import Paused, RunStarted, Step, Stopped, encode
+from core.events import Export, Paused, RunStarted, Step, Stopped, encode
 from core.runs.commands import CommandReader
 from core.runs.folder import Run
 from core.runs.lock import RunLock
@@ -236,8 +236,8 @@ class TestControls:
         run = make_run("clock")
         monkeypatch.setattr(control, "ANSWER_SECONDS", 0.2)
         with RunLock(run.lock_path):
-            assert main(["save", "clock"]) == 0
-        assert "has not answered" in capsys.readouterr().out
+            assert main(["save", "clock"]) == 1
+        assert "has not answered" in capsys.readouterr().err
 
 
 class TestAttach:
@@ -287,6 +287,27 @@ class TestExport:
         make_run("clock")
         assert main(["export", *arguments]) == 2
         assert words in capsys.readouterr().err
+
+    def test_what_the_person_leaves_open_is_as_the_run_asks_and_the_path_is_where_it_lies(
+        self, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Said
+    ) -> None:
+        asked: list[Any] = []
+
+        def export_run(folder: Path, **wishes: Any) -> Export:
+            asked.append((folder, wishes))
+            return Export(path=str(wishes["output"]), format="ckpt", bytes=2000)
+
+        monkeypatch.setattr("core.export.run.export_run", export_run)
+        run = make_run("clock")
+        assert main(["export", "clock", "-o", "out.ckpt"]) == 0
+        assert capsys.readouterr().out == f"{tmp_path / 'out.ckpt'}, 2.0 kB\n"
+        open_wishes = {"step": None, "format": None, "half": None, "prompts": False, "output": tmp_path / "out.ckpt"}
+        assert asked == [(run.path, open_wishes)]
+        assert (
+            main(["export", "clock", "--step", "4", "--format", "ckpt", "--full", "--prompts", "-o", "out.ckpt"]) == 0
+        )
+        said_wishes = {"step": 4, "format": "ckpt", "half": False, "prompts": True}
+        assert asked[1][1] == open_wishes | said_wishes
 
 
 class TestGenerate:
