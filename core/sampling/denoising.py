@@ -41,7 +41,7 @@ def prompt_embedding(model: Model, prompt: str) -> TextEmbedding:
 def solver(model: Model) -> DPMSolverMultistepScheduler:
     """The solver for this model's own noise schedule and prediction type."""
     kept = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type",
-            "rescale_betas_zero_snr", "steps_offset")  # fmt: skip
+            "rescale_betas_zero_snr", "steps_offset", "timestep_spacing")  # fmt: skip
     config = {name: model.configs["scheduler"][name] for name in kept if name in model.configs["scheduler"]}
     return DPMSolverMultistepScheduler(**config, algorithm_type="dpmsolver++", solver_order=2)
 

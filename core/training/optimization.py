@@ -79,14 +79,16 @@ class Optimization:
 
     def drop(self, component: str) -> None:
         """Stop training a component: its gradients, optimizer state and group go; every other bit stays."""
-        groups = self.optimizer.param_groups
-        for group in [group for group in groups if group["component"] == component]:
+        dropped = [group for group in self.optimizer.param_groups if group["component"] == component]
+        self.optimizer.param_groups[:] = [
+            group for group in self.optimizer.param_groups if group["component"] != component
+        ]
+        for group in dropped:
             for parameter in group["params"]:
                 self.optimizer.state.pop(parameter, None)
                 self.names.pop(parameter)
                 parameter.grad = None
                 parameter.requires_grad_(False)
-            groups.remove(group)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The optimizer's memory: tensors and plain values, both keyed `component/parameter|entry`."""
