@@ -195,7 +195,7 @@ def decode(line: str | bytes) -> Event | None:
             return None
         known = {f.name for f in fields(kind)}
         return kind(**{name: value for name, value in values.items() if name in known})
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
 
 

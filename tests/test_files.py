@@ -164,6 +164,24 @@ def test_a_folder_that_is_replaced_comes_back_when_the_new_one_fails(
     assert names(tmp_path) == ["d"]
 
 
+def test_a_replaced_folder_comes_back_even_where_nothing_can_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "d", b"old", step=1)
+
+    def fail(path: Path) -> dict[str, object]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "verify_directory", fail)
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(OSError, match="Input/output error"):
+            make(tmp_path / "d", b"new", step=2)
+    assert verify_directory(tmp_path / "d") == {"step": 1}
+    sweep_staging(tmp_path)
+    assert names(tmp_path) == ["d"]
+
+
 def test_only_files_and_folders_are_taken(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="neither"), staged_directory(tmp_path / "d", {}) as staging:
         (staging / "link").symlink_to("/etc/passwd")

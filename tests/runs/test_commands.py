@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.events import Paused, Stopped
+from core.events import Done, Paused, Stopped
 from core.runs import pump
 from core.runs.commands import COMMANDS, Command, CommandReader, Requests, await_answer, new_command, send
 from core.runs.folder import Run
@@ -59,6 +59,18 @@ def test_a_command_counts_from_the_first_instant_that_somebody_sees_the_lock(
     ending = pump.train(run, resume=False)
     assert isinstance(ending.event, Stopped)
     assert ending.event.id == sent[0]
+
+
+def test_a_stop_meant_for_the_owner_before_does_not_stop_the_next_one(run: Run, trainers: list[FakeTrainer]) -> None:
+    before = RunLock(run.lock_path)
+    before.acquire()
+
+    def last_moments() -> None:
+        send(run, "stop")
+        before.release()
+
+    threading.Timer(0.3, last_moments).start()
+    assert isinstance(pump.train(run, resume=False).event, Done)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 import threading
 import time
@@ -131,6 +132,16 @@ def test_a_line_longer_than_a_piece_does_not_stop_the_reader(tmp_path: Path, mon
     assert read_journal(path) == []
 
 
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, '{"kind": []}', '{"kind": "step"}', "null", "NaN", '{"kind": "paused", "step": 1e999}']
+)
+def test_a_strange_line_is_passed_over(tmp_path: Path, line: str) -> None:
+    (tmp_path / "j").write_text(f"{line}\n{encode(EVENTS[0])}\n")
+    history = History()
+    history.add(read_journal(tmp_path / "j"))
+    assert history.state == "loading"
+
+
 def test_a_tail_near_the_end_skips_the_cut_line(tmp_path: Path) -> None:
     write(tmp_path / "journal.jsonl", [step(number) for number in range(1, 50)])
     last = len(encode(step(49)))
@@ -214,11 +225,10 @@ def test_a_hanging_disk_does_not_pace_the_step_and_the_gap_is_told(tmp_path: Pat
     assert writer.close()
     events = read_journal(tmp_path / "j")
     kept = [event for event in events if isinstance(event, Step)]
-    assert 100 <= len(kept) <= 250
+    assert 100 <= len(kept) <= 350
     assert any(isinstance(event, Paused) for event in events), "only steps and progress are ever left out"
-    gap = next(event for event in events if isinstance(event, Warned))
-    assert gap.code == "journal.gap"
-    assert f"{1000 - len(kept)} lines" in gap.message
+    gaps = [event.message for event in events if isinstance(event, Warned) and event.code == "journal.gap"]
+    assert sum(int(found[1]) for gap in gaps if (found := re.search(r"(\d+) lines?", gap))) == 1000 - len(kept)
 
 
 def test_a_hundred_thousand_steps_are_read_in_seconds(tmp_path: Path) -> None:

@@ -221,6 +221,17 @@ def test_an_interrupt_inside_the_trainer_is_told_and_goes_on_up(run: Run, trains
     assert owner(run.lock_path) is None
 
 
+def test_the_trainer_is_closed_when_it_is_left_in_the_middle(run: Run, trainers: list[FakeTrainer]) -> None:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Step):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as left:
+        train(run, resume=False, on_event=interrupt)
+    assert left.tb is not None, "it keeps the generator alive"
+    assert trainers[0].closed
+
+
 def test_a_view_that_fails_does_not_kill_training(run: Run, trainers: list[FakeTrainer]) -> None:
     calls: list[Event] = []
 
