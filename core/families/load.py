@@ -17,7 +17,7 @@ from core.families.single_file import refuse_unexpected
 from core.families.vocabulary import END, START, merges, vocabulary
 from core.families.weights import iterate_component, refuse_not_finite
 from core.families.wholeness import refuse_missing, refuse_other_size
-from core.texts import UserError
+from core.texts import UserError, path_in_words
 
 
 def load_model(
@@ -53,7 +53,7 @@ def load_tokenizer(description: SourceDescription) -> CLIPTokenizer:
             raise UserError(
                 "source.tokenizer", "The tokenizer in {path} cannot be read: {reason}.",
                 mend="Copy or download the model again; without a tokenizer folder the usual one is used.",
-                path=description.tokenizer, reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                path=path_in_words(description.tokenizer), reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
             ) from error  # fmt: skip
     return shipped_tokenizer()
 
@@ -116,7 +116,7 @@ def _without_memory(component: str, description: SourceDescription) -> nn.Module
         raise UserError(
             "source.config-value", "The config of {path} describes no {component} that can be built: {reason}.",
             mend="Take another model, or the original of this one, and do not edit its configs.",
-            path=description.path, component=component, reason=str(error).splitlines()[0] if str(error) else "unknown",
+            path=path_in_words(description.path), component=component, reason=str(error).splitlines()[0] if str(error) else "unknown",
         ) from error  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from core.families import keys, pickled
 from core.families.stored import StoredTensor, kind_of
 from core.tensors import iterate_tensors
-from core.texts import UserError
+from core.texts import UserError, path_in_words
 
 
 def iterate_component(component: str, stored: Mapping[str, StoredTensor]) -> Iterator[tuple[str, Tensor]]:
@@ -66,5 +66,5 @@ def refuse_not_finite(component: str, name: str, tensor: Tensor, path: Path) -> 
         raise UserError(
             "source.not-finite", "{path} is damaged: {name} in its {component} holds values that are not numbers.",
             mend="Download it again, or take another version; a merge or a conversion to 16 bits may have broken it.",
-            path=path, name=name, component=component,
+            path=path_in_words(path), name=name, component=component,
         )  # fmt: skip

@@ -129,4 +129,5 @@ def test_a_damaged_state_is_not_exported(run: Path):
 def test_an_unchanged_model_is_exported_and_loaded_back_equal(tiny_sd1: Path, tmp_path: Path):
     source = loaded(tiny_sd1)
     event = export_trained(source, config_of(tiny_sd1), tmp_path, name="same", step=0)
-    assert all(same(loaded(tmp_path / event.path), source, name) for name in source.networks)
+    exported = loaded(tmp_path / event.path)
+    assert all(same(exported, source, name) for name in source.networks)

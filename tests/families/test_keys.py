@@ -55,17 +55,17 @@ def test_every_block_that_is_asked_for_exists(configs):
     "component, convert", [("unet", convert_ldm_unet_checkpoint), ("vae", convert_ldm_vae_checkpoint)]
 )
 def test_diffusers_converts_to_the_same_names(configs, component: str, convert):
-    network = dict(networks(configs))[component]
+    own = dict(networks(configs))[component].state_dict()
     single = {}
-    for name, tensor in network.state_dict().items():
+    for name, tensor in own.items():
         if keys.is_convolution_in_single_file(component, name):
             tensor = tensor[:, :, None, None]
         single[keys.to_single_file(component, name, configs)] = tensor
     config = dict(configs[component])
     back = convert(dict(single), config)
-    assert back.keys() == network.state_dict().keys()
+    assert back.keys() == own.keys()
     for name, tensor in back.items():
-        assert tensor.shape == network.state_dict()[name].shape
+        assert tensor.shape == own[name].shape
         if not keys.is_convolution_in_single_file(component, name):
             assert tensor is single[keys.to_single_file(component, name, configs)]
 
@@ -81,6 +81,12 @@ def test_the_names_of_published_single_files():
     )
     assert single("unet", "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight") == (
         "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
+    )
+    assert (
+        single("unet", "up_blocks.0.upsamplers.0.conv.weight") == "model.diffusion_model.output_blocks.2.1.conv.weight"
+    )
+    assert (
+        single("unet", "up_blocks.1.upsamplers.0.conv.weight") == "model.diffusion_model.output_blocks.5.2.conv.weight"
     )
     assert single("vae", "decoder.up_blocks.0.resnets.0.norm1.bias") == (
         "first_stage_model.decoder.up.3.block.0.norm1.bias"
