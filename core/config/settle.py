@@ -42,10 +42,10 @@ def name_concepts(config: RunConfig) -> RunConfig:
             continue
         base = name = concept_name(concept, number)
         count = 1
-        while name.lower() in taken:
+        while name in taken:
             count += 1
             name = f"{base}-{count}"
-        taken.add(name.lower())
+        taken.add(name)
         changes[f"concepts.{number}.name"] = name
     return with_changes(config, changes)
 

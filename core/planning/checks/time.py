@@ -13,17 +13,16 @@ from core.texts import counted, message
 
 
 def warmup(config: RunConfig, facts: Facts) -> Iterator[Finding]:
-    """The warm-up ends before the run does."""
+    """The warm-up is not longer than the run."""
     plan = make_plan(config, facts)
-    if plan is None or not SCHEDULERS[config.learning_rate.scheduler].warms_up or plan.warmup < plan.steps:
+    if plan is None or not SCHEDULERS[config.learning_rate.scheduler].warms_up or plan.warmup <= plan.steps:
         return
     tenth = Fix(message("fix.warmup", "Warm up over 10 % of the run"), {"learning_rate.warmup_steps": "10%"})
     none = Fix(message("fix.no-warmup", "No warm-up"), {"learning_rate.warmup_steps": 0})
-    if plan.warmup > plan.steps or plan.steps > 1:
-        yield Finding(Level.ERROR, "learning_rate.warmup_steps", message(
-            "warmup.long", "The warm-up takes {warmup} and the run has only {steps}: the full rate would never be "
-            "reached in time.", mend='A tenth of the run ("10%") is usual.', warmup=counted(plan.warmup, "update"),
-            steps=counted(plan.steps, "step")), (tenth, none))  # fmt: skip
+    yield Finding(Level.ERROR, "learning_rate.warmup_steps", message(
+        "warmup.long", "The warm-up takes {warmup} and the run has only {steps}: the full rate would never be "
+        "reached.", mend='A tenth of the run ("10%") is usual.', warmup=counted(plan.warmup, "update"),
+        steps=counted(plan.steps, "step")), (tenth, none))  # fmt: skip
 
 
 def intervals(config: RunConfig, facts: Facts) -> Iterator[Finding]:
