@@ -53,7 +53,7 @@ def load_tokenizer(description: SourceDescription) -> CLIPTokenizer:
             raise UserError(
                 "source.tokenizer", "The tokenizer in {path} cannot be read: {reason}.",
                 mend="Copy or download the model again; without a tokenizer folder the usual one is used.",
-                path=path_in_words(description.tokenizer), reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                path=path_in_words(description.tokenizer), reason=_first_line(error),
             ) from error  # fmt: skip
     return shipped_tokenizer()
 
@@ -116,7 +116,7 @@ def _without_memory(component: str, description: SourceDescription) -> nn.Module
         raise UserError(
             "source.config-value", "The config of {path} describes no {component} that can be built: {reason}.",
             mend="Take another model, or the original of this one, and do not edit its configs.",
-            path=path_in_words(description.path), component=component, reason=str(error).splitlines()[0] if str(error) else "unknown",
+            path=path_in_words(description.path), component=component, reason=_first_line(error),
         ) from error  # fmt: skip
 
 
@@ -126,3 +126,7 @@ def _fill_position_ids(network: nn.Module, device: torch.device) -> None:
         ids = module._buffers.get("position_ids")
         if ids is not None:
             module._buffers["position_ids"] = torch.arange(ids.shape[-1], device=device).expand((1, -1))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
