@@ -31,6 +31,9 @@ class Answers:
     def waiting(self) -> bool:
         return bool(self._asked)
 
+    def awaits(self, command: str) -> bool:
+        return any(asked == command for asked, _ in self._asked.values())
+
     def expect(self, id_: str, command: str, now: float) -> None:
         """Remember a command; `now` in seconds of a monotonic clock."""
         self._asked[id_] = (command, now)

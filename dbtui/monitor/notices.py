@@ -22,6 +22,8 @@ def notice(
     if history.silence is not None and history.owner is not None:
         return _silent(history)
     state = history.state
+    if state == "new":
+        return Content.styled("Nothing was trained yet. r begins.", QUIET)
     if state in ENDED:
         return _ended(name, history, state)
     if trains_here and "SSH_CONNECTION" in environment and not environment.keys() & {"TMUX", "STY"}:
@@ -53,8 +55,9 @@ def _ended(name: str, history: History, state: str) -> Content:
             "$error",
         ) + Content(resume)
     if isinstance(ending, events.Stopped):
-        saved = "" if ending.saved else "What was trained after the last saved state was not kept. "
-        return Content.styled(f"{saved}{resume} e exports the model as it is saved.", QUIET)
+        lost = "" if ending.saved or not ending.step else "What was trained after the last saved state was not kept. "
+        export = " e exports the model as it is saved." if history.checkpoints else ""
+        return Content.styled(f"{lost}{resume}{export}", QUIET)
     exported = ", ".join(safe(export.path) for export in history.exports[-2:])
     done = f"Exported: {exported}. e exports it in another form." if exported else "e exports the model."
     return Content.styled(done, QUIET)

@@ -93,7 +93,7 @@ class SamplesPane(Pane):
         self._said = ("", "")
 
     def compose(self) -> ComposeResult:
-        yield Static("No previews yet. s makes one now.", id="sample-title", markup=False)
+        yield Static("No previews yet.", id="sample-title", markup=False)
         yield Picture()
         yield Static("", id="sample-prompt", markup=False)
 

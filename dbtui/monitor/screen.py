@@ -203,15 +203,17 @@ class MonitorScreen(Screen[None]):
             return alive
         if action == "background":
             return self.trains_here
-        if action in ("resume", "export"):
-            return not alive and self.history.run is not None
+        if action == "resume":
+            return not alive
+        if action == "export":
+            return not alive and (bool(self.history.checkpoints) or self.history.state == "done")
         if action in ("turn", "enlarge", "copy_path"):
             return bool(self.history.samples)
         return True
 
     async def action_pause(self) -> None:
-        paused = self.history.state == "paused"
-        await self._ask("continue" if paused else "pause")
+        will_be = self.history.state == "paused" and not self.answers.awaits("continue")
+        await self._ask("continue" if will_be or self.answers.awaits("pause") else "pause")
 
     async def action_sample(self) -> None:
         await self._ask("sample")

@@ -98,10 +98,10 @@ def _progress(glance: Glance) -> tuple[float, str]:
         what = PHASES.get(name, safe(name)).lower()
         return (done / total, f"{what} {done:,}/{total:,}") if total > 1 else (0.0, what)
     if not glance.total:
-        return 0.0, ""
+        return 0.0, "loading the libraries" if glance.state == "loading" else ""
     fraction = glance.step / glance.total
     told = [f"{100 * fraction:.0f} %"]
-    if glance.epochs:
+    if glance.epochs and glance.epoch:
         told.append(f"epoch {glance.epoch:,} of {glance.epochs:,}")
     if glance.images_per_second:
         told.append(f"{glance.images_per_second:.3g} pictures/s")

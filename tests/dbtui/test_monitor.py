@@ -435,6 +435,15 @@ async def test_p_continues_a_paused_run_and_answers_are_told(owned: SyntheticRun
         assert "Went on at step 20" in notices(app)
 
 
+async def test_p_twice_before_the_answer_takes_the_pause_back(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("p", "p")
+        assert [asked["command"] for asked in commands(owned)] == ["pause", "continue"]
+
+
 async def test_a_refusal_is_told(owned: SyntheticRun) -> None:
     owned.say(synthetic.started(), Phase(name="loading", time=NOON))
     app = Bench(owned)
