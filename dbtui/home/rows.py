@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STATES: dict[str, tuple[str, str, str]] = {
     "new": ("·", "not started", "$text-muted"),
+    "downloading": ("►", "downloading", "$text-primary"),
     "loading": ("►", "loading", "$text-primary"),
     "class-images": ("►", "class pictures", "$text-primary"),
     "caching": ("►", "preparing", "$text-primary"),
@@ -73,13 +74,13 @@ def line(entry: Entry, width: int) -> Content:
     progress, loss, when = _figures(entry)
     return Content.assemble(
         (f" {mark} {words:<15}", colour), (_fitted(safe(name), name_width), "bold"), "  ",
-        f"{progress:<25}", f"{loss:>7}", (f"  {when:>9}", "$text-muted"),
+        f"{progress:<24}", f"{loss:>7}", (f"  {when:>9}", "$text-muted"),
     )  # fmt: skip
 
 
 def heads(width: int) -> str:
     """The titles over `line`."""
-    return f"   {'State':<15}{'Run':<{max(8, min(40, width - 62))}}  {'Progress':<25}{'Loss':>7}  {'Changed':>9}"
+    return f"   {'State':<15}{'Run':<{max(8, min(40, width - 62))}}  {'Progress':<24}{'Loss':>7}  {'Changed':>9}"
 
 
 def bar(done: int, total: int, cells: int) -> str:

@@ -29,17 +29,18 @@ REFRESH_SECONDS = 2.0
 
 WELCOME = Content.assemble(
     ("Welcome.", "bold"), " Nothing is trained here yet.\n\n",
-    "dbtui teaches Stable Diffusion a new subject from three to twenty of your own pictures:\n"
-    "your clock, your dog, a face, a style of painting. You give the pictures and a rare word;\n"
-    "afterwards that word in a prompt draws your subject.\n\n",
+    "dbtui teaches Stable Diffusion a new subject from a few of your own pictures:\n"
+    "your clock, your dog, a face, a style of painting. You choose a rare word for\n"
+    "it; afterwards that word in a prompt draws your subject.\n\n",
     "You need\n",
-    "  ·  a folder with pictures of one subject\n"
-    "  ·  a Stable Diffusion 1 model: a .safetensors or .ckpt file, a diffusers folder, or a hub name\n"
+    "  ·  a folder with three to twenty pictures of one subject\n"
+    "  ·  a Stable Diffusion 1 model: a .safetensors or .ckpt file, a diffusers\n"
+    "     folder, or the name of one on the hub\n"
     "  ·  time: minutes on a graphics card, much longer without one\n\n",
-    "Press ", ("n", "bold $accent"), " to begin. Four short screens ask for the rest, each field explains itself,\n"
-    "and nothing is trained before you have seen the plan.\n"
-    "Press ", ("F1", "bold $accent"), " for help anywhere, ", ("Ctrl+P", "bold $accent"),
-    " for all that is possible, ", ("Ctrl+C", "bold $accent"), " to leave.",
+    "Press ", ("n", "bold $accent"), " to begin. Four short screens ask for the rest, each field explains\n"
+    "itself, and nothing is trained before you have seen the plan.\n\n"
+    "Anywhere: ", ("F1", "bold $accent"), " helps, ", ("Ctrl+P", "bold $accent"), " shows all that is possible, ",
+    ("Ctrl+C", "bold $accent"), " leaves.",
 )  # fmt: skip
 
 

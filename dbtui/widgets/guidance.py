@@ -57,5 +57,4 @@ def keys_of(screen: Screen[object]) -> Content:
         key = screen.app.get_key_display(binding)
         lines.append(Content.assemble((f"  {key:<8}", "bold"), f"{binding.description}: {binding.tooltip}"))
     lines.append(Content.assemble(("  Tab     ", "bold"), "To the next field or list; Shift+Tab goes back."))
-    lines.append(Content.assemble((f"  {'^p':<8}", "bold"), "Menu: everything that is possible now, to search in."))
     return Content("\n").join(lines)

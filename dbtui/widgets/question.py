@@ -30,8 +30,8 @@ class Question(ModalScreen[str | None]):
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Close", tooltip="Closes this without doing anything.")]
 
-    def __init__(self, title: str, text: str | Content, answers: Sequence[Answer]) -> None:
-        super().__init__()
+    def __init__(self, title: str, text: str | Content, answers: Sequence[Answer], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
         self.title_text, self.text, self.answers = title, text, tuple(answers)
 
     def compose(self) -> ComposeResult:

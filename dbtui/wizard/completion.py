@@ -10,6 +10,7 @@ from textual.widgets import Input
 from textual_autocomplete import DropdownItem, PathAutoComplete, TargetState
 
 from dbtui.safe import safe
+from dbtui.wizard.rows import Field
 
 WEIGHTS = (".safetensors", ".ckpt")
 MOST = 400
@@ -21,7 +22,8 @@ class PathCompletion(PathAutoComplete):
     A completed path is an edit like any other, so `Input.Changed` is sent for it.
     """
 
-    def __init__(self, target: Input, *, files: bool) -> None:
+    def __init__(self, target: Field, *, files: bool) -> None:
+        target.completes = True
         super().__init__(target, folder_prefix=Content(""), file_prefix=Content(""), show_dotfiles=False)
         self.files = files
 

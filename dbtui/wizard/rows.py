@@ -63,7 +63,12 @@ class Field(Input):
         Binding("down,enter", "app.focus_next", show=False),
     ]
 
+    completes = False
+    """Whether a list of completions belongs to the field: Up, Down and Enter are then its own first."""
+
     async def on_key(self, event: events.Key) -> None:
+        if self.completes and event.key in ("up", "down", "enter"):
+            return
         for binding in self._bindings.key_to_bindings.get(event.key, ()):
             event.stop()
             event.prevent_default()

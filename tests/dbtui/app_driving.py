@@ -1,0 +1,93 @@
+"""What the tests of the app share: hostile names, a survey that looks nowhere, a wait for what a thread answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from core.config.options import RunConfig
+from core.data.scan import Picture, Scan
+from core.families.describe import SourceDescription
+from core.machine import Machine
+from core.planning.facts import Facts
+from dbtui.app import DbtuiApp
+from dbtui.drafts import Draft
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.flow import start
+
+HOSTILE = ("[@click=app.quit]x[/]", "x[/]", "\x1b]52;c;aGk=\x07evil", "\x9b31m", "a\u202egnp.exe", "[red")
+"""Names that would run an action, crash a label, write the clipboard, colour the screen or turn the line around."""
+
+FILLED = {
+    "model.name": "clock",
+    "model.source": "/models/sd15.safetensors",
+    "concepts.0.instance.directory": "/pictures/clock",
+    "concepts.0.instance.identifier": "sks",
+    "concepts.0.instance.class_noun": "alarm clock",
+}
+
+
+def imagined(config: RunConfig, home: Path, *, decode: bool, resuming: bool = False) -> Facts:
+    """A survey of a world where six pictures and SD 1.5's sizes are always there."""
+    folder = Path("/pictures/clock")
+    pictures = tuple(Picture(folder / f"0{number}.jpg", 1024, 768 + number) for number in range(6))
+    source = SourceDescription(
+        source=config.model.source,
+        path=Path("/models/sd15.safetensors"),
+        kind="safetensors",
+        family="sd1",
+        prediction_type="epsilon",
+        native_resolution=512,
+        latent_factor=8,
+        parameters={"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
+        bytes=4_265_146_304,
+        tensors={},
+        configs={
+            "unet": {"block_out_channels": [320, 640, 1280, 1280], "sample_size": 64},
+            "vae": {},
+            "text_encoder": {"hidden_size": 768, "num_hidden_layers": 12},
+            "scheduler": {},
+        },
+    )
+    return Facts(
+        scans=tuple(Scan(folder, pictures, ()) if concept.instance.directory else None for concept in config.concepts),
+        prior_scans=tuple(None for _ in config.concepts),
+        source=source if config.model.source else None,
+        local_source=config.model.source,
+        machine=Machine(device="cuda", gpu="Imagined 24", gpu_memory=24_000_000_000, gpu_free=23_000_000_000,
+                        memory=64_000_000_000, memory_available=60_000_000_000, cores=8, knows_bf16=True),
+        free_bytes=500_000_000_000,
+    )  # fmt: skip
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 15.0) -> None:
+    """Wait for what a thread, a timer or the next frame brings."""
+    for _ in range(round(seconds / 0.02)):
+        await pilot.pause()
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never happened")
+
+
+async def open_wizard(
+    pilot: Pilot[int], step: str = "model", texts: dict[str, str] | None = None, preset: str = "", concepts: int = 1
+) -> WizardScreen:
+    """The wizard at `step` with `texts` typed, after the first look at the world."""
+    app = pilot.app
+    assert isinstance(app, DbtuiApp)
+    start(app, app.home, Draft("20250101-120000-abcd", preset, step, concepts, texts or {}))
+    await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
+    screen = app.screen
+    assert isinstance(screen, WizardScreen)
+    await until(pilot, lambda: screen.context.looked is not None and not screen.wizard.is_busy)
+    return screen
+
+
+def shown(app: DbtuiApp) -> str:
+    """The text on the screen, line by line."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)

@@ -1,0 +1,151 @@
+"""The frame: what is loaded, what the keys do everywhere, and that nothing on a screen is obeyed or breaks it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
+
+from dbtui.actions import ACTIONS, bindings
+from dbtui.app import DbtuiApp
+from dbtui.drafts import STEPS, Draft, save_draft
+from dbtui.home.screen import HomeScreen
+from dbtui.widgets.guidance import Guidance
+from dbtui.widgets.question import Question
+from dbtui.wizard.concepts import ConceptsScreen
+from dbtui.wizard.model import ModelScreen
+from dbtui.wizard.parameters import ParametersScreen
+from dbtui.wizard.review import ReviewScreen
+
+HEAVY = ("torch", "numpy", "PIL", "pydantic", "core.config", "typer", "tomlkit", "diffusers", "transformers",
+         "textual_plot", "textual_image", "textual_autocomplete", "tokenizers")  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_disk(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+
+
+def test_the_app_is_imported_without_anything_that_the_first_frame_does_not_need() -> None:
+    code = f"import sys, dbtui.app, dbtui.terminal.session; print([name for name in {HEAVY!r} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_every_action_of_a_screen_has_a_method_that_does_it() -> None:
+    places = {"everywhere": DbtuiApp, "home": HomeScreen, "wizard": ModelScreen, "model": ModelScreen,
+              "concepts": ConceptsScreen, "parameters": ParametersScreen, "review": ReviewScreen}  # fmt: skip
+    for action in ACTIONS:
+        if action.place in places:
+            assert hasattr(places[action.place], f"action_{action.id}"), action
+
+
+def test_no_key_of_a_screen_is_given_away_twice() -> None:
+    for places in (("everywhere", "home"), *(("everywhere", "wizard", step) for step in STEPS)):
+        keys = [binding.key for binding in bindings(*places)]
+        assert len(keys) == len(set(keys)), places
+
+
+async def test_f1_explains_and_escape_closes_what_is_on_top_but_never_the_screen(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot)
+        await pilot.press("f1")
+        assert isinstance(app.screen, Guidance)
+        await until(pilot, lambda: "Preset" in shown(app) and "Keys" in shown(app))
+        await pilot.press("escape", "escape", "escape")
+        assert app.screen is screen
+
+
+async def test_ctrl_c_asks_and_only_the_answer_leaves(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+c")
+        assert isinstance(app.screen, Question)
+        await pilot.press("ctrl+c", "escape")
+        assert isinstance(app.screen, HomeScreen)
+        await pilot.press("ctrl+c", "l")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 0
+
+
+async def test_ctrl_c_asks_in_the_middle_of_a_field_too(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        await open_wizard(pilot, "concepts")
+        await pilot.press("a", "ctrl+c")
+        assert isinstance(app.screen, Question)
+
+
+async def test_the_palette_offers_only_what_is_possible_now(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert any(title.startswith("New") for title in titles)
+        assert not any(title.startswith(("Delete", "Resume", "Export")) for title in titles)
+
+
+async def test_a_command_of_the_palette_does_what_its_key_does(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        new = next(command for command in app.get_system_commands(app.screen) if command.title.startswith("New"))
+        await new.callback()  # type: ignore[misc]
+        await until(pilot, lambda: isinstance(app.screen, ModelScreen))
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1)])
+async def test_no_screen_breaks_in_a_tiny_terminal(tmp_path: Path, size: tuple[int, int]) -> None:
+    save_draft(tmp_path, Draft("20250101-120000-aaaa", texts={"model.name": "clock"}))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("f1", "escape", "ctrl+p", "escape", "ctrl+c", "escape")
+        screen = await open_wizard(pilot, "model", dict(FILLED))
+        for step in STEPS:
+            await screen.wizard.go(step)
+            await pilot.pause()
+            await pilot.press("f1", "escape", "f2", "escape", "down", "pagedown")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_hostile_names_are_shown_and_nothing_in_them_is_obeyed(tmp_path: Path, name: str) -> None:
+    texts = dict.fromkeys(("model.name", "model.source", "concepts.0.instance.directory",
+                           "concepts.0.instance.identifier", "concepts.0.instance.class_noun",
+                           "concepts.0.instance.prompt", "batch.size"), name)  # fmt: skip
+    save_draft(tmp_path, Draft("20250101-120000-aaaa", texts=texts))
+    app = DbtuiApp(tmp_path / name.replace("/", "|"))
+    app.home.mkdir()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        assert_plain(shown(app))
+        screen = await open_wizard(pilot, "model", texts)
+        for step in STEPS:
+            await screen.wizard.go(step)
+            await until(pilot, lambda: not screen.wizard.is_busy)
+            await pilot.press("f1")
+            assert_plain(shown(app))
+            await pilot.press("escape", "f6")
+            assert_plain(shown(app))
+        app.say(ValueError(name))
+        await pilot.pause()
+        assert_plain(shown(app))
+        assert app.is_running
+
+
+def assert_plain(text: str) -> None:
+    assert not any(character in text for character in "\x1b\x9b\x07\u202e")
+
+
+def test_without_colours_every_state_still_has_a_mark_and_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbtui.home.rows import STATES
+
+    told = [(mark, words) for state, (mark, words, _) in STATES.items() if state != "unknown"]
+    assert all(mark and words for mark, words in told)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert DbtuiApp(tmp_path).no_color

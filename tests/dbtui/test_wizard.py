@@ -1,0 +1,334 @@
+"""The wizard: drawn from the table of options, never in the way of typing, honest about what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual import events
+from textual.app import App
+
+from core.config.options import RunConfig
+from core.config.table import option_table
+from core.planning.facts import Facts
+from core.runs.folder import Run
+from dbtui.app import DbtuiApp
+from dbtui.drafts import list_drafts
+from dbtui.home.screen import HomeScreen
+from dbtui.widgets.question import Question
+from dbtui.wizard.asking import Asker
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.context import STEPS, WizardContext, step_of
+from dbtui.wizard.rows import Field, Row
+from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
+
+
+@pytest.fixture(autouse=True)
+def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+
+
+def row_of(screen: WizardScreen, path: str) -> Row:
+    return next(row for row in screen.query(Row) if row.path == path)
+
+
+def current(app: DbtuiApp) -> WizardScreen:
+    assert isinstance(app.screen, WizardScreen)
+    return app.screen
+
+
+async def test_each_option_stands_on_one_screen_and_the_rare_ones_behind_more(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    everyday: set[str] = set()
+    every: set[str] = set()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot)
+        for step in STEPS[:3]:
+            await screen.wizard.go(step)
+            await pilot.pause()
+            everyday |= {row.path for row in current(app).query(Row)}
+            await pilot.press("f5")
+            await pilot.pause()
+            every |= {row.path for row in current(app).query(Row)}
+            await pilot.press("f5")
+            await pilot.pause()
+    expected = {option.path.replace("*", "0") for option in option_table()}
+    assert every == expected | {"preset"}
+    assert everyday == {option.path.replace("*", "0") for option in option_table() if not option.more} | {"preset"}
+
+
+async def test_title_and_help_of_a_field_come_from_the_table(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "parameters")
+        row = row_of(screen, "batch.size")
+        row.control.focus()
+        await until(pilot, lambda: row.option.title in shown(app) and "Takes: a whole number" in shown(app))
+
+
+async def test_a_value_that_is_none_says_so_beside_its_field_and_goes_back_on_f6(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "parameters", preset="face")
+        row = row_of(screen, "batch.size")
+        row.control.focus()
+        await pilot.press("x")
+        await until(pilot, lambda: row.state.lines)
+        assert row.state.marked and "whole number" in row.state.lines[0].text
+        await pilot.press("f6")
+        await until(pilot, lambda: row.text == "1")
+        assert not row.state.lines and not row.state.changed
+
+
+async def test_keys_act_in_the_order_they_were_typed_however_slow_the_screen(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "parameters")
+        field = row_of(screen, "intervals.epochs").control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        for key in ("backspace", "backspace", "backspace", "4", "0", "left", "backspace", "7"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: screen.context.text("intervals.epochs") == "70")
+
+
+async def test_next_is_always_there_and_goes_to_the_first_field_that_is_wrong(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "model", {"model.name": "clock"})
+        await pilot.press("f4")
+        await until(pilot, lambda: screen.focused_row is not None and screen.focused_row.path == "model.source")
+        assert app.screen is screen
+
+
+async def test_next_shows_a_wrong_field_that_was_behind_more(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "parameters", dict(FILLED))
+        await screen.go_to_field("performance.offset_noise")
+        await until(pilot, lambda: screen.focused_row is not None)
+        assert screen.focused_row is not None and screen.focused_row.path == "performance.offset_noise"
+
+
+async def test_an_untouched_empty_field_does_not_complain_before_it_was_reached(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot)
+        assert not row_of(screen, "model.source").state.lines
+
+
+async def test_f2_offers_the_pairs_that_divide_and_a_digit_takes_one(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "parameters", dict(FILLED))
+        row = row_of(screen, "batch.size")
+        row.control.focus()
+        await pilot.press("end", "backspace", "4")
+        await until(pilot, lambda: any("F2" in line.text for line in row.state.lines))
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("1")
+        await until(pilot, lambda: row.text != "4")
+        config = screen.context.config
+        assert 6 % (config.batch.size * config.batch.accumulation) == 0
+        assert not screen.context.errors_of("parameters")
+
+
+async def test_a_preset_says_what_it_sets_and_fields_show_what_differs_from_it(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot)
+        screen.context.edit("preset", "face")
+        screen.show()
+        said = row_of(screen, "preset").state.lines[0].text
+        assert "Text encoder ratio 0 → 0.7" in said
+        assert not screen.context.is_changed("performance.text_encoder_ratio")
+        screen.context.edit("performance.text_encoder_ratio", "0.5")
+        assert screen.context.is_changed("performance.text_encoder_ratio")
+        screen.context.edit("performance.text_encoder_ratio", "0.7")
+        assert not screen.context.is_changed("performance.text_encoder_ratio")
+
+
+async def test_pictures_and_tokens_are_told_beside_their_fields(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        assert "6 pictures, 1024 × 768 to 1024 × 773 px" in shown(app)
+        assert row_of(screen, "concepts.0.instance.identifier").state.lines[0].text == "1 token"
+
+
+async def test_concepts_are_added_and_taken_out_with_their_texts(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        await pilot.press("f8")
+        await until(pilot, lambda: len(screen.context.config.concepts) == 2)
+        screen.context.edit("concepts.1.instance.class_noun", "dog")
+        row_of(screen, "concepts.0.instance.class_noun").control.focus()
+        await pilot.press("f9")
+        await until(pilot, lambda: len(screen.context.config.concepts) == 1)
+        assert screen.context.text("concepts.0.instance.class_noun") == "dog"
+
+
+async def test_typing_goes_on_while_a_slow_disk_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def slow(config: RunConfig, home: Path, *, decode: bool) -> Facts:
+        gate.wait(20)
+        return imagined(config, home, decode=decode)
+
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot)
+        monkeypatch.setattr("dbtui.wizard.flow.survey", slow)
+        row = row_of(screen, "model.source")
+        row.control.focus()
+        await pilot.press("a")
+        await until(pilot, lambda: screen.wizard.is_busy)
+        await pilot.press("b", "c")
+        await until(pilot, lambda: screen.context.text("model.source") == "abc")
+        assert screen.wizard.is_busy
+        gate.set()
+
+
+async def test_what_was_found_for_an_older_text_is_not_shown_for_a_newer_one(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        assert screen.context.facts is not None and screen.context.facts.scan(0) is not None
+        screen.context.edit("concepts.0.instance.directory", "/elsewhere")
+        screen.context.edit("concepts.0.instance.identifier", "ohwx")
+        assert screen.context.facts is not None and screen.context.facts.scan(0) is None
+        assert screen.context.tokens(0) is None
+
+
+async def test_the_last_question_counts_and_older_answers_are_dropped() -> None:
+    gate = threading.Event()
+    answers: list[tuple[str, str]] = []
+
+    def work(question: str) -> str:
+        if question == "old":
+            gate.wait(20)
+        return question.upper()
+
+    class Bare(App[int]):
+        pass
+
+    app = Bare()
+    async with app.run_test() as pilot:
+        asker: Asker[str, str] = Asker(app, work, lambda q, a: answers.append((q, a)), lambda error: None, patience=0.01)
+        asker.ask("old", at_once=True)
+        asker.ask("never")
+        asker.ask("new")
+        await asyncio.sleep(0.1)
+        gate.set()
+        await until(pilot, lambda: not asker.is_busy)  # type: ignore[arg-type]
+    assert answers == [("new", "NEW")]
+
+
+async def test_what_was_typed_is_on_disk_within_a_second(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot)
+        row_of(screen, "model.name").control.focus()
+        typed = time.monotonic()
+        await pilot.press("c", "a", "t")
+        await until(pilot, lambda: any(draft.texts.get("model.name") == "cat" for draft in list_drafts(tmp_path)))
+        assert time.monotonic() - typed < 5  # a second, on a machine that does nothing else
+
+
+async def test_opening_and_leaving_without_typing_leaves_no_draft(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        await open_wizard(pilot)
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen))
+    assert list_drafts(tmp_path) == []
+
+
+async def test_starting_makes_the_run_launches_it_and_forgets_the_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[tuple[Run, bool]] = []
+    monkeypatch.setattr(DbtuiApp, "start_run",
+                        lambda self, run, *, resume, background: launched.append((run, background)))  # fmt: skip
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "parameters", dict(FILLED), preset="face")
+        screen.wizard.changed()
+        await until(pilot, lambda: list_drafts(tmp_path))
+        await pilot.press("f4")
+        await until(pilot, lambda: current(app).step == "review" and not current(app).wizard.is_busy)
+        await pilot.press("b")
+        await until(pilot, lambda: launched)
+        run, background = launched[0]
+        config = run.config()
+        assert (run.name, background) == ("clock", True)
+        assert config.concepts[0].prior.images_per_instance == 5
+        assert config.performance.seed >= 0
+        assert isinstance(app.screen, HomeScreen)
+    assert list_drafts(tmp_path) == []
+
+
+async def test_with_an_error_nothing_starts_and_the_field_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DbtuiApp, "start_run", lambda self, run, **how: pytest.fail("it started"))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot, "review", {**FILLED, "batch.size": "4"})
+        await pilot.press("s")
+        await until(pilot, lambda: current(app).step == "parameters" and current(app).focused_row is not None)
+        row = current(app).focused_row
+        assert row is not None and row.path == "batch.size"
+    assert not (tmp_path / "runs" / "clock").exists()
+
+
+async def test_review_tells_the_plan_in_words_and_draws_the_curve(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await open_wizard(pilot, "review", dict(FILLED), preset="face")
+        await until(pilot, lambda: "30 class pictures, 30 to make first" in shown(app))
+        assert "600 = 100 epochs of 6 steps" in shown(app)
+        await until(pilot, lambda: "1e-06 ┫" in shown(app))
+
+
+@pytest.mark.parametrize("path", ["model.source", "concepts.3.name", "batch.size", ""])
+def test_every_field_belongs_to_a_screen(path: str) -> None:
+    assert step_of(path) in STEPS
+
+
+def test_a_changed_preset_keeps_what_was_typed(tmp_path: Path) -> None:
+    context = WizardContext(tmp_path)
+    context.edit("intervals.epochs", "7")
+    context.edit("preset", "style")
+    assert context.config.intervals.epochs == 7
+
+
+SCREENS = [("model", 0), *((step, 1) for step in STEPS)]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize(("step", "filled"), SCREENS)
+def test_screens_look_as_they_did(
+    snap_compare: Callable[..., bool], tmp_path: Path, size: tuple[int, int], step: str, filled: int
+) -> None:
+    async def prepare(pilot: Any) -> None:
+        await open_wizard(pilot, step, dict(FILLED) if filled else {}, "face" if filled else "")
+        await pilot.app.workers.wait_for_complete()
+        await until(pilot, lambda: step != "review" or "1e-06 ┫" in shown(pilot.app))
+
+    assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+def test_the_empty_home_looks_as_it_did(
+    snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    assert snap_compare(DbtuiApp(Path("/nonexistent/dbtui")), terminal_size=size)
