@@ -39,7 +39,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Phase(Event):
-    """`name` is one of loading, class-images, caching, training, sampling, saving, exporting."""
+    """`name` is one of downloading, loading, class-images, caching, training, sampling, saving, exporting."""
 
     kind: ClassVar[str] = "phase"
     name: str

@@ -67,8 +67,8 @@ def _warmup(value: int | str) -> int | str:
 
 
 def _run_name(value: str) -> str:
-    if value and not (re.fullmatch(NAME_PATTERN, value) and value.strip(".") and not value.startswith("-")):
-        raise ValueError("letters, digits, - _ and . (at most 64, not starting with -)")
+    if value and not (re.fullmatch(NAME_PATTERN, value) and not value.startswith(("-", "."))):
+        raise ValueError("letters, digits, - _ and . (at most 64, not starting with - or .)")
     return value
 
 
@@ -126,6 +126,10 @@ class InstanceOptions(Section):
     prompt: str = option(
         "a {identifier} {class}", "Caption", "What each picture shows. {identifier} and {class} are filled in; "
         "[filewords] takes the words from the picture's .txt file or its name.", kind="prompt",
+    )  # fmt: skip
+    leave_out_unreadable: bool = option(
+        False, "Leave out unreadable pictures", "Train without the pictures that cannot be read. Off: a damaged "
+        "picture is an error, so that none is lost unnoticed.", more=True,
     )  # fmt: skip
     repeats: int = option(
         1, "Repeats", "How often each picture counts in an epoch; balances concepts of different size.",

@@ -52,7 +52,7 @@ class Option:
         if self.name == "resolution":
             return "auto, or a number of pixels from 8 to 4096"
         if self.path == "model.name" or self.name in ("name", "export_name"):
-            return "letters, digits, - _ and . (at most 64, not starting with -)"
+            return "letters, digits, - _ and . (at most 64, not starting with - or .)"
         if self.type == "switch":
             return "true or false"
         if self.type == "text":

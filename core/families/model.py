@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -173,6 +174,15 @@ class Model:
         for name, encoder in self.text_encoders.items():
             if gradient_checkpointing and name in components:
                 encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+    @contextlib.contextmanager
+    def vae_on(self, device: torch.device) -> Iterator[None]:
+        """The VAE on `device` for as long as this is open; on the host before and afterwards."""
+        self.vae.to(device)
+        try:
+            yield
+        finally:
+            self.vae.to("cpu")
 
     def offload_text_encoders(self) -> None:
         """Off the device, without gradients: their embeddings are cached and they train no more."""

@@ -18,16 +18,17 @@ from core.data.captions import caption
 from core.data.dataset import ConceptItems, Dataset, Item
 from core.data.scan import Scan, scan
 from core.events import Event, Phase, RunStarted
+from core.families import hub
 from core.families.describe import SourceDescription, describe
 from core.families.load import load_model
 from core.families.model import Model
-from core.files import hash_file
+from core.files import explain, hash_file
 from core.machine import inspect_machine
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
 from core.sampling.class_pictures import ClassPictures, generated_in
 from core.sampling.denoising import SamplingSettings
-from core.texts import UserError, listed
+from core.texts import UserError, counted, listed, path_in_words
 from core.training.checkpoints import TrainingState
 from core.training.device import Settled, versions
 from core.training.faults import warning
@@ -83,10 +84,32 @@ class Prepared:
         return _starts([len(concept.prior) for concept in self.dataset.concepts], len(self.instance_items))
 
 
-def gather(config: RunConfig) -> Material:
-    """Describe the source and look at every picture. Raises `UserError` for what cannot be read at all."""
-    source = describe(config.model.source, config.model.revision, config.model.variant)
-    return Material(source, tuple(scan(Path(concept.instance.directory), decode=True) for concept in config.concepts))
+def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Material]:
+    """Describe the source, downloaded first where it is a hub id that is not here, and look at every picture.
+
+    Raises `UserError` for what cannot be read at all, and `StopRequested`.
+    """
+    model = config.model
+    try:
+        source = describe(model.source, model.revision, model.variant)
+    except UserError as error:
+        if error.code != "source.not-downloaded":
+            raise
+        yield Phase(name="downloading")
+        hub.download(model.source, model.revision, model.variant, while_waiting=requests.look_or_stop)
+        source = describe(model.source, model.revision, model.variant)
+    scans = tuple(scan(Path(concept.instance.directory).expanduser(), decode=True) for concept in config.concepts)
+    for concept, found in zip(config.concepts, scans, strict=True):
+        if found.refused and not concept.instance.leave_out_unreadable:
+            raise UserError("data.unreadable", "{count} in {directory} cannot be read: {names}.",
+                            mend="Mend or remove them, or set instance.leave_out_unreadable = true in the run.toml.",
+                            count=counted(len(found.refused), "file"), directory=path_in_words(found.directory),
+                            names=_refused_names(found))  # fmt: skip
+        if not found.pictures:
+            raise UserError("data.no-pictures", "There are no pictures to learn from in {directory}.",
+                            mend="Put three or more pictures into the folder, or name another one.",
+                            directory=path_in_words(found.directory))  # fmt: skip
+    return Material(source, scans)
 
 
 def plan_run(config: RunConfig, material: Material) -> Plan:
@@ -98,7 +121,9 @@ def plan_run(config: RunConfig, material: Material) -> Plan:
     return plan
 
 
-def started(config: RunConfig, settled: Settled, plan: Plan, state: TrainingState | None) -> RunStarted:
+def started(
+    config: RunConfig, source: SourceDescription, settled: Settled, plan: Plan, state: TrainingState | None
+) -> RunStarted:
     """The event that opens a life of the run. It goes on exactly as it would have where nothing that the numbers
     depend on has changed since `state`.
     """
@@ -118,6 +143,7 @@ def started(config: RunConfig, settled: Settled, plan: Plan, state: TrainingStat
             "resolution": settled.size,
             "threads": settled.threads,
             "text_encoder_steps": plan.text_encoder_steps,
+            "source_commit": source.commit,
         },
     )
 
@@ -170,16 +196,18 @@ def class_directory(config: RunConfig, folder: Path, number: int) -> Path:
 
 
 def _tell_refused(concept: Concept, found: Scan) -> Generator[Event, None, None]:
-    if not found.pictures:
-        raise UserError("data.no-pictures", "There are no pictures to learn from in {directory}.",
-                        mend="Put three or more pictures into the folder, or name another one.",
-                        directory=concept.instance.directory)  # fmt: skip
     if found.refused:
         yield warning(
             "data.left-out", "{count} of the files in {directory} cannot be read and are left out: {names}.",
             count=len(found.refused), directory=concept.instance.directory,
-            names=listed(f"{refused.path.name} ({refused.reason.text.rstrip('.')})" for refused in found.refused),
+            names=_refused_names(found),
         )  # fmt: skip
+
+
+def _refused_names(found: Scan) -> str:
+    names = (path_in_words(refused.path.name) for refused in found.refused)
+    reasons = (refused.reason.text.rstrip(".") for refused in found.refused)
+    return listed(f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True))
 
 
 def _class_pictures(
@@ -207,10 +235,13 @@ def _class_pictures(
     making = pictures.generate(
         model, autocast=autocast(settled.precision, settled.device), on_step=requests.look_or_stop
     )
-    for made in making:
-        done += made
-        yield Phase(name="class-images", done=done, total=total)
-        yield from requests.obey_early()
+    try:
+        for made in making:
+            done += made
+            yield Phase(name="class-images", done=done, total=total)
+            yield from requests.obey_early()
+    except OSError as error:
+        raise explain(error, directory) from error
 
 
 def _concept_items(config: RunConfig, folder: Path, concept: Concept, number: int, found: Scan) -> ConceptItems:

@@ -68,14 +68,14 @@ class Trainer:
     def _begin(self) -> Generator[Event, None, Saving]:
         """From the run's folder to networks, data and optimizer, as they were in the newest whole state."""
         config = self._config
-        material = gather(config)
+        material = yield from gather(config, self._requests)
         damages: list[UserError] = []
         found = newest_checkpoint(self._folder / "checkpoints", damages.append) if self._resume else None
         state = read_state(found) if found else None
         self._settled = device.settle(config, material.source.native_resolution, state.threads if state else None)
         device.use_threads(self._settled.threads)
         self._plan = plan_run(config, material)
-        yield started(config, self._settled, self._plan, state)
+        yield started(config, material.source, self._settled, self._plan, state)
         for damage in damages:
             yield Warned(code=damage.code, message=str(damage.message))
 
@@ -277,10 +277,11 @@ class Trainer:
             autocast=autocast(self._settled.precision, self._settled.device),
         )  # fmt: skip
         try:
-            for done, (preview, path) in enumerate(made, 1):
-                yield Sample(step=self._step, path=str(path), prompt=preview.prompt, seed=preview.seed,
-                             concept=preview.concept, id=id)  # fmt: skip
-                yield Phase(name="sampling", done=done, total=len(self._previews))
+            with self._model.vae_on(self._settled.device):
+                for done, (preview, path) in enumerate(made, 1):
+                    yield Sample(step=self._step, path=str(path), prompt=preview.prompt, seed=preview.seed,
+                                 concept=preview.concept, id=id)  # fmt: skip
+                    yield Phase(name="sampling", done=done, total=len(self._previews))
         except (torch.OutOfMemoryError, OSError) as error:
             yield faults.sample_skipped(self._step, error, id)
         yield Phase(name="training", done=self._step, total=self._plan.steps)

@@ -35,6 +35,7 @@ SPEED_STEPS = 30
 """The time left follows the last so many steps."""
 
 PHASES = {
+    "downloading": "Downloading the model",
     "loading": "Loading the model",
     "class-images": "Making class pictures",
     "caching": "Encoding pictures",

@@ -13,6 +13,7 @@ QUIET, FAINT = "$foreground 60%", "$foreground 25%"
 """Styles of what is read second, and of what only fills a line."""
 
 PHASES: dict[str, str] = {
+    "downloading": "Downloading the model",
     "loading": "Loading the model",
     "class-images": "Making class pictures",
     "caching": "Preparing pictures and captions",

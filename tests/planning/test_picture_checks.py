@@ -37,6 +37,14 @@ def test_each_unreadable_picture_is_named_with_its_reason() -> None:
     assert all(f.level is Level.ERROR for f in damaged)
 
 
+def test_unreadable_pictures_are_left_out_where_a_person_decided_so() -> None:
+    world = facts(scans=(scan_of(6, refused=("cut.jpg",)),))
+    (damaged,) = [finding for finding in findings({}, world) if finding.code == "picture.damaged"]
+    (fix,) = damaged.fixes
+    (left,) = [finding for finding in findings(dict(fix.changes), world) if finding.code == "picture.damaged"]
+    assert left.level is Level.WARNING
+
+
 def test_an_unreadable_class_picture_is_left_out_with_a_warning() -> None:
     world = facts(prior_scans=(scan_of(30, refused=("torn.png",)),))
     finding = found("class.unreadable", {PRIOR: "/class"}, world)

@@ -62,9 +62,9 @@ def test_a_preview_interval_longer_than_the_run_never_happens(changes: dict[str,
     assert all(left == set() for left in mended(finding, changes))
 
 
-def test_a_validation_interval_longer_than_the_run_never_happens() -> None:
-    finding = found("validate.never", {"intervals.validate_every_steps": STEPS + 1})
-    assert finding.level is Level.WARNING
+def test_a_validation_interval_longer_than_the_run_is_a_hint() -> None:
+    finding = found("validate.ends-only", {"intervals.validate_every_steps": STEPS + 1})
+    assert finding.level is Level.HINT
     assert all(left == set() for left in mended(finding, {"intervals.validate_every_steps": STEPS + 1}))
     assert codes({"intervals.validate_every_steps": STEPS}) == set()
 

@@ -42,8 +42,12 @@ def unreadable(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Files that are no pictures or damaged ones, each by name and reason."""
     for number, concept in enumerate(config.concepts):
         if (found := facts.scan(number)) is not None:
+            path = f"concepts.{number}.instance.leave_out_unreadable"
+            leaves_out = concept.instance.leave_out_unreadable
+            fixes = () if leaves_out else (Fix(message("fix.leave-out", "Train without it"), {path: True}),)
             for refused in found.refused:
-                yield Finding(Level.ERROR, f"concepts.{number}.instance.directory", refused.reason)
+                level = Level.WARNING if leaves_out else Level.ERROR
+                yield Finding(level, f"concepts.{number}.instance.directory", refused.reason, fixes)
         held = facts.prior_scans[number] if number < len(facts.prior_scans) else None
         if not concept.prior.images_per_instance or held is None:
             continue

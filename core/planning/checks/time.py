@@ -38,10 +38,11 @@ def intervals(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             if too_long and wanted:
                 yield _never(f"intervals.{what}_every_{unit}", what, unit, interval, length, plan)
     if every.validate_every_steps > plan.steps:
-        yield Finding(Level.WARNING, "intervals.validate_every_steps", message(
-            "validate.never", "Validation every {interval} steps never happens: the run has only {steps}.",
-            mend="Take a shorter interval, or 0 to turn it off.", interval=every.validate_every_steps,
-            steps=plan.steps),
+        yield Finding(Level.HINT, "intervals.validate_every_steps", message(
+            "validate.ends-only", "Validation every {interval} steps is longer than the run of {steps}: it is "
+            "measured at the start and at the end only.",
+            mend="Take a shorter interval to see a curve, or 0 to turn it off.",
+            interval=every.validate_every_steps, steps=plan.steps),
             (_set("intervals.validate_every_steps", max(1, plan.steps // 10)),
              _set("intervals.validate_every_steps", 0)))  # fmt: skip
 
