@@ -18,6 +18,8 @@ from core.families.describe import describe
 from core.texts import UserError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+MOVED = "f" * 40
+"""Where the branch stands from the second question on."""
 
 
 @pytest.mark.parametrize(
@@ -54,13 +56,19 @@ def served(tiny_sd1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
+            first = not any(before.startswith("/api/") for before in asked)
             asked.append(path)
             if path.startswith("/api/models/tiny/sd1"):
                 siblings = [{"rfilename": name, "size": file.stat().st_size} for name, file in files.items()]
                 if "/tree/" in path:
                     entries = [{"type": "file", "path": s["rfilename"], "size": s["size"], "oid": ""} for s in siblings]
                     return self._send(json.dumps(entries).encode())
-                info = {"id": "tiny/sd1", "sha": COMMIT, "siblings": siblings, "private": False}
+                info = {
+                    "id": "tiny/sd1",
+                    "sha": COMMIT if first or COMMIT in path else MOVED,
+                    "siblings": siblings,
+                    "private": False,
+                }
                 return self._send(json.dumps(info).encode())
             name = path.removeprefix(f"/tiny/sd1/resolve/{COMMIT}/")
             if name in files:
