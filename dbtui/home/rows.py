@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dbtui.drafts import Draft
 
 STATES: dict[str, tuple[str, str, str]] = {
-    "new": ("·", "not started", "$text-muted"),
+    "new": ("·", "not started", "$foreground-muted"),
     "downloading": ("►", "downloading", "$text-primary"),
     "loading": ("►", "loading", "$text-primary"),
     "class-images": ("►", "class pictures", "$text-primary"),
@@ -26,13 +26,13 @@ STATES: dict[str, tuple[str, str, str]] = {
     "saving": ("►", "saving", "$text-primary"),
     "exporting": ("►", "exporting", "$text-primary"),
     "paused": ("‖", "paused", "$text-warning"),
-    "stopped": ("■", "stopped", "$text"),
+    "stopped": ("■", "stopped", "$foreground"),
     "done": ("✓", "done", "$text-success"),
     "failed": ("✗", "failed", "$text-error"),
     "lost": ("?", "was cut off", "$text-warning"),
     "unreadable": ("✗", "unreadable", "$text-error"),
-    "draft": ("~", "draft", "$text-muted"),
-    "unknown": (" ", "", "$text-muted"),
+    "draft": ("~", "draft", "$foreground-muted"),
+    "unknown": (" ", "", "$foreground-muted"),
 }
 """State → mark, words, colour. The colour only repeats what the mark and the words say."""
 
@@ -68,13 +68,13 @@ class Entry:
 
 def line(entry: Entry, width: int) -> Content:
     """The entry in one line of `width` cells: mark and state, name, progress, loss, when."""
-    mark, words, colour = STATES.get(entry.state, ("►", entry.state, "$text"))
+    mark, words, colour = STATES.get(entry.state, ("►", entry.state, "$foreground"))
     name_width = max(8, min(40, width - 62))
     name = entry.name or "no name yet"
     progress, loss, when = _figures(entry)
     return Content.assemble(
         (f" {mark} {words:<15}", colour), (_fitted(safe(name), name_width), "bold"), "  ",
-        f"{progress:<24}", f"{loss:>7}", (f"  {when:>9}", "$text-muted"),
+        f"{progress:<24}", f"{loss:>7}", (f"  {when:>9}", "$foreground-muted"),
     )  # fmt: skip
 
 

@@ -61,4 +61,4 @@ class Question(ModalScreen[str | None]):
 
 def _line(answer: Answer) -> Content:
     rest = f"  {answer.help}" if answer.help else ""
-    return Content.assemble((f" {answer.key} ", "bold $accent"), f" {answer.title}", (rest, "$text-muted"))
+    return Content.assemble((f" {answer.key} ", "bold $accent"), f" {answer.title}", (rest, "$foreground-muted"))

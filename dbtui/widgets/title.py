@@ -19,7 +19,7 @@ class TitleBar(Static):
         self.set_reactive(TitleBar.aside, aside)
 
     def render(self) -> Content:
-        left = Content.assemble((" dbtui ", "bold"), (f"  {self.where}", "$text"))
+        left = Content.assemble((" dbtui ", "bold"), (f"  {self.where}", "$foreground"))
         room = self.size.width - left.cell_length - 2
         aside = Content(self.aside)
         if room < 8:
@@ -27,4 +27,4 @@ class TitleBar(Static):
         if aside.cell_length > room:
             aside = Content("…" + self.aside[-(room - 1) :])
         gap = max(1, self.size.width - left.cell_length - aside.cell_length - 1)
-        return Content.assemble(left, " " * gap, aside.stylize("$text-muted"))
+        return Content.assemble(left, " " * gap, aside.stylize("$foreground-muted"))

@@ -156,7 +156,7 @@ class WizardScreen(Screen[None]):
             elif number < here:
                 parts.append(Content.assemble(title, (" ✓", "$text-success")))
             else:
-                parts.append(Content(title).stylize("$text-muted"))
+                parts.append(Content(title).stylize("$foreground-muted"))
         return Content("   ").join(parts)
 
     # --- help ---------------------------------------------------------------------------------------------------------
@@ -190,6 +190,8 @@ class WizardScreen(Screen[None]):
                 self.call_after_refresh(self.show)
 
     def _explain(self) -> None:
+        if not self.is_ready:
+            return
         row = self.focused_row
         if row is None:
             text = Content((self.HELP or "").strip())
@@ -225,6 +227,8 @@ class WizardScreen(Screen[None]):
 
     def _keys_changed(self) -> None:
         """Draw the footer anew if F2 or F6 came or went."""
+        if not self.is_ready:
+            return
         possible = tuple(bool(self.check_action(action, ())) for action in ("fix", "put_back", "remove_concept"))
         if possible != self._possible:
             self._possible = possible
@@ -305,8 +309,10 @@ class WizardScreen(Screen[None]):
         """Compose anew, with the focus where it was."""
         row = self.focused_row
         path = row.path if row is not None else ""
+        self.is_ready = False
         await self.recompose()
         self._told.clear()
+        self.is_ready = True
         for found in self.query(Row):
             if found.option.kind in ("path", "directory"):
                 self._complete(found)
@@ -324,7 +330,7 @@ class WizardScreen(Screen[None]):
 
 def heading(title: str, text: str = "") -> Static:
     """A line over some rows: what they are about."""
-    words = Content.assemble((safe(title), "bold $text-primary"), (f"  {safe(text)}" if text else "", "$text-muted"))
+    words = Content.assemble((safe(title), "bold $text-primary"), (f"  {safe(text)}" if text else "", "$foreground-muted"))
     return Static(words, classes="heading")
 
 

@@ -41,4 +41,4 @@ def explain(context: WizardContext, path: str, option: Option) -> Content:
 
 
 def _line(title: str, text: str) -> Content:
-    return Content.assemble((f"{title}: ", "$text-muted"), text)
+    return Content.assemble((f"{title}: ", "$foreground-muted"), text)

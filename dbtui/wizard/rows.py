@@ -20,10 +20,10 @@ from core.config.table import Option
 MARKS = {
     Level.ERROR: ("✗", "$text-error"),
     Level.WARNING: ("!", "$text-warning"),
-    Level.HINT: ("·", "$text-muted"),
+    Level.HINT: ("·", "$foreground-muted"),
 }
 GOOD = ("✓", "$text-success")
-QUIET = ("", "$text-muted")
+QUIET = ("", "$foreground-muted")
 WIDE_KINDS = ("choice", "path", "directory", "prompt")
 ASIDE_CELLS = 24
 TRUE, FALSE = "true", "false"
@@ -65,6 +65,9 @@ class Field(Input):
 
     completes = False
     """Whether a list of completions belongs to the field: Up, Down and Enter are then its own first."""
+
+    def on_mount(self) -> None:
+        self.cursor_blink = False
 
     async def on_key(self, event: events.Key) -> None:
         if self.completes and event.key in ("up", "down", "enter"):
@@ -208,7 +211,7 @@ class Row(Vertical):
         """To the right of the control: the unit, or a short message in its place."""
         if self._fits_aside:
             return self.state.lines[0].content()
-        return Content(self.option.unit).stylize("$text-muted")
+        return Content(self.option.unit).stylize("$foreground-muted")
 
     def _message(self) -> Content:
         """Under the control: what needs more room."""
