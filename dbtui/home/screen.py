@@ -29,9 +29,9 @@ REFRESH_SECONDS = 2.0
 
 WELCOME = Content.assemble(
     ("Welcome.", "bold"), " Nothing is trained here yet.\n\n",
-    "dbtui teaches Stable Diffusion a new subject from a few of your own pictures:\n"
-    "your clock, your dog, a face, a style of painting. You choose a rare word for\n"
-    "it; afterwards that word in a prompt draws your subject.\n\n",
+    "dbtui teaches Stable Diffusion a new subject from a few of your pictures:\n"
+    "your clock, your dog, a face, a style of painting. You choose a rare word\n"
+    "for it; afterwards that word in a prompt draws your subject.\n\n",
     "You need\n",
     "  ·  a folder with three to twenty pictures of one subject\n"
     "  ·  a Stable Diffusion 1 model: a .safetensors or .ckpt file, a diffusers\n"

@@ -330,7 +330,8 @@ class WizardScreen(Screen[None]):
 
 def heading(title: str, text: str = "") -> Static:
     """A line over some rows: what they are about."""
-    words = Content.assemble((safe(title), "bold $text-primary"), (f"  {safe(text)}" if text else "", "$foreground-muted"))
+    rest = f"  {safe(text)}" if text else ""
+    words = Content.assemble((safe(title), "bold $text-primary"), (rest, "$foreground-muted"))
     return Static(words, classes="heading")
 
 

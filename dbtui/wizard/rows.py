@@ -16,6 +16,7 @@ from textual.widgets import Checkbox, Input, Select, Static
 
 from core.config.findings import Level
 from core.config.table import Option
+from dbtui.safe import safe
 
 MARKS = {
     Level.ERROR: ("✗", "$text-error"),
@@ -68,6 +69,10 @@ class Field(Input):
 
     def on_mount(self) -> None:
         self.cursor_blink = False
+
+    def validate_value(self, value: str) -> str:
+        """What is pasted, or comes from a draft, is seen as it is used: control characters as visible escapes."""
+        return safe(value)
 
     async def on_key(self, event: events.Key) -> None:
         if self.completes and event.key in ("up", "down", "enter"):

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
 
 from dbtui.actions import ACTIONS, bindings
 from dbtui.app import DbtuiApp
@@ -19,6 +18,7 @@ from dbtui.wizard.concepts import ConceptsScreen
 from dbtui.wizard.model import ModelScreen
 from dbtui.wizard.parameters import ParametersScreen
 from dbtui.wizard.review import ReviewScreen
+from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
 
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "core.config", "typer", "tomlkit", "diffusers", "transformers",
          "textual_plot", "textual_image", "textual_autocomplete", "tokenizers")  # fmt: skip

@@ -222,7 +222,9 @@ async def test_the_last_question_counts_and_older_answers_are_dropped() -> None:
 
     app = Bare()
     async with app.run_test() as pilot:
-        asker: Asker[str, str] = Asker(app, work, lambda q, a: answers.append((q, a)), lambda error: None, patience=0.01)
+        asker: Asker[str, str] = Asker(
+            app, work, lambda question, answer: answers.append((question, answer)), pytest.fail, patience=0.01
+        )
         asker.ask("old", at_once=True)
         asker.ask("never")
         asker.ask("new")
