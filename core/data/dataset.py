@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 
@@ -26,4 +27,35 @@ class ConceptItems:
 
 @dataclass(frozen=True)
 class Dataset:
+    """Everything that a run learns from. Items are numbered: all instance pictures, then all class pictures, concept
+    by concept.
+    """
+
     concepts: tuple[ConceptItems, ...]
+
+    @property
+    def items(self) -> list[Item]:
+        """Every picture, at the place of its number."""
+        instances = [item for concept in self.concepts for item in concept.instance]
+        return instances + [item for concept in self.concepts for item in concept.prior]
+
+    @property
+    def instance_items(self) -> range:
+        """The numbers of the person's own pictures."""
+        return range(sum(len(concept.instance) for concept in self.concepts))
+
+    @property
+    def prior_items(self) -> range:
+        """The numbers of the class pictures."""
+        return range(len(self.instance_items), len(self.items))
+
+    @property
+    def first_instance(self) -> list[int]:
+        """The number of each concept's first instance picture."""
+        return list(accumulate((len(concept.instance) for concept in self.concepts[:-1]), initial=0))
+
+    @property
+    def first_prior(self) -> list[int]:
+        """The number of each concept's first class picture."""
+        first = len(self.instance_items)
+        return list(accumulate((len(concept.prior) for concept in self.concepts[:-1]), initial=first))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.data.batches import Slot
 from core.data.caches import LatentTable, send
+from core.data.dataset import Dataset
 from core.seeds import generator
 
 
@@ -27,22 +28,20 @@ class Batch:
 class Assembler:
     """Draws everything random of a slot on the CPU, by (seed, purpose, step, slot), and sends it in one go.
 
-    `first_instance` and `first_prior` are the item numbers at which each concept's pictures begin. `timesteps` is
-    the length of the model's noise schedule.
+    `timesteps` is the length of the model's noise schedule.
     """
 
     def __init__(
         self,
         table: LatentTable,
+        dataset: Dataset,
         *,
-        first_instance: Sequence[int],
-        first_prior: Sequence[int],
         timesteps: int,
         offset_noise: float,
         seed: int,
     ) -> None:
         self._table = table
-        self._first_instance, self._first_prior = first_instance, first_prior
+        self._first_instance, self._first_prior = dataset.first_instance, dataset.first_prior
         self._timesteps = timesteps
         self._offset_noise = offset_noise
         self._seed = seed

@@ -19,19 +19,18 @@ from core.config.runfile import fingerprint
 from core.data.batches import Slot
 from core.events import Done, Event, Phase, Sample, Step, Stopped, Validation, Warned
 from core.planning.plan import is_due
-from core.sampling.previews import make_previews, previews_of
+from core.sampling.previews import make_previews
 from core.texts import UserError
 from core.training import device, faults
-from core.training.batches import Assembler, Batch
+from core.training.batches import Batch
 from core.training.checkpoints import TrainingState, load_weights, newest_checkpoint, read_optimizer, read_state
-from core.training.conditioning import Conditioning
 from core.training.loss import Shares, add_noise, dreambooth_loss, squared_errors, target_of
 from core.training.optimization import Optimization
 from core.training.precision import LossScale, autocast
-from core.training.prepare import Prepared, gather, plan_run, prepare, started
+from core.training.prepare import prepare
 from core.training.requests import Command, Poll, Requests, StopRequested
 from core.training.saving import Saving
-from core.training.validation import FixedNoise
+from core.training.start import gather, plan_run, started
 
 SKIPS_ALLOWED = 3
 """So many steps in a row may give no number; then the run stops."""
@@ -82,8 +81,7 @@ class Trainer:
         prepared = yield from prepare(config, self._folder, material, self._settled, self._requests)
         if state and state.data_hash != prepared.data_hash:
             yield faults.data_changed(state.step)
-        self._prepared, self._model, self._batches = prepared, prepared.model, prepared.batches
-        self._use_data(prepared)
+        self._prepared, self._model, self._conditioning = prepared, prepared.model, prepared.conditioning
 
         model = self._model
         trained = ["unet", *(model.text_encoders if self._plan.text_encoder_steps else ())]
@@ -112,28 +110,6 @@ class Trainer:
             self._freeze_text_encoders()
         return Saving(config, self._folder, model, self._optimization, trained, resumed=found)
 
-    def _use_data(self, prepared: Prepared) -> None:
-        model, seed = prepared.model, self._config.performance.seed
-        timesteps = len(model.schedule.alphas_cumprod)
-        self._previews = previews_of(self._config, self._settled.size)
-        prompts = [text for preview in self._previews for text in (preview.prompt, preview.negative_prompt)]
-        captions = [item.caption for item in prepared.items]
-        self._conditioning = Conditioning(model, captions, prompts, self._settled.device)
-        self._assembler = Assembler(
-            prepared.table,
-            first_instance=prepared.first_instance,
-            first_prior=prepared.first_prior,
-            timesteps=timesteps,
-            offset_noise=self._config.performance.offset_noise,
-            seed=seed,
-        )
-        self._fixed_noise = {
-            purpose: FixedNoise(prepared.table, items, purpose=purpose, timesteps=timesteps, seed=seed,
-                                precision=self._settled.precision)
-            for purpose, items in (("validate-instance", prepared.instance_items),
-                                   ("validate-prior", prepared.prior_items))
-        }  # fmt: skip
-
     def _train(self, saving: Saving) -> Iterator[Event]:
         yield Phase(name="training", done=self._step, total=self._plan.steps)
         if self._step == 0:
@@ -150,7 +126,7 @@ class Trainer:
         yield from self._obey()
 
     def _train_step(self) -> Iterator[Event]:
-        slots = self._batches.step(self._step)
+        slots = self._prepared.batches.step(self._step)
         rates = self._optimization.set_rates(self._updates)
         while True:
             try:
@@ -211,14 +187,14 @@ class Trainer:
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead[0] == self._step and start == 0:
             return ahead[1]
-        return self._assembler.batch(self._step, slots[start : start + self._micro_batch])
+        return self._prepared.assembler.batch(self._step, slots[start : start + self._micro_batch])
 
     def _prefetch(self) -> None:
         """Send the next step's first pictures while the device still computes this one."""
         following = self._step + 1
         if self._settled.device.type != "cpu" and following < self._plan.steps:
-            slots = self._batches.step(following)[: self._micro_batch]
-            self._ahead = (following, self._assembler.batch(following, slots))
+            slots = self._prepared.batches.step(following)[: self._micro_batch]
+            self._ahead = (following, self._prepared.assembler.batch(following, slots))
 
     def _skip(self, slots: Sequence[Slot], loss: float) -> None:
         """Leave the weights alone; give up where skipping does not help."""
@@ -264,15 +240,15 @@ class Trainer:
     def _validate(self) -> Iterator[Event]:
         if self._config.intervals.validate_every_steps:
             instance, prior = (
-                fixed.measure(self._model, self._conditioning, self._micro_batch, self._requests.look)
-                for fixed in self._fixed_noise.values()
+                fixed_noise.measure(self._model, self._conditioning, self._micro_batch, self._requests.look)
+                for fixed_noise in (self._prepared.validate_instance, self._prepared.validate_prior)
             )
             yield Validation(step=self._step, instance=instance, prior=prior)
 
     def _sample(self, id: str | None = None) -> Iterator[Event]:  # noqa: A002 - the event's own field
-        yield Phase(name="sampling", done=0, total=len(self._previews))
+        yield Phase(name="sampling", done=0, total=len(self._prepared.previews))
         made = make_previews(
-            self._model, self._previews, self._conditioning.prompt, folder=self._folder, step=self._step,
+            self._model, self._prepared.previews, self._conditioning.prompt, folder=self._folder, step=self._step,
             title=self._config.model.name, on_step=self._requests.look_or_stop,
             autocast=autocast(self._settled.precision, self._settled.device),
         )  # fmt: skip
@@ -281,7 +257,7 @@ class Trainer:
                 for done, (preview, path) in enumerate(made, 1):
                     yield Sample(step=self._step, path=str(path), prompt=preview.prompt, seed=preview.seed,
                                  concept=preview.concept, id=id)  # fmt: skip
-                    yield Phase(name="sampling", done=done, total=len(self._previews))
+                    yield Phase(name="sampling", done=done, total=len(self._prepared.previews))
         except (torch.OutOfMemoryError, OSError) as error:
             yield faults.sample_skipped(self._step, error, id)
         yield Phase(name="training", done=self._step, total=self._plan.steps)
@@ -301,8 +277,8 @@ class Trainer:
 
     def _end_early(self) -> Iterator[Event]:
         command = self._requests.stop
-        reason = str(command.fields.get("reason", "user")) if command else "user"
-        discard = bool(command and command.fields.get("discard"))
+        fields = command.fields if command else {}
+        reason, discard = str(fields.get("reason", "user")), bool(fields.get("discard"))
         if self._saving is not None and not discard and self._step > 0:
             yield from self._saving.save(self._state(), final=True)
             if reason == "user" and self._config.saving.on_cancel:

@@ -78,7 +78,7 @@ def test_one_step_has_the_loss_and_gradients_of_the_reference(
         concepts__0__prior__images_per_instance=class_pictures,
     )
     trainer = ready_trainer(config, tmp_path / "run")
-    slots = trainer._batches.step(0)
+    slots = trainer._prepared.batches.step(0)
     instance, prior, norm = trainer._forward_backward(slots)
 
     concept = trainer._prepared.dataset.concepts[0]

@@ -43,7 +43,7 @@ def test_accumulation_makes_the_update_of_the_larger_batch(
             concepts__0__prior__images_per_instance=1,
         )
         trainer = ready_trainer(config, tmp_path / name)
-        figures.append(trainer._forward_backward(trainer._batches.step(0)))
+        figures.append(trainer._forward_backward(trainer._prepared.batches.step(0)))
         networks = trainer._model.networks
         gradients.append([p.grad for part in ("unet", "text_encoder") for p in networks[part].parameters()])
     assert figures[1] == pytest.approx(figures[0], rel=1e-5)
@@ -112,7 +112,7 @@ def test_gradient_checkpointing_gives_both_networks_the_same_gradients(
     for checkpointing in (False, True):
         config = quick_config(tiny_sd1, pictures, performance__gradient_checkpointing=checkpointing)
         trainer = ready_trainer(config, tmp_path / str(checkpointing))
-        trainer._forward_backward(trainer._batches.step(0))
+        trainer._forward_backward(trainer._prepared.batches.step(0))
         networks = trainer._model.networks
         gradients.append(
             [parameter.grad for name in ("unet", "text_encoder") for parameter in networks[name].parameters()]
@@ -124,7 +124,7 @@ def test_gradient_checkpointing_gives_both_networks_the_same_gradients(
 
 def test_trained_weights_and_optimizer_are_fp32_under_bf16(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
     trainer = ready_trainer(quick_config(tiny_sd1, pictures, performance__mixed_precision="bf16"), tmp_path / "run")
-    trainer._forward_backward(trainer._batches.step(0))
+    trainer._forward_backward(trainer._prepared.batches.step(0))
     trainer._optimization.update(trainer._norm)
     assert {parameter.dtype for parameter in trainer._model.unet.parameters()} == {torch.float32}
     assert {tensor.dtype for tensor in trainer._optimization.state()[0].values()} == {torch.float32}
@@ -136,7 +136,7 @@ def test_the_vae_has_no_part_in_a_step(
     trainer = ready_trainer(quick_config(tiny_sd1, pictures), tmp_path / "run")
     monkeypatch.setattr(trainer._model.vae, "encode", None)
     monkeypatch.setattr(trainer._model.vae, "decode", None)
-    trainer._forward_backward(trainer._batches.step(0))
+    trainer._forward_backward(trainer._prepared.batches.step(0))
 
 
 class Waits(TorchDispatchMode):

@@ -1,0 +1,111 @@
+"""What is known of a run before any network is loaded: its source, its pictures, its plan, the event that opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config.options import RunConfig
+from core.config.runfile import fingerprint
+from core.data.scan import Scan, scan
+from core.events import Event, Phase, RunStarted, Warned
+from core.families import hub
+from core.families.describe import SourceDescription, describe
+from core.machine import inspect_machine
+from core.planning.facts import Facts
+from core.planning.plan import Plan, make_plan
+from core.texts import UserError, counted, listed, path_in_words
+from core.training.checkpoints import TrainingState
+from core.training.device import Settled, versions
+from core.training.faults import warning
+from core.training.requests import Requests
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from, before any network is loaded: the source's description and each concept's pictures."""
+
+    source: SourceDescription
+    scans: tuple[Scan, ...]
+
+
+def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Material]:
+    """Describe the source, downloaded first where it is a hub id that is not here, and look at every picture.
+
+    Raises `UserError` for what cannot be read at all, and `StopRequested`.
+    """
+    model = config.model
+    try:
+        source = describe(model.source, model.revision, model.variant)
+    except UserError as error:
+        if error.code != "source.not-downloaded":
+            raise
+        yield Phase(name="downloading")
+        hub.download(model.source, model.revision, model.variant, while_waiting=requests.look_or_stop)
+        source = describe(model.source, model.revision, model.variant)
+    scans = tuple(scan(Path(concept.instance.directory).expanduser(), decode=True) for concept in config.concepts)
+    for concept, found in zip(config.concepts, scans, strict=True):
+        if found.refused and not concept.instance.leave_out_unreadable:
+            raise UserError("data.unreadable", "{count} in {directory} cannot be read: {names}.",
+                            mend="Mend or remove them, or set instance.leave_out_unreadable = true in the run.toml.",
+                            count=counted(len(found.refused), "file"), directory=path_in_words(found.directory),
+                            names=_refused_names(found))  # fmt: skip
+        if not found.pictures:
+            raise UserError("data.no-pictures", "There are no pictures to learn from in {directory}.",
+                            mend="Put three or more pictures into the folder, or name another one.",
+                            directory=path_in_words(found.directory))  # fmt: skip
+        if found.refused:
+            yield _left_out(found)
+    return Material(source, scans)
+
+
+def plan_run(config: RunConfig, material: Material) -> Plan:
+    """The counts of the run, as `check` and the wizard show them. Raises `UserError` where there is nothing to do."""
+    plan = make_plan(config, Facts(scans=material.scans, source=material.source, machine=inspect_machine()))
+    if plan is None:
+        raise UserError("data.nothing-to-do", "There are too few pictures for a single step.",
+                        mend="Add pictures, or make batch.size and batch.accumulation smaller.")  # fmt: skip
+    return plan
+
+
+def started(
+    config: RunConfig, source: SourceDescription, settled: Settled, plan: Plan, state: TrainingState | None
+) -> RunStarted:
+    """The event that opens a life of the run. It goes on exactly as it would have where nothing that the numbers
+    depend on has changed since `state`.
+    """
+    now = (fingerprint(config), settled.name, settled.precision, plan.steps, versions())
+    then = (state.config_hash, state.device, state.precision, state.total_steps, state.versions) if state else now
+    return RunStarted(
+        config_hash=fingerprint(config),
+        versions=versions(),
+        device=settled.name,
+        total_steps=plan.steps,
+        steps_per_epoch=plan.steps_per_epoch,
+        resumed_from=state.step if state else None,
+        exact=now == then and settled.device.type == "cpu",
+        settled={
+            "precision": settled.precision,
+            "optimizer": settled.optimizer,
+            "resolution": settled.size,
+            "threads": settled.threads,
+            "text_encoder_steps": plan.text_encoder_steps,
+            "source_commit": source.commit,
+        },
+    )
+
+
+def _left_out(found: Scan) -> Warned:
+    return warning(
+        "data.left-out",
+        "{count} in {directory} cannot be read and left out: {names}.",
+        count=counted(len(found.refused), "file"), directory=path_in_words(found.directory),
+        names=_refused_names(found),
+    )  # fmt: skip
+
+
+def _refused_names(found: Scan) -> str:
+    names = (path_in_words(refused.path.name) for refused in found.refused)
+    reasons = (refused.reason.text.rstrip(".") for refused in found.refused)
+    return listed(f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True))
