@@ -57,8 +57,13 @@ class Requests:
         if self.stop is not None:
             raise StopRequested
 
-    def obey(self, step: int, act: Callable[[Command], Iterator[Event]]) -> Iterator[Event]:
-        """Obey everything that waits; `act` does what is not pausing. Returns when the run may go on or must stop."""
+    def obey(
+        self, step: int, act: Callable[[Command], Iterator[Event]], meanwhile: Callable[[], Iterator[Event]]
+    ) -> Iterator[Event]:
+        """Obey everything that waits; returns when the run may go on or must stop.
+
+        `act` does what is not pausing, `meanwhile` tells what became of it while the run is paused.
+        """
         self.look()
         paused = False
         while True:
@@ -75,11 +80,12 @@ class Requests:
             if not paused or self.stop is not None:
                 return
             time.sleep(PAUSE_POLL_SECONDS)
+            yield from meanwhile()
             self.look()
 
     def obey_early(self) -> Iterator[Event]:
         """Before the first step: pauses are kept, a stop raises `StopRequested`, the rest is answered with a no."""
-        yield from self.obey(0, _not_yet)
+        yield from self.obey(0, _not_yet, lambda: iter(()))
         if self.stop is not None:
             raise StopRequested
 

@@ -116,14 +116,14 @@ class Trainer:
             yield from self._validate()
         self._clock = time.monotonic()
         while self._step < self._plan.steps:
-            yield from self._obey()
+            yield from self._obey(saving)
             if self._updates >= self._plan.text_encoder_steps and not self._conditioning.frozen:
                 for name in self._model.text_encoders:
                     self._optimization.drop(name)
                 self._freeze_text_encoders()
             yield from self._train_step()
             yield from self._between_steps(saving)
-        yield from self._obey()
+        yield from self._obey(saving)
 
     def _train_step(self) -> Iterator[Event]:
         slots = self._prepared.batches.step(self._step)
@@ -262,9 +262,9 @@ class Trainer:
             yield faults.sample_skipped(self._step, error, id)
         yield Phase(name="training", done=self._step, total=self._plan.steps)
 
-    def _obey(self) -> Iterator[Event]:
+    def _obey(self, saving: Saving) -> Iterator[Event]:
         began = time.monotonic()
-        yield from self._requests.obey(self._step, self._act)
+        yield from self._requests.obey(self._step, self._act, saving.finished)
         self._clock += time.monotonic() - began
         if self._requests.stop is not None:
             raise StopRequested

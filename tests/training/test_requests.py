@@ -33,27 +33,38 @@ def act(command: Command) -> Iterator[Event]:
     yield Warned(code=command.command, message="done", id=command.id)
 
 
+def nothing() -> Iterator[Event]:
+    return iter(())
+
+
+def test_what_was_saved_while_paused_is_told_while_paused() -> None:
+    saved = iter([Warned(code="saved", message="")])
+    queue = Queue([Asked("pause", "a")], [], [], [Asked("continue", "b")])
+    events = list(Requests(queue).obey(7, act, lambda: iter(list(saved))))
+    assert [event.kind for event in events] == ["paused", "warning", "continued"]
+
+
 def test_a_pause_waits_until_it_is_told_to_continue() -> None:
     queue = Queue([Asked("pause", "a")], [], [Asked("continue", "b")])
-    events = list(Requests(queue).obey(7, act))
+    events = list(Requests(queue).obey(7, act, nothing))
     assert [(type(event), event.id) for event in events] == [(Paused, "a"), (Continued, "b")]  # type: ignore[attr-defined]
     assert queue.polls == 3
 
 
 def test_save_and_sample_work_while_paused() -> None:
     queue = Queue([Asked("pause", "a")], [Asked("save", "b"), Asked("continue", "c")])
-    assert [event.id for event in Requests(queue).obey(7, act)] == ["a", "b", "c"]  # type: ignore[attr-defined]
+    assert [event.id for event in Requests(queue).obey(7, act, nothing)] == ["a", "b", "c"]  # type: ignore[attr-defined]
 
 
 def test_a_stop_ends_a_pause() -> None:
     requests = Requests(Queue([Asked("pause", "a")], [Asked("stop", "b")]))
-    assert len(list(requests.obey(7, act))) == 1
+    assert len(list(requests.obey(7, act, nothing))) == 1
     assert requests.stop is not None
 
 
 def test_every_command_is_answered_with_its_id() -> None:
     queue = Queue([Asked("continue", "a"), Asked("pause", "b"), Asked("pause", "c"), Asked("continue", "d")])
-    assert [event.id for event in Requests(queue).obey(0, act)] == ["a", "b", "c", "d"]  # type: ignore[attr-defined]
+    assert [event.id for event in Requests(queue).obey(0, act, nothing)] == ["a", "b", "c", "d"]  # type: ignore[attr-defined]
 
 
 def test_long_work_is_abandoned_only_for_a_stop() -> None:
