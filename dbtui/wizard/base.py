@@ -24,7 +24,7 @@ from dbtui.wizard.completion import PathCompletion
 from dbtui.wizard.context import STEPS, WizardContext
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
-from dbtui.wizard.rows import Choice, Field, Row, RowState, Switched
+from dbtui.wizard.rows import Choice, Field, Row, RowState, Switched, go
 
 if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
@@ -42,6 +42,8 @@ class WizardScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("wizard"),
+        Binding("tab", "go(1)", show=False, priority=True),
+        Binding("shift+tab", "go(-1)", show=False, priority=True),
         Binding("pageup", "scroll(-1)", show=False),
         Binding("pagedown", "scroll(1)", show=False),
     ]
@@ -217,7 +219,9 @@ class WizardScreen(Screen[None]):
             self._write()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """F6 where there is something to put back, F2 where there is something to mend."""
+        """F6 where something can be put back, F2 where something can be mended, Tab where nothing is being completed."""
+        if action == "go":
+            return not (isinstance(self.focused, Field) and self.focused.is_completing)
         if action == "put_back":
             row = self.focused_row
             return row is not None and row.state.changed
@@ -265,6 +269,10 @@ class WizardScreen(Screen[None]):
             row.write(self.context.text(row.path))
         self.wizard.changed()
         self.show()
+
+    def action_go(self, by: int) -> None:
+        """Tab, before the next letter is given to any field: who types ahead of the screen hits the right one."""
+        go(self, by)
 
     def action_scroll(self, pages: int) -> None:
         form = self.query_one(Form)

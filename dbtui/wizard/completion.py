@@ -23,9 +23,18 @@ class PathCompletion(PathAutoComplete):
     """
 
     def __init__(self, target: Field, *, files: bool) -> None:
-        target.completes = True
         super().__init__(target, folder_prefix=Content(""), file_prefix=Content(""), show_dotfiles=False)
         self.files = files
+        target.completion = self
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.display) and self.option_list.option_count > 0
+
+    @property
+    def takes_down(self) -> bool:
+        """Down walks through the open list, and opens a closed one where it has something to offer."""
+        return self.is_open or self.should_show_dropdown(self.get_search_string(self._get_target_state()))
 
     def get_candidates(self, target_state: TargetState) -> list[DropdownItem]:
         typed = target_state.text[: target_state.cursor_position]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
 
 from core.config.findings import Level
@@ -56,32 +57,60 @@ class Field(Input):
     """A text field. Arrows go to the field above and below, Enter to the next.
 
     Textual runs the action of a key only after the key has bubbled up to the app, and inserts letters at once; so what
-    is typed ahead of a slow screen would overtake a Backspace. Here every key acts in the order it was typed.
+    is typed ahead of a slow screen would overtake a Backspace. Here every key acts in the order it was typed: keys that
+    edit act in the field, and keys that leave it act (by priority) before the next letter is given to any field.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down,enter", "app.focus_next", show=False),
+        Binding("up", "go(-1)", show=False, priority=True),
+        Binding("enter", "go(1)", show=False, priority=True),
+        Binding("down", "go_down", show=False, priority=True),
     ]
 
-    completes = False
-    """Whether a list of completions belongs to the field: Up, Down and Enter are then its own first."""
+    completion: Completion | None = None
+    """The list of completions under the field; while it is open these keys, and Tab, are its own."""
 
     def on_mount(self) -> None:
         self.cursor_blink = False
+
+    @property
+    def is_completing(self) -> bool:
+        return self.completion is not None and self.completion.is_open
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Down also opens the list again, where there is something in it."""
+        if action == "go":
+            return not self.is_completing
+        if action == "go_down":
+            return self.completion is None or not self.completion.takes_down
+        return True
+
+    def action_go(self, by: int) -> None:
+        go(self, by)
+
+    def action_go_down(self) -> None:
+        go(self, 1)
 
     def validate_value(self, value: str) -> str:
         """What is pasted, or comes from a draft, is seen as it is used: control characters as visible escapes."""
         return safe(value)
 
     async def on_key(self, event: events.Key) -> None:
-        if self.completes and event.key in ("up", "down", "enter"):
-            return
         for binding in self._bindings.key_to_bindings.get(event.key, ()):
-            event.stop()
-            event.prevent_default()
-            await self.run_action(binding.action)
-            return
+            if not binding.priority:
+                event.stop()
+                event.prevent_default()
+                await self.run_action(binding.action)
+                return
+
+
+class Completion(Protocol):
+    """What a field must know of its list of completions."""
+
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def takes_down(self) -> bool: ...
 
 
 class Choice(Select[str], inherit_bindings=False):
@@ -89,18 +118,36 @@ class Choice(Select[str], inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "show_overlay", show=False),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
+        Binding("up", "go(-1)", show=False, priority=True),
+        Binding("down", "go(1)", show=False, priority=True),
     ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While the list is open the arrows are its own."""
+        return action != "go" or not self.expanded
+
+    def action_go(self, by: int) -> None:
+        go(self, by)
 
 
 class Switched(Checkbox):
     """On or off, in words too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
+        Binding("up", "go(-1)", show=False, priority=True),
+        Binding("down", "go(1)", show=False, priority=True),
     ]
+
+    def action_go(self, by: int) -> None:
+        go(self, by)
+
+
+def go(control: Widget, by: int) -> None:
+    """Put the focus on the next (1) or the previous (-1) control."""
+    if by > 0:
+        control.screen.focus_next()
+    else:
+        control.screen.focus_previous()
 
 
 class Row(Vertical):

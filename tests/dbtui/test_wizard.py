@@ -37,6 +37,12 @@ def row_of(screen: WizardScreen, path: str) -> Row:
     return next(row for row in screen.query(Row) if row.path == path)
 
 
+def press(app: DbtuiApp, *keys: str) -> None:
+    """Type `keys` without waiting for the screen between them, as fingers do on a slow machine."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
 def current(app: DbtuiApp) -> WizardScreen:
     assert isinstance(app.screen, WizardScreen)
     return app.screen
@@ -93,9 +99,38 @@ async def test_keys_act_in_the_order_they_were_typed_however_slow_the_screen(tmp
         assert isinstance(field, Field)
         field.focus()
         await pilot.pause()
-        for key in ("backspace", "backspace", "backspace", "4", "0", "left", "backspace", "7"):
-            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        press(app, "backspace", "backspace", "backspace", "4", "0", "left", "backspace", "7")
         await until(pilot, lambda: screen.context.text("intervals.epochs") == "70")
+
+
+async def test_what_is_typed_without_a_pause_lands_in_the_fields_it_was_meant_for(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot)
+        row_of(screen, "model.name").control.focus()
+        await pilot.pause()
+        press(app, *"clock", "tab", *"/m/a", "shift+tab", *"s", "enter", *"b", "up", *"2", "down", *"c")
+        await until(pilot, lambda: screen.context.text("model.source") == "/m/abc")
+        assert screen.context.text("model.name") == "clocks2"
+
+
+async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "clock").mkdir(parents=True)
+    (tmp_path / "pictures" / "cat").mkdir()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        field = row_of(screen, "concepts.0.instance.directory").control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, *f"{tmp_path}/pictures/cl")
+        await until(pilot, lambda: field.is_completing)
+        await pilot.press("tab")
+        await until(pilot, lambda: field.value.endswith("/pictures/clock/") and not field.is_completing)
+        assert screen.focused is field
+        await pilot.press("tab")
+        assert screen.focused is not field
 
 
 async def test_next_is_always_there_and_goes_to_the_first_field_that_is_wrong(tmp_path: Path) -> None:
