@@ -219,7 +219,7 @@ class WizardScreen(Screen[None]):
             self._write()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """F6 where something can be put back, F2 where something can be mended, Tab where nothing is being completed."""
+        """F6 where something can be put back, F2 where something can be mended, Tab unless a path is completed."""
         if action == "go":
             return not (isinstance(self.focused, Field) and self.focused.is_completing)
         if action == "put_back":
