@@ -28,22 +28,12 @@ from core.events import (
 from core.texts import counted, duration_in_words, size_in_words
 from dbtui.printing import console
 from dbtui.safe import safe
+from dbtui.states import PHASES
 
 PLAIN_SECONDS = 5.0
 """Between two plain lines of steps or of progress: a log is read by people."""
 SPEED_STEPS = 30
 """The time left follows the last so many steps."""
-
-PHASES = {
-    "downloading": "Downloading the model",
-    "loading": "Loading the model",
-    "class-images": "Making class pictures",
-    "caching": "Encoding pictures",
-    "training": "Training",
-    "sampling": "Making previews",
-    "saving": "Saving",
-    "exporting": "Exporting",
-}
 
 
 class Display(Protocol):

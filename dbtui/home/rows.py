@@ -10,31 +10,11 @@ from textual.content import Content
 
 from core.texts import duration_in_words
 from dbtui.safe import safe
+from dbtui.states import STATES
 
 if TYPE_CHECKING:
     from core.runs.journal import Summary
     from dbtui.drafts import Draft
-
-STATES: dict[str, tuple[str, str, str]] = {
-    "new": ("·", "not started", "$foreground-muted"),
-    "downloading": ("►", "downloading", "$text-primary"),
-    "loading": ("►", "loading", "$text-primary"),
-    "class-images": ("►", "class pictures", "$text-primary"),
-    "caching": ("►", "preparing", "$text-primary"),
-    "training": ("►", "training", "$text-primary"),
-    "sampling": ("►", "previews", "$text-primary"),
-    "saving": ("►", "saving", "$text-primary"),
-    "exporting": ("►", "exporting", "$text-primary"),
-    "paused": ("‖", "paused", "$text-warning"),
-    "stopped": ("■", "stopped", "$foreground"),
-    "done": ("✓", "done", "$text-success"),
-    "failed": ("✗", "failed", "$text-error"),
-    "lost": ("?", "was cut off", "$text-warning"),
-    "unreadable": ("✗", "unreadable", "$text-error"),
-    "draft": ("~", "draft", "$foreground-muted"),
-    "unknown": (" ", "", "$foreground-muted"),
-}
-"""State → mark, words, colour. The colour only repeats what the mark and the words say."""
 
 RESUMABLE = ("new", "stopped", "failed", "lost", "done")
 
@@ -142,5 +122,3 @@ def describe(entry: Entry) -> str:
         "paused": "Paused: it waits, holding its memory. Enter opens its monitor, p goes on there.",
     }
     return f"{told.get(entry.state, 'Training now. Enter opens its monitor.' + left)}\n{where}"
-
-

@@ -12,7 +12,7 @@ from dbtui.monitor.pane import Pane
 
 if TYPE_CHECKING:
     from core.runs.history import History
-    from dbtui.monitor.plot import Curve, Plot
+    from dbtui.widgets.plot import Curve, Plot
 
 FEWEST_COLUMNS = 20
 
@@ -37,7 +37,7 @@ class CurvePane(Pane):
         self, history: History, series: str, label: str, columns: int, style: str, *, points: bool = False
     ) -> Curve:
         """One series of `history` in the colour of the component class `style`."""
-        from dbtui.monitor.plot import Curve
+        from dbtui.widgets.plot import Curve
 
         steps, values = history.series(series, columns)
         return Curve(label, str(self.get_component_rich_style(style)), steps, values, points, style)
@@ -72,7 +72,7 @@ class CurvePane(Pane):
 
     async def _plot(self) -> Plot | None:
         """The plot, made if need be; `None` while another call is making it (textual-plot is emptied when mounted)."""
-        from dbtui.monitor.plot import Plot
+        from dbtui.widgets.plot import Plot
 
         if self._made is None:
             self._made = Plot()

@@ -8,7 +8,7 @@ from dbtui.monitor.curves import CurvePane
 
 if TYPE_CHECKING:
     from core.runs.history import History
-    from dbtui.monitor.plot import Curve
+    from dbtui.widgets.plot import Curve
 
 
 class RatePane(CurvePane):

@@ -57,7 +57,7 @@ class Picture(Container):
             await self.mount(Static(safe_message(error.message), markup=False))
 
     def _widget(self, path: Path) -> Static | Container:
-        from dbtui.monitor.graphics import picture_widget, protocol
+        from dbtui.widgets.graphics import picture_widget, protocol
 
         chosen = protocol(os.environ)
         if chosen == "off":

@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from core.texts import duration_in_words, size_in_words
-from dbtui.home.rows import STATES
-from dbtui.monitor.words import ENDED, FAINT, PHASES, QUIET, bar, number, rate_in_words
+from dbtui.monitor.words import ENDED, FAINT, QUIET, bar, number, rate_in_words
 from dbtui.safe import safe
+from dbtui.states import PHASES, STATES
 
 if TYPE_CHECKING:
     from core.runs.history import History

@@ -8,20 +8,10 @@ import time
 from core import events
 from core.texts import counted, duration_in_words, size_in_words
 from dbtui.safe import safe
+from dbtui.states import PHASES
 
 QUIET, FAINT = "$foreground 60%", "$foreground 25%"
 """Styles of what is read second, and of what only fills a line."""
-
-PHASES: dict[str, str] = {
-    "downloading": "Downloading the model",
-    "loading": "Loading the model",
-    "class-images": "Making class pictures",
-    "caching": "Preparing pictures and captions",
-    "training": "Training",
-    "sampling": "Making previews",
-    "saving": "Saving",
-    "exporting": "Exporting",
-}
 
 ENDED = frozenset({"stopped", "done", "failed", "lost"})
 """States in which no process trains the run."""

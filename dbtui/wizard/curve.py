@@ -39,7 +39,7 @@ class RateCurve(Vertical):
             self.call_after_refresh(self._draw, *asked)
 
     async def _draw(self, options: LearningRateOptions, steps: int, warmup: int) -> None:
-        from dbtui.monitor.plot import Curve, Plot
+        from dbtui.widgets.plot import Curve, Plot
 
         if not self.query(Plot):
             await self.remove_children()

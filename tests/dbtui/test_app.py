@@ -143,7 +143,7 @@ def assert_plain(text: str) -> None:
 def test_without_colours_every_state_still_has_a_mark_and_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dbtui.home.rows import STATES
+    from dbtui.states import STATES
 
     told = [(mark, words) for state, (mark, words, _) in STATES.items() if state != "unknown"]
     assert all(mark and words for mark, words in told)

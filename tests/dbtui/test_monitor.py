@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -20,11 +21,11 @@ from core.machine import Reading
 from core.runs.lock import RunLock
 from dbtui.app import CALM
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog
-from dbtui.monitor.plot import Plot
 from dbtui.monitor.samples import SampleScreen, SamplesPane
 from dbtui.monitor.screen import PANES, MonitorScreen
 from dbtui.monitor.state import Notice, StateLines
-from dbtui.widgets.question import Question
+from dbtui.widgets.plot import Plot
+from dbtui.widgets.question import Answer, Question
 from tests.dbtui import synthetic
 from tests.dbtui.synthetic import NOON, SyntheticRun
 
@@ -558,6 +559,49 @@ async def test_a_run_that_came_to_its_end_meanwhile_is_not_started_again(
         app.push_screen(EndingScreen(owned, handle, reason="background"), ended.append)  # type: ignore[arg-type]
         await settle(pilot)
         assert ended == [True]
+
+
+async def test_what_lies_over_the_ending_is_not_closed_by_it(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, resume: 4711)
+    handle = SteadyHandle()
+    handle.request = lambda command, **fields: "1"  # type: ignore[method-assign]
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        ended: list[bool | None] = []
+        ending = EndingScreen(owned, handle, reason="background")  # type: ignore[arg-type]
+        app.push_screen(ending, ended.append)
+        await settle(pilot)
+        await pilot.press("escape")
+        assert app.screen is ending
+        over = Question("Something else?", "", [Answer("no", "n", "No")])
+        await app.push_screen(over)
+        handle.running = False
+        await asyncio.sleep(1.2)
+        assert app.screen is over and not ended
+        over.dismiss(None)
+        await asyncio.sleep(1.2)
+        await settle(pilot)
+        assert ended == [True] and app.screen is app.monitor
+
+
+async def test_a_hand_over_that_fails_is_said_and_the_run_can_be_resumed_here(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launch(run: Any, resume: bool) -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("core.runs.launch.launch_background", launch)
+    app = Bench(owned, SteadyHandle())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        await settle(pilot)
+        assert "temporarily unavailable" in notices(app) and "r trains on" in notices(app)
+        assert app.screen is app.monitor
 
 
 async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun) -> None:

@@ -1,4 +1,4 @@
-"""The plot of the monitor: textual-plot with what curves of a training need.
+"""A plot over steps: textual-plot with what curves of a training need.
 
 Imported when a curve is first shown: textual-plot brings numpy with it.
 """
