@@ -5,11 +5,11 @@ What is imported here is imported before the first frame: no pydantic, numpy, Pi
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -100,41 +100,44 @@ class DbtuiApp(App[int]):
         except UserError as error:
             self.say(error)
             return
+        self.push_screen(MonitorScreen(run, self.handle_of(run)))
+
+    def handle_of(self, run: Run) -> TrainingHandle | None:
+        """The thread that trains `run`, or trained it last, if that was in this process."""
         ours = self.training_run is not None and self.training_run.name == run.name
-        self.push_screen(MonitorScreen(run, self.training if ours else None))
+        return self.training if ours else None
 
     def start_run(self, run: Run, *, resume: bool, background: bool) -> None:
-        """Train `run` in a thread of this process or in a process of its own, then show its monitor.
+        """Train `run`, then show its monitor unless somebody has gone on to another screen meanwhile."""
 
-        One run trains in this process at a time; whatever is refused is said.
+        async def start() -> None:
+            if await self.launch(run, resume=resume, background=background) and isinstance(self.screen, HomeScreen):
+                self.open_run(run.name)
+
+        self.run_worker(start())
+
+    async def launch(self, run: Run, *, resume: bool, background: bool) -> bool:
+        """Train `run` in a thread of this process, or in a process of its own; whether it has begun.
+
+        One run trains in this process at a time; whatever stands in the way is said.
         """
+        from core.runs.launch import launch_background, launch_thread
+
         if not background and self.is_training:
             self.notify("A run is training in this program already. Start this one in the background.",
                         severity="warning", markup=False)  # fmt: skip
-        elif background:
-            self.notify("Starting a process for it. It takes some seconds.", markup=False)
-            starting = partial(self._start_in_background, run, resume)
-            self.run_worker(starting, thread=True, group="start", exit_on_error=False)
-        else:
-            from core.runs.launch import launch_thread
-
-            try:
+            return False
+        try:
+            if background:
+                self.notify(f"Starting a process that trains {safe(run.name)}. It takes some seconds.", markup=False)
+                await asyncio.to_thread(launch_background, run, resume=resume)
+            else:
                 self.training, self.training_run = launch_thread(run, resume=resume), run
                 self.lead_output(run.log_path)
-            except UserError as error:
-                self.say(error)
-                return
-            self.open_run(run.name)
-
-    def _start_in_background(self, run: Run, resume: bool) -> None:
-        from core.runs.launch import launch_background
-
-        try:
-            launch_background(run, resume=resume)
         except (UserError, OSError) as error:
-            self.call_later(self.say, error)
-            return
-        self.call_later(self.open_run, run.name)
+            self.say(error)
+            return False
+        return True
 
     # --- what is everywhere -------------------------------------------------------------------------------------
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from core.texts import UserError
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
-    from core.runs.launch import TrainingHandle
     from dbtui.app import DbtuiApp
 
 
@@ -21,23 +18,6 @@ def resume_question(app: DbtuiApp, run: Run) -> Question:
     background = Answer("background", "b", "In the background", "in a process of its own")
     answers = (background,) if app.is_training else (here, background)
     return Question(f"Train {safe(run.name)} on: where?", "It goes on from its last saved state.", answers)
-
-
-async def resume(app: DbtuiApp, run: Run, where: str) -> TrainingHandle | None:
-    """Train on; the training thread if that is in this process. What stands in the way is said."""
-    from core.runs.launch import launch_background, launch_thread
-
-    try:
-        if where == "background":
-            app.notify("Starting a process for it. It takes some seconds.", markup=False)
-            await asyncio.to_thread(launch_background, run, resume=True)
-            return None
-        app.training, app.training_run = launch_thread(run, resume=True), run
-        app.lead_output(run.log_path)
-    except UserError as error:
-        app.say(error)
-        return None
-    return app.training
 
 
 def export_question(run: Run) -> Question:

@@ -58,23 +58,29 @@ def leave_question(run: Run) -> Question:
 class EndingScreen(ModalScreen[bool]):
     """Asks the training thread of this process to end and waits for it; True once it has ended.
 
-    With `reason="background"` the run is started again in a process of its own. Escape gives up waiting (the request
-    stays, nothing is handed over): False.
+    Escape gives up waiting, the request stays: False. With `reason="background"` the run is started again in a process
+    of its own; giving up half way would leave it to nobody, so that cannot be left (False: it could not be started).
     """
 
+    leaving = True
     BINDINGS = [Binding("escape", "dismiss(False)", "Back"), Binding("k", "end_now", "End now")]
 
     def __init__(self, run: Run, handle: TrainingHandle, *, discard: bool = False, reason: str = "user") -> None:
         super().__init__()
         self.run, self.handle, self.discard, self.reason = run, handle, discard, reason
         self._since = time.monotonic()
+        self._ended: bool | None = None
+        self._hands_over = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static("", id="ending", markup=False)
-            yield Static("Esc goes back to the monitor; the run ends all the same.", id="dialog-keys", markup=False)
+            if self.reason != "background":
+                yield Static("Esc goes back to the monitor; the run ends all the same.", id="dialog-keys", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "dismiss":
+            return self.reason != "background"
         return action != "end_now" or self._is_slow
 
     @property
@@ -98,13 +104,15 @@ class EndingScreen(ModalScreen[bool]):
             what = "Ending the step that runs." if self.discard else "Ending the step that runs, then saving."
             slow = "\nIf it hangs, k ends the program at once; the last saved state stays." if self._is_slow else ""
             self._tell(f"{what} {waited}{slow}")
-            return
-        self._timer.stop()
-        if self.reason == "background" and self._was_stopped:
+        elif self.reason != "background" or not self._was_stopped:
+            self._ended = True
+        elif not self._hands_over:
+            self._hands_over = True
             self._tell("Saved. Starting the process that goes on; this takes some seconds.")
-            self.run_worker(self._hand_over(), exit_on_error=False)
-        else:
-            self.dismiss(True)
+            self.run_worker(self._hand_over())
+        if self._ended is not None and self.app.screen is self:  # `dismiss` closes whatever lies on top
+            self._timer.stop()
+            self.dismiss(self._ended)
 
     @property
     def _was_stopped(self) -> bool:
@@ -118,12 +126,14 @@ class EndingScreen(ModalScreen[bool]):
 
         try:
             process = await asyncio.to_thread(launch_background, self.run, resume=True)
-        except UserError as error:
-            self.notify(safe_message(error.message), severity="error", timeout=30, markup=False)
-            self.dismiss(False)
-            return
-        self.notify(f"Process {process} trains on. Watch it with: dbtui attach {self.run.name}", markup=False)
-        self.dismiss(True)
+        except (UserError, OSError) as error:
+            told = safe_message(error.message) if isinstance(error, UserError) else safe(error)
+            self.notify(f"{told}\nThe run is saved: r trains on here.", severity="error", timeout=30, markup=False)
+            self._ended = False
+        else:
+            self.notify(f"Process {process} trains on. Watch it with: dbtui attach {self.run.name}", markup=False)
+            self._ended = True
+        self._look()
 
     def _tell(self, words: str) -> None:
         self.query_one("#ending", Static).update(Content(words))

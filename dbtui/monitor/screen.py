@@ -24,7 +24,7 @@ from core.runs.journal import JournalTail
 from core.runs.lock import owner
 from core.texts import UserError
 from dbtui.actions import bindings
-from dbtui.monitor.after import export, export_question, resume, resume_question
+from dbtui.monitor.after import export, export_question, resume_question
 from dbtui.monitor.answers import Answers
 from dbtui.monitor.curves import CurvePane
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog, stop_question
@@ -242,11 +242,13 @@ class MonitorScreen(Screen[None]):
 
     def _resume(self, where: str | None) -> None:
         if where is not None:
-            self.run_worker(self._go_on(where), exit_on_error=False)
+            self.app.run_worker(self._go_on(where))  # of the app: it ends though this screen may be left meanwhile
 
     async def _go_on(self, where: str) -> None:
-        self.handle = await resume(self._dbtui, self.run, where) or self.handle
-        await self.look()
+        if await self._dbtui.launch(self.run, resume=True, background=where == "background"):
+            self.handle = self._dbtui.handle_of(self.run)
+        if self.is_attached:
+            await self.look()
 
     def action_export(self) -> None:
         self.app.push_screen(export_question(self.run), self._export)
