@@ -300,7 +300,7 @@ def probe_writable(path: Path) -> None:
     renamed = _beside(folder / "probe", STAGING, "probe")
     try:
         if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "is not a folder", str(folder))
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
         try:
             write_atomic(probe, b"dbtui looks whether it can write here\n")
             probe.rename(renamed)
@@ -327,6 +327,9 @@ def explain(error: OSError, where: Path | str) -> UserError:
         return UserError("disk.broken", "The disk failed while {where} was used ({reason}).",
                          mend="Copy what matters to another disk and look at the system's log; this disk may be "
                          "dying.", where=where, reason=reason)  # fmt: skip
+    if number == errno.EEXIST:
+        return UserError("disk.in-the-way", "{where} should be a folder, but a file stands there or on the way to it.",
+                         mend="Choose another folder, or move the file away.", where=where)  # fmt: skip
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
         return UserError("disk.missing", "{where} is missing, or a part of its path is no folder ({reason}).",
                          mend="Check the path, and whether the disk is still connected.", where=where,

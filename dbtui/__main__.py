@@ -10,6 +10,7 @@ from pathlib import Path
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program with `arguments` (the command line's by default); returns its exit code."""
+    _open_missing_streams()
     _import_our_own_rooms()
     from dbtui.boundary import guarded
 
@@ -55,6 +56,16 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
         else:
             rest.append(argument)
     return front, rest
+
+
+def _open_missing_streams() -> None:
+    """Give the process the standard streams that it was started without (`<&-`, `>&-`).
+
+    Their descriptors would otherwise go to the first files opened, and what is printed would land in these.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as we live
 
 
 def _import_our_own_rooms() -> None:

@@ -33,7 +33,7 @@ def run_command(arguments: list[str]) -> int:
     try:
         result = app(arguments, prog_name="dbtui", standalone_mode=False)
     except TyperException as error:
-        complain(f"{safe(error.format_message()).rstrip('.')}. `{_command_path(error)} --help` shows what it takes.")
+        complain(f"{_sentence(safe(error.format_message()))} `{_command_path(error)} --help` shows what it takes.")
         return REFUSED
     except typer.Abort:
         complain("Nothing was done.")
@@ -42,6 +42,10 @@ def run_command(arguments: list[str]) -> int:
         complain("Stopped.")
         return STOPPED
     return result if isinstance(result, int) else 0
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _command_path(error: TyperException) -> str:

@@ -378,7 +378,7 @@ def test_the_probe_refuses_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("x")
     with pytest.raises(UserError) as refused:
         probe_writable(tmp_path / "home" / "runs")
-    assert refused.value.code == "disk.missing"
+    assert refused.value.code == "disk.in-the-way"
     assert str(tmp_path / "home") in str(refused.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from core.config.table import Option, find_option
 from core.texts import UserError
 
 WRITTEN_BY = "written_by"
+
+_TWICE = re.compile(r'Key "(.+)" already exists')
+"""How tomlkit says it: in an error of its own, or in one of its parser, whose line is that of the text's end."""
 
 
 def to_toml(config: RunConfig, written_by: str = "") -> str:
@@ -42,6 +46,10 @@ def from_toml(text: str, where: str = "run.toml") -> RunConfig:
     try:
         raw: dict[str, Any] = tomlkit.parse(text).unwrap()
     except TOMLKitError as error:
+        twice = _TWICE.match(str(error))
+        if twice is not None:
+            raise UserError("config.twice", "{where} says {key} twice.", mend="Keep the one that you mean.",
+                            where=where, key=twice[1]) from error  # fmt: skip
         raise UserError(
             "config.toml",
             "{where} is not valid TOML: {reason}.",
@@ -61,7 +69,7 @@ def fingerprint(config: RunConfig) -> str:
 def read(path: Path) -> RunConfig:
     """The configuration in the file at `path`; a `UserError` if it cannot be read."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")  # editors on Windows begin a file with a byte order mark
     except OSError as error:
         raise UserError("config.unreadable", "{path} cannot be read: {reason}.",
                         mend="Check the path, or make a file with `dbtui new`.", path=path,

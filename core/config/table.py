@@ -99,7 +99,7 @@ def did_you_mean(path: str) -> str:
     """
     near = _nearest(generic(path))
     number = next((part for part in path.split(".") if part.isdigit()), "0")
-    return f" Did you mean {near.replace('*', number)}?" if near else ""
+    return f" Did you mean {near.replace('*', number)}?" if near and near != generic(path) else ""
 
 
 def _nearest(wanted: str) -> str:

@@ -132,6 +132,12 @@ def _destination(output: Path | None, own: Path, name: str, format: str) -> Path
     if path.is_dir():
         path = path / (name + suffix)
     elif suffix and path.suffix != suffix:
+        if path.suffix in {known.suffix for known in EXPORT_FORMATS.values()} - {""}:
+            raise UserError(
+                "export.suffix", "{path} ends in {given}, but a model in the format {format} ends in {suffix}.",
+                mend="Give it that ending, or choose the other format with --format.",
+                path=path_in_words(path), given=path.suffix, format=format, suffix=suffix,
+            )  # fmt: skip
         path = path.with_name(path.name + suffix)
     if path.exists():
         raise UserError(

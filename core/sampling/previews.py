@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ def make_previews(
     """Make and write each preview; yields it with its path relative to `folder` once the file is whole.
 
     `embed` gives the embedding (1, 77, D) of a prompt: live, or remembered from when the text encoder stopped.
+    Raises `OSError` where one cannot be written; no empty folder is left.
     """
     for preview in previews:
         latents = denoise(
@@ -75,5 +77,10 @@ def make_previews(
         path = preview.path(step)
         recipe = Recipe(preview.prompt, preview.negative_prompt, preview.seed, preview.settings, title, step)
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        write_png(folder / path, to_pictures(model, latents)[0], recipe)
+        try:
+            write_png(folder / path, to_pictures(model, latents)[0], recipe)
+        except OSError:
+            with contextlib.suppress(OSError):  # it holds the previews before this one
+                (folder / path).parent.rmdir()
+            raise
         yield preview, path

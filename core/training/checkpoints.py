@@ -172,7 +172,7 @@ def newest_checkpoint(folder: Path, on_damage: Callable[[UserError], None]) -> P
             return path
     if states:
         raise UserError(
-            "checkpoint.all-damaged", "None of the {count} saved states in {folder} is whole.",
+            "checkpoint.all-damaged", "No saved state in {folder} is whole any more ({count} there).",
             mend="Copy them from a backup, or start a new run with the same run.toml.", count=len(states),
             folder=folder,
         )  # fmt: skip

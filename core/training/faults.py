@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.events import Warned
+from core.files import explain
 from core.texts import UserError, counted, listed, message
 
 
@@ -44,7 +45,10 @@ def smaller_batches(pictures: int) -> Warned:
 
 def sample_skipped(step: int, error: Exception, id: str | None) -> Warned:  # noqa: A002 - the event's own field
     """A preview that could not be made; training goes on."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, OSError):
+        reason = explain(error, "the folder of previews").message.text.rstrip(".")
+    else:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return warning("sample.skipped", "The preview of step {step} was skipped: {reason}.", id, step=step, reason=reason)
 
 

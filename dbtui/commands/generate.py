@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.families import hub
 from core.families.describe import SourceDescription, describe
+from core.files import probe_writable
 from core.machine import inspect_machine
 from core.runs.folder import Run, is_run, is_run_name, runs_directory
 from core.seeds import fresh_seed
@@ -35,6 +36,7 @@ def generate_pictures(
     """Make `count` pictures of each prompt in the folder `output`; prints their paths. Raises `UserError`."""
     run = Run(home, target) if is_run_name(target) and is_run(runs_directory(home) / target) else None
     source, size = _source_of_run(run) if run is not None else _source(target, home)
+    probe_writable(output)
     # torch is imported from here on, when everything that can be refused quickly was refused
     from core.choices import precisions
     from core.families.load import load_model
@@ -42,10 +44,11 @@ def generate_pictures(
     from core.sampling.generate import Order, generate
     from core.training.precision import autocast
 
+    state = _newest_state(run) if run is not None else None
     complain(safe(f"Loading {source.path} …"))
     machine = inspect_machine()
     model = load_model(source, device=machine.device)
-    step = _load_newest_state(run, model) if run is not None else None
+    step = _load_state(state, model) if state is not None else None
     first = fresh_seed() if seed is None else seed
     order = Order(prompts, negative, first, count, SamplingSettings(guidance_scale=guidance, steps=steps, size=size))
     precision = precisions.settle("auto", machine.device, machine.knows_bf16)
@@ -84,13 +87,20 @@ def _fetch(repository: str) -> None:
         hub.download(repository)
 
 
-def _load_newest_state(run: Run, model: Model) -> int:
-    """Put the run's newest whole state into the networks; returns its step."""
-    from core.training.checkpoints import load_weights, newest_checkpoint, read_state
+def _newest_state(run: Run) -> Path:
+    """The run's newest whole state."""
+    from core.training.checkpoints import newest_checkpoint
 
     state = newest_checkpoint(run.checkpoints, on_damage=lambda damage: complain(safe_message(damage.message)))
     if state is None:
         raise UserError("generate.nothing-saved", "{name} has no saved state yet.",
                         mend="Save one with `dbtui save {name}` while it trains.", name=run.name)  # fmt: skip
+    return state
+
+
+def _load_state(state: Path, model: Model) -> int:
+    """Put a saved state into the networks; returns its step."""
+    from core.training.checkpoints import load_weights, read_state
+
     load_weights(state, model.networks)
     return read_state(state).step

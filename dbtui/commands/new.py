@@ -10,7 +10,7 @@ from core.config.parsing import with_changes
 from core.config.presets import apply, load_presets, user_presets_directory
 from core.config.runfile import to_toml
 from core.config.settle import absolute_paths
-from core.files import write_atomic
+from core.files import explain, write_atomic
 from core.texts import UserError
 from dbtui import __version__
 from dbtui.boundary import DONE
@@ -29,7 +29,9 @@ def write_new(
     assignments: Sequence[str],
     output: Path,
 ) -> int:
-    """Write the file `output`; a `UserError` if it exists, or for a preset, name or option that does not."""
+    """Write the file `output`. A `UserError` if it exists or cannot be written, or for a preset or an option that is
+    none.
+    """
     presets = load_presets(user_presets_directory())
     if preset not in presets:
         raise UserError("preset.unknown", "There is no preset {name}.", mend="Choose one of {known}.", name=preset,
@@ -46,6 +48,9 @@ def write_new(
         "concepts.0.instance.class_noun": class_noun,
     }
     config = absolute_paths(with_changes(config, subject | read_assignments(assignments)))
-    write_atomic(output, to_toml(config, __version__))
+    try:
+        write_atomic(output, to_toml(config, __version__))
+    except OSError as error:
+        raise explain(error, output) from error
     say(f"Wrote {output}. `dbtui check {output}` says what is wrong with it, `dbtui train {output}` trains it.")
     return DONE

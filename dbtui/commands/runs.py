@@ -10,15 +10,22 @@ from core.runs.folder import Run, list_runs
 from core.runs.journal import Summary, read_journal, summary
 from core.runs.lock import owner
 from core.texts import UserError, counted, size_in_words
-from dbtui.boundary import DONE, STOPPED, needs_terminal
+from dbtui.boundary import DONE, STOPPED, complain, needs_terminal
 from dbtui.printing import console, print_json, say, table
+from dbtui.safe import safe_message
 
 COLUMNS = ("Name", "State", "Step", "Total", "Loss", "Images/s", "Process", "Folder")
 
 
 def show_runs(home: Path, *, as_json: bool) -> int:
     """Every run, the newest first."""
-    summaries = sorted((summary(run) for run in list_runs(home)), key=lambda found: found.updated or 0, reverse=True)
+    summaries = []
+    for run in list_runs(home):
+        try:
+            summaries.append(summary(run))
+        except UserError as error:  # one strange run must not hide the others
+            complain(safe_message(error.message))
+    summaries.sort(key=lambda found: found.updated or 0, reverse=True)
     if as_json:
         print_json([asdict(found) for found in summaries])
     elif summaries:

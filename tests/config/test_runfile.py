@@ -35,19 +35,23 @@ def test_the_file_is_toml_that_other_readers_understand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "code", "said"),
     [
-        ("[batch]\nsize = 1\nsize = 2\n", "size"),
-        ("[batch]\nsize = 1\n[batch]\naccumulation = 2\n", "batch"),
-        ("[[concepts]]\n[concepts.instance]\nprompt = 'a'\n[concepts.instance]\nprompt = 'b'\n", "instance"),
-        ("[batch\n", "line 1"),
-        ("prompt = a dog\n", "line 1"),
+        ("[batch]\nsize = 1\nsize = 2\n", "config.twice", "size"),
+        ("[batch]\nsize = 1\n[batch]\naccumulation = 2\n", "config.twice", "says batch twice"),
+        (
+            "[[concepts]]\n[concepts.instance]\nprompt = 'a'\n[concepts.instance]\nprompt = 'b'\n",
+            "config.twice",
+            "instance",
+        ),
+        ("[batch\n", "config.toml", "line 1"),
+        ("prompt = a dog\n", "config.toml", "line 1"),
     ],
 )
-def test_toml_that_is_wrong_or_says_something_twice_is_refused_with_its_place(text: str, said: str) -> None:
+def test_toml_that_is_wrong_or_says_something_twice_is_refused_with_its_place(text: str, code: str, said: str) -> None:
     with pytest.raises(UserError) as caught:
         from_toml(text, "mine.toml")
-    assert caught.value.code == "config.toml"
+    assert caught.value.code == code
     assert "mine.toml" in str(caught.value) and said in str(caught.value)
 
 

@@ -102,6 +102,13 @@ def test_a_file_of_the_person_is_never_replaced(run: Path, tmp_path: Path):
     assert (tmp_path / "x.safetensors").read_text() == "mine"
 
 
+def test_an_ending_of_another_format_is_refused(run: Path, tmp_path: Path):
+    with pytest.raises(UserError) as raised:
+        export_run(run, format="safetensors", output=tmp_path / "x.ckpt")
+    assert raised.value.code == "export.suffix"
+    assert not list(tmp_path.glob("x*"))
+
+
 def test_a_step_that_was_not_saved_is_told_with_those_that_were(run: Path):
     with pytest.raises(UserError, match="10, 20") as raised:
         export_run(run, step=15)

@@ -86,7 +86,7 @@ def test_a_run_whose_states_are_all_damaged_is_refused(tmp_path: Path, tiny_sd1:
     killed_after(config, folder, 3)
     for _, state in list_checkpoints(folder / "checkpoints"):
         (state / "state.json").write_text("{}")
-    with pytest.raises(UserError, match="None of the"):
+    with pytest.raises(UserError, match="No saved state in"):
         run_to_end(config, folder, resume=True)
 
 
