@@ -39,7 +39,7 @@ def load_model(
         vae=networks["vae"],
         text_encoders={name: networks[name] for name in family.text_encoders},
         tokenizers={name: load_tokenizer(description) for name in family.text_encoders},
-        schedule=noise_schedule(description.configs["scheduler"]),
+        schedule=noise_schedule(description.configs["scheduler"], device),
     )
 
 
@@ -64,12 +64,12 @@ def shipped_tokenizer() -> CLIPTokenizer:
                          pad_token=END, model_max_length=77)  # fmt: skip
 
 
-def noise_schedule(config: Mapping[str, Any]) -> NoiseSchedule:
-    """What diffusers' DDPMScheduler makes of a scheduler's config, zero terminal SNR included, in fp32."""
+def noise_schedule(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
+    """What diffusers' DDPMScheduler makes of a scheduler's config, zero terminal SNR included, in fp32 on `device`."""
     wanted = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas",
               "rescale_betas_zero_snr")  # fmt: skip
     scheduler = DDPMScheduler(**{name: config[name] for name in wanted if name in config})
-    return NoiseSchedule(scheduler.alphas_cumprod.float(), config.get("prediction_type", "epsilon"))
+    return NoiseSchedule(scheduler.alphas_cumprod.float().to(device), config.get("prediction_type", "epsilon"))
 
 
 def _network(component: str, description: SourceDescription, device: torch.device, dtype: torch.dtype) -> nn.Module:

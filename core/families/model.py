@@ -25,7 +25,7 @@ PLACES = 77
 
 @dataclass(frozen=True)
 class NoiseSchedule:
-    """`alphas_cumprod` (T,) in fp32 on the CPU; `prediction_type` is epsilon, v_prediction or sample."""
+    """`alphas_cumprod` (T,) in fp32 on the device of training; `prediction_type` is epsilon, v_prediction or sample."""
 
     alphas_cumprod: Tensor
     prediction_type: str
@@ -173,7 +173,9 @@ class Model:
             self.unet.enable_gradient_checkpointing()
         for name, encoder in self.text_encoders.items():
             if gradient_checkpointing and name in components:
-                encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+                # transformers renamed the method; the old name warns now and goes in version 6.
+                enable = getattr(encoder, "activation_checkpointing_enable", encoder.gradient_checkpointing_enable)
+                enable({"use_reentrant": False})
 
     @contextlib.contextmanager
     def vae_on(self, device: torch.device) -> Iterator[None]:

@@ -59,5 +59,5 @@ def dreambooth_loss(errors: Tensor, instances: int, whole: Shares, prior_weight:
 
 
 def _coefficients(schedule: NoiseSchedule, t: Tensor) -> tuple[Tensor, Tensor]:
-    alphas_cumprod = schedule.alphas_cumprod.to(t.device)[t][:, None, None, None]
+    alphas_cumprod = schedule.alphas_cumprod[t][:, None, None, None]
     return alphas_cumprod.sqrt(), (1 - alphas_cumprod).sqrt()

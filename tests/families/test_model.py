@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_the_noise_schedule_is_that_of_ddpm_in_fp32(rescale: bool, beta_schedule
         "skip_prk_steps": True,
         "prediction_type": "v_prediction",
     }
-    found = noise_schedule(config)
+    found = noise_schedule(config, torch.device("cpu"))
     wanted = {name: value for name, value in config.items() if name not in ("_class_name", "skip_prk_steps")}
     assert torch.equal(found.alphas_cumprod, DDPMScheduler(**wanted).alphas_cumprod)
     assert found.alphas_cumprod.dtype == torch.float32 and len(found.alphas_cumprod) == 500
@@ -131,3 +132,12 @@ def test_the_vae_s_hash_changes_with_its_weights(tiny_sd1: Path, tiny_model: Mod
     with torch.no_grad():
         other.vae.decoder.conv_out.bias[0] += 1
     assert other.vae_hash != model.vae_hash
+
+
+def test_gradient_checkpointing_uses_no_name_that_goes_away(tiny_sd1: Path):
+    model = load_model(describe(str(tiny_sd1)), device="cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        model.train_only(["unet", "text_encoder"], gradient_checkpointing=True)
+    layers = [part for part in model.text_encoders["text_encoder"].modules() if hasattr(part, "gradient_checkpointing")]
+    assert layers and all(layer.gradient_checkpointing for layer in layers)
