@@ -25,6 +25,7 @@ STATES: dict[str, tuple[str, str, str]] = {
 
 PHASES: dict[str, str] = {
     "downloading": "Downloading the model",
+    "libraries": "Loading the libraries",
     "loading": "Loading the model",
     "class-images": "Making class pictures",
     "caching": "Preparing pictures and captions",

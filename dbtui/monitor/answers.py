@@ -31,6 +31,12 @@ class Answers:
     def waiting(self) -> bool:
         return bool(self._asked)
 
+    @property
+    def asked(self) -> str:
+        """What is still to be answered, in words: `pause asked`."""
+        titles = dict.fromkeys(TITLES.get(command, command).lower() for command, _ in self._asked.values())
+        return f"{', '.join(titles)} asked" if titles else ""
+
     def awaits(self, command: str) -> bool:
         return any(asked == command for asked, _ in self._asked.values())
 

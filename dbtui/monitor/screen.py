@@ -50,6 +50,8 @@ ROOM_FOR_ALL = (120, 34)
 TICK_SECONDS = 1.0
 SLOW_TICKS = 4
 """While nobody looks (another window, a dialog on top) or the run is paused, only each fourth tick counts."""
+CHANGING = ("pause", "continue", "sample", "background", "resume", "export", "turn")
+"""Actions that come and go with the state of the run; the footer is drawn anew when one does."""
 PANES = ("loss", "rate", "samples", "machine", "log")
 
 
@@ -147,12 +149,12 @@ class MonitorScreen(Screen[None]):
             await self._draw()
 
     async def _draw(self) -> None:
-        self.query_one(StateLines).tell(glance(self.run.name, self.history))
+        self.query_one(StateLines).tell(glance(self.run.name, self.history, now=time.time(), asked=self.answers.asked))
         here = self.trains_here
         self.query_one(Notice).tell(notice(self.run.name, self.history, self._trouble, here, self._environment))
         for pane in self.query(Pane):
             await pane.tell(self.history)
-        possible = (self.history.owner is None, here, self.history.run is None, not self.history.samples)
+        possible = tuple(self.check_action(action, ()) is True for action in CHANGING)
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
@@ -199,7 +201,9 @@ class MonitorScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What makes no sense now is neither in the footer nor in the palette."""
         alive = self.history.owner is not None or self.trains_here
-        if action in ("pause", "sample", "checkpoint", "stop"):
+        if action in ("pause", "continue"):
+            return alive and (action == "continue") == self._continues
+        if action in ("sample", "checkpoint", "stop"):
             return alive
         if action == "background":
             return self.trains_here
@@ -211,9 +215,17 @@ class MonitorScreen(Screen[None]):
             return bool(self.history.samples)
         return True
 
+    @property
+    def _continues(self) -> bool:
+        """Whether p lets it go on: it is paused, or was asked to."""
+        is_paused = self.history.state == "paused" and not self.answers.awaits("continue")
+        return is_paused or self.answers.awaits("pause")
+
     async def action_pause(self) -> None:
-        will_be = self.history.state == "paused" and not self.answers.awaits("continue")
-        await self._ask("continue" if will_be or self.answers.awaits("pause") else "pause")
+        await self._ask("pause")
+
+    async def action_continue(self) -> None:
+        await self._ask("continue")
 
     async def action_sample(self) -> None:
         await self._ask("sample")
@@ -293,3 +305,4 @@ class MonitorScreen(Screen[None]):
             self.answers.expect(send(self.run, command, **fields), command, time.monotonic())
         except UserError as error:
             self.notify(safe_message(error.message), severity="warning", markup=False)
+        await self._draw()

@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from core.runs.history import History
 
 
+NOTICEABLE_SECONDS = 2.0
+
+
 @dataclass(frozen=True)
 class Glance:
-    """What is seen at a glance. `phase` is (name, done, total) while something else than training goes on."""
+    """What is seen at a glance. `phase` is (name, done, total) while something else than training goes on.
+
+    `waited` is how many seconds it has been going on where nothing else tells that it moves; `asked` is what was asked
+    of the trainer and not answered yet.
+    """
 
     name: str
     state: str
@@ -33,13 +40,21 @@ class Glance:
     memory_bytes: int = 0
     images_per_second: float = 0.0
     phase: tuple[str, int, int] | None = None
+    waited: float = 0.0
+    asked: str = ""
 
 
-def glance(name: str, history: History) -> Glance:
-    """The figures of `history` that stand at the top."""
+def glance(name: str, history: History, *, now: float, asked: str = "") -> Glance:
+    """The figures of `history` that stand at the top; `now` in unix seconds."""
     last, run, phase = history.last_step, history.run, history.phase
     state = history.state
-    busy = phase is not None and phase.name != "training" and state == phase.name
+    moves = state not in ENDED and state not in ("paused", "loading", "new")
+    begun = owner.started if (owner := history.owner) is not None else now
+    going_on: tuple[str, int, int] | None = None
+    if phase is not None and phase.name != "training" and state == phase.name:
+        going_on, begun = (phase.name, phase.done, phase.total), max(begun, phase.time)
+    elif state == "loading":
+        going_on = ("libraries", 0, 0)
     per_epoch = run.steps_per_epoch if run is not None else 0
     return Glance(
         name=name,
@@ -48,12 +63,14 @@ def glance(name: str, history: History) -> Glance:
         total=history.total,
         epoch=last.epoch if last else 0,
         epochs=-(-history.total // per_epoch) if per_epoch else 0,
-        seconds_left=history.seconds_left if state not in ENDED and state != "paused" and last else None,
+        seconds_left=history.seconds_left if moves and last else None,
         loss=last.loss if last else None,
         rate=last.rate if last else None,
         memory_bytes=last.memory_bytes if last else 0,
-        images_per_second=last.images_per_second if last and state not in ENDED else 0.0,
-        phase=(phase.name, phase.done, phase.total) if busy and phase is not None else None,
+        images_per_second=last.images_per_second if last and moves else 0.0,
+        phase=going_on,
+        waited=now - begun if going_on is not None and going_on[2] <= 1 else 0.0,
+        asked=asked,
     )
 
 
@@ -61,6 +78,8 @@ def state_line(glance: Glance, width: int) -> Content:
     """State, step, time left, loss, rate, memory; the last ones go where `width` columns are too few."""
     mark, word, style = STATES.get(glance.state, STATES["unknown"])
     parts = [Content.styled(f"{mark} {word}", f"bold {style}")]
+    if glance.asked:
+        parts.append(Content(f"{glance.asked} …"))
     if glance.total:
         parts.append(_figure("step", f"{glance.step:,}/{glance.total:,}"))
     if glance.seconds_left is not None:
@@ -96,9 +115,11 @@ def _progress(glance: Glance) -> tuple[float, str]:
     if glance.phase is not None:
         name, done, total = glance.phase
         what = PHASES.get(name, safe(name)).lower()
-        return (done / total, f"{what} {done:,}/{total:,}") if total > 1 else (0.0, what)
+        if total > 1:
+            return done / total, f"{what} {done:,}/{total:,}"
+        return 0.0, what + (f", {duration_in_words(glance.waited)}" if glance.waited >= NOTICEABLE_SECONDS else "")
     if not glance.total:
-        return 0.0, "loading the libraries" if glance.state == "loading" else ""
+        return 0.0, ""
     fraction = glance.step / glance.total
     told = [f"{100 * fraction:.0f} %"]
     if glance.epochs and glance.epoch:

@@ -18,12 +18,13 @@ from textual.pilot import Pilot
 import dbtui.app
 from core.events import Continued, Failed, Paused, Phase, Sample, Stopped, Warned
 from core.machine import Reading
-from core.runs.lock import RunLock
+from core.runs.history import History
+from core.runs.lock import RunLock, owner
 from dbtui.app import CALM
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog
 from dbtui.monitor.samples import SampleScreen, SamplesPane
 from dbtui.monitor.screen import PANES, MonitorScreen
-from dbtui.monitor.state import Notice, StateLines
+from dbtui.monitor.state import Notice, StateLines, glance, progress_line
 from dbtui.widgets.plot import Plot
 from dbtui.widgets.question import Answer, Question
 from tests.dbtui import synthetic
@@ -434,6 +435,36 @@ async def test_p_continues_a_paused_run_and_answers_are_told(owned: SyntheticRun
         owned.say(Continued(step=20, id=commands(owned)[-1]["id"], time=NOON))
         await look(app, pilot)
         assert "Went on at step 20" in notices(app)
+
+
+async def test_what_was_asked_stands_at_the_top_until_it_is_answered(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("p")
+        await settle(pilot)
+        assert "pause asked" in screen_text(app) and "p Continue" in screen_text(app)
+        owned.say(Paused(step=20, id=commands(owned)[-1]["id"], time=NOON))
+        await look(app, pilot)
+        assert "pause asked" not in screen_text(app) and "pictures/s" not in screen_text(app)
+
+
+def test_while_nothing_else_moves_the_seconds_do(owned: SyntheticRun) -> None:
+    history = History()
+    history.observe(replace(owner(owned.lock_path), started=NOON))  # type: ignore[type-var]
+    assert "loading the libraries, 9 s" in progress_line(glance("clock", history, now=NOON + 9), 80).plain
+    history.add([synthetic.started(), Phase(name="loading", time=NOON + 10)])
+    assert "loading the model, 3 s" in progress_line(glance("clock", history, now=NOON + 13), 80).plain
+
+
+def test_a_run_that_is_loaded_again_does_not_show_the_pace_of_its_life_before(owned: SyntheticRun) -> None:
+    history = History()
+    history.add([synthetic.started(), *synthetic.steps(1, 20), Stopped(step=20, saved=True, time=NOON)])
+    history.observe(replace(owner(owned.lock_path), started=NOON + 60))  # type: ignore[type-var]
+    seen = glance("clock", history, now=NOON + 62)
+    assert "loading the libraries" in progress_line(seen, 80).plain
+    assert seen.images_per_second == 0 and seen.seconds_left is None
 
 
 async def test_p_twice_before_the_answer_takes_the_pause_back(owned: SyntheticRun) -> None:
