@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
@@ -73,8 +73,10 @@ class WizardScreen(Screen[None]):
             with Form(id="form"):
                 yield Static("", id="general")
                 yield from self.rows()
-            with VerticalScroll(id="column", can_focus=False):
-                yield Static("", id="help", markup=False)
+            with Vertical(id="column"):
+                with VerticalScroll(can_focus=False):
+                    yield Static("", id="help", markup=False)
+                yield from self.illustration()
         with Horizontal(id="ending"):
             yield from self.ending()
         yield Static("", id="hint", markup=False)
@@ -83,6 +85,10 @@ class WizardScreen(Screen[None]):
     def rows(self) -> ComposeResult:
         """Headings and fields."""
         raise NotImplementedError
+
+    def illustration(self) -> ComposeResult:
+        """What stands under the help where there is a column for it."""
+        yield from ()
 
     def ending(self) -> ComposeResult:
         following = TITLES[STEPS[STEPS.index(self.step) + 1]]
@@ -202,6 +208,10 @@ class WizardScreen(Screen[None]):
         self._tell("#help", text)
         hint = row.option.help if row is not None else (self.HELP or "").strip().partition("\n")[0]
         self._tell("#hint", Content(hint))
+        self.illustrate()
+
+    def illustrate(self) -> None:
+        """Bring the illustration up to what the context says and what has the focus."""
 
     # --- editing ------------------------------------------------------------------------------------------------------
 
@@ -352,5 +362,3 @@ def complain(app: DbtuiApp, error: Exception) -> None:
     if not isinstance(error, (UserError, OSError)):
         raise error
     app.say(error)
-
-

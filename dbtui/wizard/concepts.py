@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from core.config.options import Concept
 from dbtui.actions import bindings
 from dbtui.wizard.base import WizardScreen, heading, section_options
+from dbtui.wizard.thumbnails import Thumbnails
 
 
 class ConceptsScreen(WizardScreen):
@@ -26,6 +27,15 @@ class ConceptsScreen(WizardScreen):
                 info = Concept.model_fields[part]
                 yield heading(info.title or part, info.description or "")
                 yield from self.fields(section_options(f"concepts.*.{part}"), number)
+
+    def illustration(self) -> ComposeResult:
+        yield Thumbnails()
+
+    def illustrate(self) -> None:
+        """The pictures of the subject that has the focus, else of the first."""
+        row, facts = self.focused_row, self.context.facts
+        scan = facts.scan(int(row.path.split(".")[1]) if row is not None else 0) if facts is not None else None
+        self.query_one(Thumbnails).show(tuple(picture.path for picture in scan.pictures) if scan is not None else ())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "remove_concept":

@@ -131,12 +131,16 @@ class Choice(Select[str], inherit_bindings=False):
 
 
 class Switched(Checkbox):
-    """On or off, in words too."""
+    """On or off, in words too; the cross is only there when it is on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "go(-1)", show=False, priority=True),
         Binding("down", "go(1)", show=False, priority=True),
     ]
+
+    @property
+    def BUTTON_INNER(self) -> str:  # type: ignore[override]  # a constant in textual
+        return "X" if self.value else " "
 
     def action_go(self, by: int) -> None:
         go(self, by)

@@ -6,15 +6,18 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from textual import events
 from textual.app import App
 
 from core.config.options import RunConfig
 from core.config.table import option_table
+from core.data.scan import Picture, Scan
 from core.planning.facts import Facts
 from core.runs.folder import Run
 from dbtui.app import DbtuiApp
@@ -25,6 +28,8 @@ from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import STEPS, WizardContext, step_of
 from dbtui.wizard.rows import Field, Row
+from dbtui.wizard.thumbnails import GAP, SIDE
+from dbtui.wizard.thumbnails import contact_sheet as sheet
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
 
 
@@ -133,6 +138,17 @@ async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -
         assert screen.focused is not field
 
 
+async def test_a_switch_that_is_off_bears_no_cross(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "parameters")
+        row_of(screen, "performance.gradient_checkpointing").control.focus()
+        await pilot.pause()
+        assert "▐ ▌ off" in shown(app)
+        await pilot.press("space")
+        await until(pilot, lambda: "▐X▌ on" in shown(app))
+
+
 async def test_next_is_always_there_and_goes_to_the_first_field_that_is_wrong(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
@@ -196,6 +212,46 @@ async def test_pictures_and_tokens_are_told_beside_their_fields(tmp_path: Path) 
         screen = await open_wizard(pilot, "concepts", dict(FILLED))
         assert "6 pictures, 1024 × 768 to 1024 × 773 px" in shown(app)
         assert row_of(screen, "concepts.0.instance.identifier").state.lines[0].text == "1 token"
+
+
+@pytest.mark.parametrize(("size", "seen"), [((120, 36), True), ((120, 24), False), ((80, 36), False)])
+async def test_the_pictures_are_seen_where_there_is_room_and_read_only_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], seen: bool
+) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(7)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (40, 30), (number * 30, 0, 0)).save(path)
+    paths[1].write_bytes(b"no picture any more")
+
+    def survey(config: RunConfig, home: Path, *, decode: bool) -> Facts:
+        pictures = tuple(Picture(path, 40, 30) for path in paths)
+        return replace(imagined(config, home, decode=decode), scans=(Scan(tmp_path, pictures, ()),))
+
+    monkeypatch.setattr("dbtui.wizard.flow.survey", survey)
+    sheets: list[Any] = []
+    monkeypatch.setattr("dbtui.wizard.thumbnails.contact_sheet", lambda paths: sheets.append(paths) or sheet(paths))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        if seen:
+            await until(pilot, lambda: "▀▀▀" in shown(app))
+            assert "The first 6 of 7" in shown(app)
+            assert sheets == [tuple(paths[:6])]
+        else:
+            await asyncio.sleep(0.6)
+            await pilot.pause()
+            assert not sheets and "▀" not in shown(app)
+        assert app.screen is screen
+
+
+def test_the_sheet_shows_the_middle_of_every_picture_that_can_be_read(tmp_path: Path) -> None:
+    for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+        Image.new("RGB", (300, 90), colour).save(tmp_path / f"{name}.png")
+    (tmp_path / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    drawn = sheet((tmp_path / "red.png", tmp_path / "damaged.png", tmp_path / "blue.png"))
+    assert drawn is not None and drawn.size == (2 * SIDE + GAP, SIDE)
+    assert drawn.getpixel((0, 0)) == (255, 0, 0) and drawn.getpixel((SIDE + GAP, 0)) == (0, 0, 255)
+    assert sheet((tmp_path / "damaged.png",)) is None
 
 
 async def test_concepts_are_added_and_taken_out_with_their_texts(tmp_path: Path) -> None:
