@@ -121,7 +121,7 @@ class SamplesPane(Pane):
         if sample is None or path is None or not self.is_seen:
             return
         number = len(self._samples) if self._chosen is None else self._chosen + 1
-        title = f"step {sample.step:,}   {number} of {len(self._samples)}   seed {sample.seed}"
+        title = f"step {sample.step:,}  {number} of {len(self._samples)}  seed {sample.seed}"
         if self._said != (title, sample.prompt):
             self._said = (title, sample.prompt)
             self.query_one("#sample-title", Static).update(Content(title), layout=False)
