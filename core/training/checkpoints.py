@@ -11,19 +11,19 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from core.events import Checkpoint
+from core.events import Checkpoint, Warned
 from core.families.keys import from_folder
 from core.files import DamagedFiles, free_bytes, remove_directory, staged_directory, sweep_staging, verify_directory
 from core.machine import inspect_machine
 from core.tensors import iterate_tensors, read_tensors, write_tensors
-from core.texts import UserError, size_in_words
+from core.texts import UserError, message, size_in_words
 
 NAME = re.compile(r"step-(\d{6,})")
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -72,15 +72,34 @@ class Snapshot:
         return Snapshot(self.state, files)
 
 
-class Checkpoints:
-    """Writes the states of one run, one at a time; `finished` tells what became durable since it was asked."""
+class SaveFailed(UserError):
+    """A state that could not be written; `id` is that of the command that asked for it."""
 
-    def __init__(self, folder: Path, keep: int) -> None:
+    def __init__(self, step: int, error: OSError | UserError, id: str | None) -> None:  # noqa: A002
+        reason = str(error.message) if isinstance(error, UserError) else error.strerror or str(error)
+        super().__init__(
+            "checkpoint.failed", "Step {step} could not be saved: {reason}",
+            mend="The states before it are untouched.", step=step, reason=reason.rstrip(".") + ".",
+        )  # fmt: skip
+        self.id = id
+
+
+class Checkpoints:
+    """Writes the states of one run, one at a time; `finished` tells what became durable since it was asked.
+
+    `resumed_at` is the step of the state that this life goes on from: what is newer is damaged, and goes once there
+    is a new whole one.
+    """
+
+    def __init__(self, folder: Path, keep: int, *, resumed_at: int | None = None) -> None:
         self._folder = folder
         self._keep = keep
+        self._damaged = {
+            path for step, path in list_checkpoints(folder) if resumed_at is not None and step > resumed_at
+        }
         self._thread: threading.Thread | None = None
-        self._done: list[Checkpoint] = []
-        self._failure: UserError | None = None
+        self._done: list[Checkpoint | Warned] = []
+        self._failure: Exception | None = None
 
     def save(self, snapshot: Snapshot, id: str | None = None) -> None:  # noqa: A002 - the event's own field
         """Write a state: in a thread where a copy of it fits into the host's memory, else before returning.
@@ -109,8 +128,8 @@ class Checkpoints:
             self._thread.join()
             self._thread = None
 
-    def finished(self) -> list[Checkpoint]:
-        """Events of the states that became durable since the last call; raises `UserError` if a write failed."""
+    def finished(self) -> list[Checkpoint | Warned]:
+        """Events of the states that became durable since the last call; raises `SaveFailed` if a write failed."""
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -128,17 +147,26 @@ class Checkpoints:
                     write_tensors(staging / name, tensors, {"format": "pt", "step": str(state.step)})
                 (staging / STATE_FILE).write_text(json.dumps(asdict(state), indent=1))
             size = sum(file.stat().st_size for file in final.iterdir())
-            for _, older in list_checkpoints(self._folder)[: -self._keep]:
-                remove_directory(older)
             place = str(final.relative_to(self._folder.parent))
             seconds = time.monotonic() - started
             self._done.append(Checkpoint(step=state.step, path=place, bytes=size, seconds=seconds, id=id))
+            self._drop_superseded(final)
         except (OSError, UserError) as error:
-            reason = str(error.message) if isinstance(error, UserError) else error.strerror or str(error)
-            self._failure = UserError(
-                "checkpoint.failed", "Step {step} could not be saved: {reason}",
-                mend="The states before it are untouched.", step=state.step, reason=reason.rstrip(".") + ".",
-            )  # fmt: skip
+            self._failure = SaveFailed(state.step, error, id)
+        except Exception as error:  # a mistake of ours: raised where it can be seen, not in this thread
+            self._failure = error
+
+    def _drop_superseded(self, newest: Path) -> None:
+        damaged = self._damaged - {newest}
+        whole = [path for _, path in list_checkpoints(self._folder) if path not in damaged]
+        try:
+            for path in (*damaged, *whole[: -self._keep]):
+                remove_directory(path)
+            self._damaged = set()
+        except OSError as error:
+            said = message("checkpoint.not-removed", "An older state could not be removed: {reason}.",
+                           reason=error.strerror or str(error))  # fmt: skip
+            self._done.append(Warned(code=said.code, message=said.text))
 
 
 def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
@@ -198,10 +226,14 @@ def weights_of(component: str, module: nn.Module) -> dict[str, Tensor]:
     return {from_folder(component, name): tensor for name, tensor in module.state_dict().items()}
 
 
+def held_weights(path: Path, components: Iterable[str]) -> list[str]:
+    """Which of these components a verified state holds; the others were never trained."""
+    return [component for component in components if (path / component_file(component)).exists()]
+
+
 def load_weights(path: Path, components: Mapping[str, nn.Module]) -> None:
-    """Copy a verified state's weights into these modules, tensor by tensor. What it does not hold was not trained."""
-    held = {name: module for name, module in components.items() if (path / component_file(name)).exists()}
-    for component, module in held.items():
+    """Copy a verified state's weights into these modules, tensor by tensor."""
+    for component, module in components.items():
         own = weights_of(component, module)
         for name, tensor in iterate_tensors(path / component_file(component)):
             own[name].copy_(tensor)

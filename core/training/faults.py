@@ -52,6 +52,11 @@ def sample_skipped(step: int, error: Exception, id: str | None) -> Warned:  # no
     return warning("sample.skipped", "The preview of step {step} was skipped: {reason}.", id, step=step, reason=reason)
 
 
+def no_previews(id: str | None) -> Warned:  # noqa: A002
+    """Where a preview was asked for and every concept makes none."""
+    return warning("sample.none-wanted", "There is nothing to show: every concept has sample.count = 0.", id)
+
+
 def data_changed(step: int) -> Warned:
     """A resumed run whose pictures or captions are not what they were."""
     return warning(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from core.config.options import Concept, RunConfig
 from core.config.prompts import class_prompt, concept_name, instance_prompt
@@ -20,12 +21,14 @@ from core.events import Event, Phase
 from core.families.load import load_model
 from core.families.model import Model
 from core.files import explain, hash_file
+from core.planning.plan import Plan
 from core.sampling.class_pictures import ClassPictures, generated_in
 from core.sampling.denoising import SamplingSettings
 from core.sampling.previews import Preview, previews_of
 from core.training.batches import Assembler
 from core.training.conditioning import Conditioning
 from core.training.device import Settled
+from core.training.optimization import Optimization
 from core.training.precision import autocast
 from core.training.requests import Requests
 from core.training.start import Material
@@ -70,9 +73,6 @@ def prepare(
         )
     )
     table = yield from _latents(dataset, folder, model, settled, requests)
-    model.vae.to("cpu")
-    if settled.device.type == "cuda":
-        torch.cuda.empty_cache()
 
     previews = previews_of(config, settled.size)
     prompts = [text for preview in previews for text in (preview.prompt, preview.negative_prompt)]
@@ -98,6 +98,25 @@ def prepare(
         previews=previews,
         data_hash=_data_hash(dataset),
     )  # fmt: skip
+
+
+def build_optimization(
+    config: RunConfig, settled: Settled, plan: Plan, components: dict[str, nn.Module]
+) -> Optimization:
+    """The optimizer of the components that are trained from now on, with the rates of the configuration."""
+    rate = config.learning_rate.rate
+    text_rate = config.performance.text_encoder_rate or rate
+    return Optimization(
+        components,
+        optimizer=settled.optimizer,
+        weight_decay=config.performance.weight_decay,
+        rates={name: rate if name == "unet" else text_rate for name in components},
+        scheduler=config.learning_rate.scheduler,
+        total=plan.steps,
+        warmup=plan.warmup,
+        final_rate=config.learning_rate.final_rate,
+        max_grad_norm=config.performance.max_grad_norm,
+    )
 
 
 def class_directory(config: RunConfig, folder: Path, number: int) -> Path:
@@ -166,6 +185,8 @@ def _latents(
     for done, total in cache.prepare(paths, settled.size):
         yield Phase(name="caching", done=done, total=total)
         yield from requests.obey_early()
+    model.vae.to("cpu")
+    torch.cuda.empty_cache()  # what is free now decides where the latents lie
     return cache.load(paths, settled.device)
 
 

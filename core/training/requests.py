@@ -44,12 +44,14 @@ class Requests:
         self.stop: Command | None = None
 
     def look(self) -> None:
-        """Take in what was asked; a stop is known at once, whatever waits before it."""
+        """Take in what was asked; a stop is known at once, whatever waits before it. Of several the latest counts."""
         for command in self._poll():
-            if command.command == "stop":
-                self.stop = command
-            else:
+            if command.command != "stop":
                 self._waiting.append(command)
+                continue
+            if self.stop is not None:
+                self._waiting.append(self.stop)
+            self.stop = command
 
     def look_or_stop(self) -> None:
         """The same, for work that may be abandoned: raises `StopRequested`."""
@@ -88,6 +90,18 @@ class Requests:
         yield from self.obey(0, _not_yet, lambda: iter(()))
         if self.stop is not None:
             raise StopRequested
+
+    def left_over(self) -> list[Command]:
+        """At the end of a run: what will not be obeyed any more, a stop in whose place another came included."""
+        left, self._waiting = [*self._waiting, *self._poll()], []
+        return left
+
+
+def too_late(command: Command) -> Warned:
+    """The answer to what was asked of a run that was ending."""
+    said = message("command.too-late", "The run was ending already when it was asked to {command}.",
+                   command=command.command)  # fmt: skip
+    return Warned(code=said.code, message=said.text, id=command.id)
 
 
 def _not_yet(command: Command) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from core.texts import UserError
 from core.training.checkpoints import (
     OPTIMIZER_FILE,
     Checkpoints,
+    SaveFailed,
     Snapshot,
     TrainingState,
     component_file,
@@ -46,8 +47,12 @@ class Saving:
         self._model = model
         self._optimization = optimization
         self._trained = trained
-        self._checkpoints = Checkpoints(folder / "checkpoints", config.saving.keep_checkpoints)
         self._latest = saved_as(resumed) if resumed else None
+        self._checkpoints = Checkpoints(
+            folder / "checkpoints",
+            config.saving.keep_checkpoints,
+            resumed_at=self._latest.step if self._latest else None,
+        )
         self._retry_at: float | None = None
 
     @property
@@ -57,13 +62,14 @@ class Saving:
 
     def save(self, state: TrainingState, *, id: str | None = None, final: bool = False) -> Iterator[Event]:  # noqa: A002
         """Save the state; events of what is durable by now. A `final` save is waited for and raises if it fails."""
+        self._checkpoints.join()
+        yield from self.finished()  # a save before this one that failed keeps nobody from trying again
+        if self._latest is not None and self._latest.step == state.step:
+            if id is not None:
+                yield Checkpoint(step=state.step, path=self._latest.path, bytes=self._latest.bytes, seconds=0.0,
+                                 id=id)  # fmt: skip
+            return
         try:
-            yield from self._durable(wait=True)
-            if self._latest is not None and self._latest.step == state.step:
-                if id is not None:
-                    yield Checkpoint(step=state.step, path=self._latest.path, bytes=self._latest.bytes, seconds=0.0,
-                                     id=id)  # fmt: skip
-                return
             if final:
                 yield Phase(name="saving", done=0, total=1)
             self._checkpoints.save(self._snapshot(state), id)
@@ -78,8 +84,8 @@ class Saving:
         """Events of the states that became durable since it was last asked."""
         try:
             yield from self._durable(wait=False)
-        except UserError as error:
-            yield self._told(error, None)
+        except SaveFailed as error:
+            yield self._told(error, error.id)
 
     def export(self, step: int, *, final: bool = False) -> Iterator[Event]:
         """Write the model for other programs: under the export name at the end, with the step in it before."""
@@ -102,7 +108,8 @@ class Saving:
         if wait:
             self._checkpoints.join()
         for event in self._checkpoints.finished():
-            self._latest = event
+            if isinstance(event, Checkpoint):
+                self._latest = event
             yield event
 
     def _told(self, error: UserError, id: str | None) -> Warned:  # noqa: A002

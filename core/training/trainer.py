@@ -17,18 +17,17 @@ import torch
 from core.config.options import RunConfig
 from core.config.runfile import fingerprint
 from core.data.batches import Slot
-from core.events import Done, Event, Phase, Sample, Step, Stopped, Validation, Warned
+from core.events import Done, Event, Phase, Step, Stopped, Validation, Warned
 from core.planning.plan import is_due
-from core.sampling.previews import make_previews
 from core.texts import UserError
-from core.training import device, faults
+from core.training import checkpoints, device, faults
 from core.training.batches import Batch
-from core.training.checkpoints import TrainingState, load_weights, newest_checkpoint, read_optimizer, read_state
+from core.training.checkpoints import TrainingState
 from core.training.loss import Shares, add_noise, dreambooth_loss, squared_errors, target_of
-from core.training.optimization import Optimization
 from core.training.precision import LossScale, autocast
-from core.training.prepare import prepare
-from core.training.requests import Command, Poll, Requests, StopRequested
+from core.training.prepare import build_optimization, prepare
+from core.training.previewing import show
+from core.training.requests import Command, Poll, Requests, StopRequested, too_late
 from core.training.saving import Saving
 from core.training.start import gather, plan_run, started
 
@@ -55,8 +54,10 @@ class Trainer:
             saving = self._saving = yield from self._begin()
             yield from self._train(saving)
             yield from saving.save(self._state(), final=True)
+            yield from self._obey(saving)
             if self._config.saving.export_when_done:
                 yield from saving.export(self._step, final=True)
+            yield from self._answer_the_rest(saved=True)
             yield Done(step=self._step, seconds=time.monotonic() - began)
         except StopRequested:
             yield from self._end_early()
@@ -69,8 +70,9 @@ class Trainer:
         config = self._config
         material = yield from gather(config, self._requests)
         damages: list[UserError] = []
-        found = newest_checkpoint(self._folder / "checkpoints", damages.append) if self._resume else None
-        state = read_state(found) if found else None
+        found = checkpoints.newest_checkpoint(self._folder / "checkpoints", damages.append) if self._resume else None
+        state = checkpoints.read_state(found) if found else None
+        self._step = state.step if state else 0
         self._settled = device.settle(config, material.source.native_resolution, state.threads if state else None)
         device.use_threads(self._settled.threads)
         self._plan = plan_run(config, material)
@@ -83,32 +85,24 @@ class Trainer:
             yield faults.data_changed(state.step)
         self._prepared, self._model, self._conditioning = prepared, prepared.model, prepared.conditioning
 
-        model = self._model
-        trained = ["unet", *(model.text_encoders if self._plan.text_encoder_steps else ())]
-        training = ["unet"] if state and state.text_encoder_stopped else trained
-        if found:
-            load_weights(found, {name: model.networks[name] for name in trained})
-        model.train_only(training, gradient_checkpointing=config.performance.gradient_checkpointing)
-        text_rate = config.performance.text_encoder_rate or config.learning_rate.rate
-        self._optimization = Optimization(
-            {name: model.networks[name] for name in training},
-            optimizer=self._settled.optimizer,
-            weight_decay=config.performance.weight_decay,
-            rates={name: config.learning_rate.rate if name == "unet" else text_rate for name in training},
-            scheduler=config.learning_rate.scheduler,
-            total=self._plan.steps,
-            warmup=self._plan.warmup,
-            final_rate=config.learning_rate.final_rate,
-            max_grad_norm=config.performance.max_grad_norm,
+        networks = self._model.networks
+        text_stopped = state.text_encoder_stopped if state else self._plan.text_encoder_steps == 0
+        training = ["unet"] if text_stopped else ["unet", *self._model.text_encoders]
+        trained = checkpoints.held_weights(found, networks) if found else training
+        self._model.train_only(training, gradient_checkpointing=config.performance.gradient_checkpointing)
+        self._optimization = build_optimization(
+            config, self._settled, self._plan, {name: networks[name] for name in training}
         )
         self._scale, self._micro_batch = LossScale.for_precision(self._settled.precision), config.batch.size
         if state and found:
-            self._step, self._updates, self._micro_batch = state.step, state.updates, state.micro_batch
-            self._scale.scale, self._scale.good = state.loss_scale, state.good_updates
-            self._optimization.restore(read_optimizer(found), state.optimizer)
-        if training == ["unet"]:
+            checkpoints.load_weights(found, {name: networks[name] for name in trained})
+            self._optimization.restore(checkpoints.read_optimizer(found), state.optimizer)
+            self._updates, self._micro_batch = state.updates, state.micro_batch
+            if state.precision == self._settled.precision:
+                self._scale.scale, self._scale.good = state.loss_scale, state.good_updates
+        if text_stopped:
             self._freeze_text_encoders()
-        return Saving(config, self._folder, model, self._optimization, trained, resumed=found)
+        return Saving(config, self._folder, self._model, self._optimization, trained, resumed=found)
 
     def _train(self, saving: Saving) -> Iterator[Event]:
         yield Phase(name="training", done=self._step, total=self._plan.steps)
@@ -128,12 +122,9 @@ class Trainer:
     def _train_step(self) -> Iterator[Event]:
         slots = self._prepared.batches.step(self._step)
         rates = self._optimization.set_rates(self._updates)
-        while True:
-            try:
-                instance, prior, norm = self._forward_backward(slots)
-                break
-            except torch.OutOfMemoryError:
-                yield self._halve_micro_batch()
+        while (figures := self._figures_if_they_fit(slots)) is None:
+            yield self._halve_micro_batch()
+        instance, prior, norm = figures
         loss = instance + self._config.prior_loss.weight * prior
         finite = math.isfinite(loss) and math.isfinite(norm)
         if finite:
@@ -158,6 +149,13 @@ class Trainer:
             memory_bytes=device.peak_memory_bytes(self._settled.device),
             skipped=not finite,
         )
+
+    def _figures_if_they_fit(self, slots: Sequence[Slot]) -> tuple[float, float, float] | None:
+        """`None` where the device's memory is not enough; by then nothing holds what filled it any more."""
+        try:
+            return self._forward_backward(slots)
+        except torch.OutOfMemoryError:
+            return None
 
     def _forward_backward(self, slots: Sequence[Slot]) -> tuple[float, float, float]:
         """Gradients of the whole effective batch; its instance loss, prior loss and gradient norm.
@@ -227,7 +225,8 @@ class Trainer:
         intervals, per_epoch, step = self._config.intervals, self._plan.steps_per_epoch, self._step
         if is_due(step, 0, intervals.validate_every_steps, per_epoch) or step == self._plan.steps:
             yield from self._validate()
-        if is_due(step, intervals.sample_every_epochs, intervals.sample_every_steps, per_epoch):
+        showing = is_due(step, intervals.sample_every_epochs, intervals.sample_every_steps, per_epoch)
+        if showing and self._prepared.previews:
             yield from self._sample()
         due = is_due(step, intervals.save_every_epochs, intervals.save_every_steps, per_epoch)
         if step < self._plan.steps and (due or saving.retry_is_due):
@@ -246,20 +245,8 @@ class Trainer:
             yield Validation(step=self._step, instance=instance, prior=prior)
 
     def _sample(self, id: str | None = None) -> Iterator[Event]:  # noqa: A002 - the event's own field
-        yield Phase(name="sampling", done=0, total=len(self._prepared.previews))
-        made = make_previews(
-            self._model, self._prepared.previews, self._conditioning.prompt, folder=self._folder, step=self._step,
-            title=self._config.model.name, on_step=self._requests.look_or_stop,
-            autocast=autocast(self._settled.precision, self._settled.device),
-        )  # fmt: skip
-        try:
-            with self._model.vae_on(self._settled.device):
-                for done, (preview, path) in enumerate(made, 1):
-                    yield Sample(step=self._step, path=str(path), prompt=preview.prompt, seed=preview.seed,
-                                 concept=preview.concept, id=id)  # fmt: skip
-                    yield Phase(name="sampling", done=done, total=len(self._prepared.previews))
-        except (torch.OutOfMemoryError, OSError) as error:
-            yield faults.sample_skipped(self._step, error, id)
+        yield from show(self._prepared, self._settled, self._requests, folder=self._folder,
+                        title=self._config.model.name, step=self._step, id=id)  # fmt: skip
         yield Phase(name="training", done=self._step, total=self._plan.steps)
 
     def _obey(self, saving: Saving) -> Iterator[Event]:
@@ -278,12 +265,20 @@ class Trainer:
     def _end_early(self) -> Iterator[Event]:
         command = self._requests.stop
         fields = command.fields if command else {}
-        reason, discard = str(fields.get("reason", "user")), bool(fields.get("discard"))
-        if self._saving is not None and not discard and self._step > 0:
+        reason, saved = str(fields.get("reason", "user")), self._step > 0 and not fields.get("discard")
+        if self._saving is not None and saved:
             yield from self._saving.save(self._state(), final=True)
             if reason == "user" and self._config.saving.on_cancel:
                 yield from self._saving.export(self._step)
-        yield Stopped(step=self._step, saved=not discard, reason=reason, id=command.id if command else None)
+        yield from self._answer_the_rest(saved=saved)
+        yield Stopped(step=self._step, saved=saved, reason=reason, id=command.id if command else None)
+
+    def _answer_the_rest(self, *, saved: bool) -> Iterator[Event]:
+        for command in self._requests.left_over():
+            if command.command == "save" and saved and self._saving is not None:
+                yield from self._saving.save(self._state(), id=command.id)
+            else:
+                yield too_late(command)
 
     def _state(self) -> TrainingState:
         return TrainingState(

@@ -107,3 +107,38 @@ def test_leftovers_of_a_killed_write_are_no_states_and_go(tmp_path: Path) -> Non
 
 def test_nothing_saved_is_no_error(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path / "none", lambda _: None) is None
+
+
+def test_a_damaged_state_is_not_counted_among_those_kept_and_goes_with_the_next_whole_one(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 3)
+    (tmp_path / "step-000003" / "unet.safetensors").write_bytes(b"damaged")
+    writer = Checkpoints(tmp_path, keep=2, resumed_at=1)
+    writer.save(snapshot(2))
+    writer.join()
+    assert [step for step, _ in list_checkpoints(tmp_path)] == [1, 2]
+    writer.save(snapshot(3))
+    writer.join()
+    assert [step for step, _ in list_checkpoints(tmp_path)] == [2, 3], "a new state of that step is not the damaged one"
+
+
+def test_an_older_state_that_stays_does_not_make_the_new_one_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(tmp_path, 1, 2)
+
+    def refused(_: Path) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(checkpoints, "remove_directory", refused)
+    events = saved(tmp_path, 3).finished()
+    assert [event.kind for event in events] == ["checkpoint", "warning"]
+
+
+def test_a_mistake_while_writing_comes_out_where_it_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> None:
+        raise RuntimeError("made by the test")
+
+    monkeypatch.setattr(checkpoints, "write_tensors", wrong)
+    writer = saved(tmp_path, 1)
+    with pytest.raises(RuntimeError, match="made by the test"):
+        writer.finished()

@@ -78,3 +78,11 @@ def test_before_the_first_step_a_save_is_answered_with_a_no() -> None:
     events = list(Requests(Queue([Asked("save", "a")])).obey_early())
     assert [(type(event), event.id) for event in events] == [(Warned, "a")]  # type: ignore[attr-defined]
     assert "not begun" in events[0].message  # type: ignore[attr-defined]
+
+
+def test_what_is_left_at_the_end_is_known_with_a_stop_that_another_took_the_place_of() -> None:
+    requests = Requests(Queue([Asked("save", "a"), Asked("stop", "b"), Asked("stop", "c")], [Asked("sample", "d")]))
+    requests.look()
+    assert requests.stop is not None and requests.stop.id == "c"
+    assert [command.id for command in requests.left_over()] == ["a", "b", "d"]
+    assert requests.left_over() == []

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from core.config.options import RunConfig
-from core.events import Checkpoint, Event, RunStarted, Step, Warned
+from core.events import Checkpoint, Event, Phase, RunStarted, Step, Stopped, Warned
 from core.texts import UserError
 from core.training.checkpoints import list_checkpoints
+from core.training.precision import LossScale
 from core.training.trainer import Trainer
 from tests.training.runs import final_weights, no_commands, quick_config, run_to_end
+from tests.training.test_requests import Asked
 
 MODES = {
     "text encoder stops half way": {"concepts__0__prior__images_per_instance": 1},
@@ -123,3 +125,49 @@ def test_a_finished_run_can_be_trained_longer_but_not_exactly(tmp_path: Path, ti
     started = next(event for event in longer if isinstance(event, RunStarted))
     assert (started.resumed_from, started.total_steps, started.exact) == (8, 12, False)
     assert list(losses(longer)) == [9, 10, 11, 12]
+
+
+def test_a_stop_while_a_resumed_run_loads_tells_where_it_was(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1)
+    killed_after(config, tmp_path / "run", 4)
+    loading: list[Event] = []
+    trainer = Trainer(config, tmp_path / "run", resume=True, poll=lambda: [Asked("stop")] if loading else [])
+    events = []
+    for event in trainer.run():
+        events.append(event)
+        loading += [event] if isinstance(event, Phase) and event.name == "loading" else []
+    last = events[-1]
+    assert isinstance(last, Stopped) and last.saved
+    assert last.step == list_checkpoints(tmp_path / "run" / "checkpoints")[-1][0]
+
+
+def test_a_run_made_longer_leaves_a_stopped_text_encoder_alone(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures)
+    run_to_end(config, tmp_path / "run")
+    before = final_weights(tmp_path / "run")
+    longer = quick_config(tiny_sd1, pictures, intervals__epochs=6)
+    steps = [event for event in run_to_end(longer, tmp_path / "run", resume=True) if isinstance(event, Step)]
+    assert {step.text_encoder_rate for step in steps} == {None} and len(steps) == 16
+    after = final_weights(tmp_path / "run")
+    assert after["text_encoder.safetensors"] == before["text_encoder.safetensors"]
+    assert after["unet.safetensors"] != before["unet.safetensors"]
+
+
+def test_a_run_made_shorter_keeps_what_its_text_encoder_learned(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1, performance__text_encoder_ratio=0.9)
+    killed_after(config, tmp_path / "run", 1)
+    before = final_weights(tmp_path / "run")
+    shorter = quick_config(tiny_sd1, pictures, intervals__max_steps=1, performance__text_encoder_ratio=0.9)
+    run_to_end(shorter, tmp_path / "run", resume=True)
+    assert final_weights(tmp_path / "run")["text_encoder.safetensors"] == before["text_encoder.safetensors"]
+
+
+def test_a_loss_scale_is_only_taken_up_in_its_own_precision(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1)
+    killed_after(config, tmp_path / "run", 2)
+    other = quick_config(tiny_sd1, pictures, performance__mixed_precision="fp16")
+    trainer = Trainer(other, tmp_path / "run", resume=True, poll=no_commands)
+    for event in trainer.run():
+        if isinstance(event, Phase) and event.name == "training":
+            break
+    assert trainer._scale.scale == LossScale.START

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,6 +223,24 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
         assert short.loss == pytest.approx(enough.loss, rel=1e-4)
 
 
+def test_what_filled_the_memory_is_let_go_before_it_is_emptied(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[torch.Tensor]] = []
+    alive: list[bool] = []
+
+    def too_large(_: Any, x0: torch.Tensor, *__: torch.Tensor) -> torch.Tensor:
+        activation = x0.clone()
+        held.append(weakref.ref(activation))
+        raise torch.OutOfMemoryError("made by the test")
+
+    trainer = ready_trainer(quick_config(tiny_sd1, pictures, batch__size=2), tmp_path / "run")
+    monkeypatch.setattr("core.training.trainer.add_noise", too_large)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.append(held[-1]() is not None))
+    assert isinstance(next(trainer._train_step()), Warned)
+    assert alive == [False]
+
+
 def test_out_of_memory_with_one_picture_stops_with_advice(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +324,110 @@ def test_pause_save_sample_and_continue_are_obeyed_and_answered(tmp_path: Path, 
     assert answers == {"a": "paused", "b": "checkpoint", "c": "sample", "d": "continued"}
     assert any(isinstance(event, Paused) for event in events)
     assert isinstance(events[-1], Done)
+
+
+def answers(events: Sequence[Event]) -> dict[str, str]:
+    return {event.id: event.kind for event in events if getattr(event, "id", None)}  # type: ignore[attr-defined]
+
+
+class AllAtOnce(AtStep):
+    """The same, with everything in one poll."""
+
+    def __call__(self) -> list[Asked]:
+        first = super().__call__()
+        rest, self.commands = (self.commands, []) if first else ([], self.commands)
+        return [*first, *rest]
+
+
+def test_what_waits_when_a_stop_comes_is_answered(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    asked = AllAtOnce(Asked("save", "a"), Asked("sample", "b"), Asked("stop", "c"), Asked("stop", "d"))
+    events = run_with(quick_config(tiny_sd1, pictures), tmp_path / "run", asked)
+    assert answers(events) == {"a": "checkpoint", "b": "warning", "c": "warning", "d": "stopped"}
+
+
+def test_a_save_that_waits_when_all_is_discarded_is_refused(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    asked = AllAtOnce(Asked("save", "a"), Asked("stop", "b", {"discard": True}))
+    events = run_with(quick_config(tiny_sd1, pictures), tmp_path / "run", asked)
+    assert answers(events) == {"a": "warning", "b": "stopped"}
+
+
+def test_what_is_asked_during_the_export_is_answered(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Asked] = []
+    (tmp_path / "run").mkdir()
+    config = quick_config(tiny_sd1, pictures, intervals__max_steps=1, saving__export_when_done=True)
+    events = []
+    for event in Trainer(config, tmp_path / "run", resume=False, poll=lambda: [asked.pop()] if asked else []).run():
+        events.append(event)
+        if isinstance(event, Phase) and event.name == "exporting":
+            asked.append(Asked("stop", "a"))
+    assert answers(events) == {"a": "warning"} and isinstance(events[-1], Done)
+
+
+def test_a_termination_during_the_last_save_is_not_followed_by_an_export(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    asked: list[Asked] = []
+    (tmp_path / "run").mkdir()
+    config = quick_config(tiny_sd1, pictures, intervals__max_steps=1, saving__export_when_done=True)
+    events = []
+    for event in Trainer(config, tmp_path / "run", resume=False, poll=lambda: [asked.pop()] if asked else []).run():
+        events.append(event)
+        if isinstance(event, Phase) and event.name == "saving":
+            asked.append(Asked("stop", "a", {"reason": "terminated"}))
+    assert isinstance(events[-1], Stopped) and events[-1].saved and events[-1].step == 1
+    assert not any(isinstance(event, Phase) and event.name == "exporting" for event in events)
+    assert isinstance(run_to_end(config, tmp_path / "run", resume=True)[-1], Done)
+
+
+def test_a_preview_where_none_are_made_is_answered(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, concepts__0__sample__count=0, intervals__sample_every_steps=1)
+    events = run_with(config, tmp_path / "run", AtStep(Asked("sample", "a")))
+    assert answers(events) == {"a": "warning"}
+    assert len([event for event in events if isinstance(event, Warned)]) == 1, "only what was asked is answered"
+
+
+def test_a_stop_before_the_first_step_says_that_nothing_is_saved(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    asked = [Asked("stop", "a")]
+    trainer = Trainer(
+        quick_config(tiny_sd1, pictures), tmp_path / "run", resume=False, poll=lambda: [asked.pop()] if asked else []
+    )
+    last = list(trainer.run())[-1]
+    assert isinstance(last, Stopped) and (last.step, last.saved) == (0, False)
+
+
+def test_a_state_is_saved_at_the_end_though_the_one_before_failed(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.training import checkpoints
+
+    original, calls = checkpoints.write_tensors, iter(range(100))
+
+    def full_at_first(*arguments: Any) -> None:
+        if next(calls) == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(*arguments)
+
+    monkeypatch.setattr(checkpoints, "write_tensors", full_at_first)
+    monkeypatch.setattr(checkpoints.Checkpoints, "finished", at_the_end(checkpoints.Checkpoints.finished))
+    config = quick_config(tiny_sd1, pictures, intervals__max_steps=2, intervals__save_every_steps=1)
+    events = run_to_end(config, tmp_path / "run")
+    assert [event.code for event in events if isinstance(event, Warned)] == ["checkpoint.failed"]
+    assert [event.step for event in events if isinstance(event, Checkpoint)] == [2]
+    assert isinstance(events[-1], Done)
+
+
+def at_the_end(finished: Any) -> Any:
+    """The failure is heard of no sooner than the next save, as with a slow disk."""
+
+    def late(self: Any) -> Any:
+        return [] if self._thread is not None else finished(self)
+
+    return late
 
 
 EFFECTIVE = {
