@@ -188,9 +188,9 @@ class Trainer:
         return self._prepared.assembler.batch(self._step, slots[start : start + self._micro_batch])
 
     def _prefetch(self) -> None:
-        """Send the next step's first pictures while the device still computes this one."""
+        """Draw and send the next step's first pictures: a GPU still computes this one meanwhile."""
         following = self._step + 1
-        if self._settled.device.type != "cpu" and following < self._plan.steps:
+        if following < self._plan.steps:
             slots = self._prepared.batches.step(following)[: self._micro_batch]
             self._ahead = (following, self._prepared.assembler.batch(following, slots))
 

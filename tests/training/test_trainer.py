@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from core.events import Checkpoint, Done, Event, Paused, Phase, Sample, Step, Stopped, Validation, Warned
 from core.texts import UserError
 from core.training.checkpoints import list_checkpoints
+from core.training.precision import LossScale
 from core.training.trainer import Trainer
 from tests.training.runs import final_weights, no_commands, quick_config, ready_trainer, run_to_end
 
@@ -131,6 +132,30 @@ def test_trained_weights_and_optimizer_are_fp32_under_bf16(tmp_path: Path, tiny_
     trainer._optimization.update(trainer._norm)
     assert {parameter.dtype for parameter in trainer._model.unet.parameters()} == {torch.float32}
     assert {tensor.dtype for tensor in trainer._optimization.state()[0].values()} == {torch.float32}
+
+
+def test_fp16_has_the_figures_of_fp32(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LossScale, "START", 1024.0)
+    figures = []
+    for precision in ("no", "fp16"):
+        config = quick_config(tiny_sd1, pictures, performance__mixed_precision=precision)
+        trainer = ready_trainer(config, tmp_path / precision)
+        figures.append(trainer._forward_backward(trainer._prepared.batches.step(0)))
+    assert figures[1] == pytest.approx(figures[0], rel=2e-2)
+
+
+def test_overflows_of_fp16_lower_the_scale_and_do_not_stop_the_run(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LossScale, "START", 2.0**24)
+    monkeypatch.setattr(LossScale, "PATIENCE", 1)
+    config = quick_config(tiny_sd1, pictures, performance__mixed_precision="fp16", intervals__epochs=4)
+    steps = steps_of(run_to_end(config, tmp_path / "run"))
+    first_good = [step.skipped for step in steps].index(False)
+    assert first_good > 3, "so many would stop a run whose loss is no number"
+    assert any(step.skipped for step in steps[first_good:]), "each good update doubles it until it overflows again"
 
 
 def test_the_vae_has_no_part_in_a_step(
