@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from core.events import Sample
@@ -156,6 +156,6 @@ class SampleScreen(ModalScreen[None]):
         copy_path(self, self.path)
 
 
-def copy_path(screen: ModalScreen[None], path: Path) -> None:
+def copy_path(screen: Screen[None], path: Path) -> None:
     screen.app.copy_to_clipboard(os.fspath(path))
     screen.notify(safe(path), title="Copied, if this terminal allows it", markup=False)

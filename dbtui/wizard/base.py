@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
     from dbtui.wizard.flow import Wizard
 
+CHANGING = ("fix", "put_back", "browse", "remove_concept")
+"""Actions that come and go with the focus and with what is typed."""
+PATH_KINDS = ("path", "directory")
 TITLES = {"model": "Model", "concepts": "Concepts", "parameters": "Parameters", "review": "Review"}
 
 
@@ -108,7 +112,7 @@ class WizardScreen(Screen[None]):
         self.is_ready = True
         self.context.step = self.step
         for row in self.query(Row):
-            if row.option.kind in ("path", "directory"):
+            if row.option.kind in PATH_KINDS:
                 self._complete(row)
         self.wizard.look()
         self.show()
@@ -133,9 +137,9 @@ class WizardScreen(Screen[None]):
             self.query_one("#general").display = bool(lines) and self.step != "review"
         self._explain()
         self._keys_changed()
-        row = self.focused_row
-        if row is not None:
-            row.call_after_refresh(row.scroll_visible, animate=False)
+        focused = self.focused_row
+        if focused is not None:
+            focused.call_after_refresh(focused.scroll_visible, animate=False)
 
     def _tell(self, place: str, content: Content) -> bool:
         """Put `content` into the Static `place`; False where it stands there already and nothing is to be drawn."""
@@ -235,18 +239,35 @@ class WizardScreen(Screen[None]):
         if action == "put_back":
             row = self.focused_row
             return row is not None and row.state.changed
+        if action == "browse":
+            row = self.focused_row
+            return row is not None and row.option.kind in PATH_KINDS
         if action == "fix":
             return bool(self._fixes())
         return True
 
     def _keys_changed(self) -> None:
-        """Draw the footer anew if F2 or F6 came or went."""
+        """Draw the footer anew if a key came or went."""
         if not self.is_ready:
             return
-        possible = tuple(bool(self.check_action(action, ())) for action in ("fix", "put_back", "remove_concept"))
+        possible = tuple(bool(self.check_action(action, ())) for action in CHANGING)
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
+
+    def action_browse(self) -> None:
+        from dbtui.wizard.browse import Browse
+
+        row = self.focused_row
+        if row is not None:
+            browse = Browse(row.option.title, self.context.text(row.path), files=row.option.kind == "path")
+            self.app.push_screen(browse, lambda chosen: self._browsed(row.path, chosen))
+
+    def _browsed(self, path: str, chosen: Path | None) -> None:
+        if chosen is not None:
+            self.context.visited.add(path)
+            self.context.edit(path, str(chosen))
+            self._write()
 
     def action_fix(self) -> None:
         """One way to mend it is taken at once; of several one is chosen."""
@@ -332,7 +353,7 @@ class WizardScreen(Screen[None]):
         self._told.clear()
         self.is_ready = True
         for found in self.query(Row):
-            if found.option.kind in ("path", "directory"):
+            if found.option.kind in PATH_KINDS:
                 self._complete(found)
         self.show()
         for found in self.query(Row):

@@ -1,0 +1,157 @@
+"""Choosing a folder or a file from a list, with the navigation of textual-fspicker: its walk, our plain lines.
+
+Its own lines bear emoji, whose widths differ between terminals, show foreign names as they are, and a folder that
+vanishes while it is read ends the app; so what it reads and how it is written is ours.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.worker import get_current_worker
+from textual_fspicker.parts import DirectoryNavigation
+from textual_fspicker.parts.directory_navigation import DirectoryEntry
+
+from dbtui.safe import safe
+from dbtui.wizard.completion import WEIGHTS
+
+MOST = 2000
+KEYS = "Enter opens · Space takes a folder · Backspace goes up · . hidden · Esc"
+
+
+class Entry(DirectoryEntry):
+    """A folder, a file that can be taken, or one that only shows what is in the folder."""
+
+    def __init__(self, location: Path, *, is_folder: bool, can_be_taken: bool = True) -> None:
+        self.is_folder = is_folder
+        super().__init__(location, None)  # type: ignore[arg-type]  # styles of a drawing that is not used
+        self.disabled = not can_be_taken
+
+    def _as_renderable(self, location: Path) -> Content:
+        if location.name == "..":
+            return Content.assemble(" ../", ("  Enter goes up, Space takes this folder", "$foreground-muted"))
+        return Content(f" {safe(location.name)}{'/' if self.is_folder else ''}")
+
+
+class Listing(DirectoryNavigation):
+    """Folders first. With `files`, weights can be taken too; other files are shown, but only to be recognised."""
+
+    def __init__(self, location: Path, *, files: bool) -> None:
+        super().__init__(location)
+        self.files = files
+
+    @work(exclusive=True, thread=True)
+    def _load(self) -> None:
+        worker, location = get_current_worker(), self._location
+        found: list[Entry] = []
+        problem = ""
+        try:
+            with os.scandir(location) as entries:
+                for entry in entries:
+                    if worker.is_cancelled:
+                        return
+                    found.append(self._entry(location, entry))
+                    if len(found) == MOST:
+                        problem = f"Only {MOST:,} of its entries are shown."
+                        break
+        except OSError as error:
+            problem = f"It cannot be read: {error.strerror}."
+        found.sort(key=lambda entry: (not entry.is_folder, entry.location.name.lower()))
+        self.app.call_later(self._take, location, found, problem)
+
+    def _entry(self, location: Path, entry: os.DirEntry[str]) -> Entry:
+        try:
+            is_folder = entry.is_dir()
+        except OSError:
+            is_folder = False
+        can_be_taken = is_folder or (self.files and entry.name.endswith(WEIGHTS))
+        # a name that is not shown as it is could not be typed either
+        return Entry(location / entry.name, is_folder=is_folder,
+                     can_be_taken=can_be_taken and safe(entry.name) == entry.name)  # fmt: skip
+
+    def _take(self, location: Path, found: list[Entry], problem: str) -> None:
+        if location == self._location and self.is_attached:
+            self._entries = list[DirectoryEntry](found)
+            self._repopulate_display()
+            if isinstance(self.screen, Browse):
+                self.screen.tell(location, problem)
+
+    def _on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """In place of the library's, which takes a folder that has vanished for a file."""
+        event.stop()
+        event.prevent_default()
+        assert isinstance(event.option, Entry)
+        if event.option.is_folder:
+            self._location = Path(os.path.normpath(event.option.location))
+        else:
+            self.post_message(self.Selected(self, event.option.location))
+
+    def _repopulate_display(self) -> None:
+        self.clear_options()
+        self.add_options(self._shown())
+        self.highlighted = 0 if self.option_count else None
+
+    def _shown(self) -> Iterable[DirectoryEntry]:
+        yield Entry(self._location / "..", is_folder=True)
+        yield from (entry for entry in self._entries if not self.hide(entry.location))
+
+
+class Browse(ModalScreen[Path | None]):
+    """Dismissed with the folder or the file that was taken, or `None`. Begins at `start` or near it."""
+
+    BINDINGS = [
+        Binding("escape", "dismiss(None)", "Close", tooltip="Closes the list without taking anything."),
+        Binding("space", "take", "Take", tooltip="Takes the highlighted folder; on the first line the open one."),
+        Binding("full_stop", "hidden", "Hidden", tooltip="Shows or hides what begins with a dot."),
+    ]
+
+    def __init__(self, title: str, start: str, *, files: bool) -> None:
+        super().__init__()
+        self.title_text, self.files = title, files
+        self.start = nearest_folder(start)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(Content(self.title_text).stylize("bold"), markup=False)
+            yield Static("", id="where", markup=False)
+            yield Listing(self.start, files=self.files)
+            yield Static(KEYS, id="dialog-keys", markup=False)
+
+    def tell(self, location: Path, problem: str) -> None:
+        """Say where one is, and what is wrong there."""
+        self.query_one("#where", Static).update(Content.assemble(safe(location), (f"  {problem}", "$text-error")))
+
+    def on_directory_navigation_selected(self, event: DirectoryNavigation.Selected) -> None:
+        event.stop()
+        self.dismiss(event.path)
+
+    def action_take(self) -> None:
+        listing = self.query_one(Listing)
+        if listing.highlighted is None:
+            return
+        entry = listing.get_option_at_index(listing.highlighted)
+        assert isinstance(entry, Entry)
+        self.dismiss(listing.location if entry.location.name == ".." else entry.location)
+
+    def action_hidden(self) -> None:
+        self.query_one(Listing).toggle_hidden()
+
+
+def nearest_folder(text: str) -> Path:
+    """The folder that `text` names, or the nearest one above it that exists; the home folder where there is none."""
+    try:
+        path = Path(text).expanduser()
+        if text and path.is_absolute():
+            return next(folder for folder in (path, *path.parents) if folder.is_dir())
+        return Path.home()
+    except (OSError, RuntimeError, ValueError):
+        return Path("/")
