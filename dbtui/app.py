@@ -67,6 +67,8 @@ class DbtuiApp(App[int]):
         self.attach = attach
         self.training: TrainingHandle | None = None
         self.training_run: Run | None = None
+        self.last_words = ""
+        """Said in the terminal once the app has left it."""
         self.lead_output: Callable[[Path], None] = lambda log: None
         self.register_theme(CALM)
         self.theme = "calm"
@@ -228,4 +230,7 @@ def run_app(home: Path, *, attach: str | None = None) -> int:
         raise explain(error, home) from error
     app = DbtuiApp(home, attach=attach)
     app.lead_output = lead_output_to
-    return Session(app, lambda: app.training).run(home / "app.log")
+    code = Session(app, lambda: app.training).run(home / "app.log")
+    if app.last_words:
+        print(app.last_words, flush=True)
+    return code

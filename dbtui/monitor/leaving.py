@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -21,6 +21,8 @@ from dbtui.widgets.question import Answer, Question
 if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
+    from core.runs.pump import Ending
+    from dbtui.app import DbtuiApp
 
 STOPPED = 3
 """Exit code: stopped by the user, state kept."""
@@ -71,6 +73,8 @@ class EndingScreen(ModalScreen[bool]):
         self._since = time.monotonic()
         self._ended: bool | None = None
         self._hands_over = False
+        self.process = 0
+        """Which process trains on, once it does."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
@@ -125,18 +129,28 @@ class EndingScreen(ModalScreen[bool]):
         from core.runs.launch import launch_background
 
         try:
-            process = await asyncio.to_thread(launch_background, self.run, resume=True)
+            self.process = await asyncio.to_thread(launch_background, self.run, resume=True)
         except (UserError, OSError) as error:
             told = safe_message(error.message) if isinstance(error, UserError) else safe(error)
             self.notify(f"{told}\nThe run is saved: r trains on here.", severity="error", timeout=30, markup=False)
             self._ended = False
         else:
-            self.notify(f"Process {process} trains on. Watch it with: dbtui attach {self.run.name}", markup=False)
+            self.notify(last_words(self.run, self.handle.ending, self.process), markup=False)
             self._ended = True
         self._look()
 
     def _tell(self, words: str) -> None:
         self.query_one("#ending", Static).update(Content(words))
+
+
+def last_words(run: Run, ending: Ending | None, process: int) -> str:
+    """What became of the run, for the terminal that is left; `process` is 0 where none trains on."""
+    name = safe(run.name)
+    if process:
+        return f"{name} trains on in process {process}. Watch it with: dbtui attach {name}"
+    if ending is None or ending.kind != "stopped":
+        return f"{name} came to its end meanwhile. dbtui attach {name} shows it."
+    return f"{name} is stopped. Train on with: dbtui train {name} --resume"
 
 
 class LeaveDialog(ModalScreen[int | None]):
@@ -163,6 +177,8 @@ class LeaveDialog(ModalScreen[int | None]):
         code = 0 if answer == "background" else STOPPED
 
         def ended(it_did: bool | None) -> None:
+            if it_did:
+                cast("DbtuiApp", self.app).last_words = last_words(self.run, self.handle.ending, ending.process)
             self.dismiss(code if it_did else None)
 
         self.app.push_screen(ending, ended)

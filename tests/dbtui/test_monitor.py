@@ -56,6 +56,7 @@ class SteadyHandle:
 class Bench(App[int]):
     CSS_PATH = Path(dbtui.app.__file__).with_name("app.tcss")
     is_training = False
+    last_words = ""
 
     def __init__(self, run: SyntheticRun, handle: Any = None, environment: Mapping[str, str] | None = None) -> None:
         super().__init__()
@@ -535,6 +536,21 @@ async def test_leaving_while_it_trains_here_ends_it_as_was_answered(
         await settle(pilot)
     assert handle.requests == [("stop", fields)]
     assert app.return_value == code
+    assert app.last_words == "clock is stopped. Train on with: dbtui train clock --resume"
+
+
+async def test_leaving_for_the_background_says_in_the_terminal_how_to_come_back(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, resume: 4711)
+    app = Bench(owned, SteadyHandle())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q", "b")
+        await settle(pilot)
+        await settle(pilot)
+    assert app.return_value == 0
+    assert app.last_words == "clock trains on in process 4711. Watch it with: dbtui attach clock"
 
 
 async def test_staying_leaves_everything_as_it_is(owned: SyntheticRun) -> None:
