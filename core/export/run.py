@@ -62,9 +62,13 @@ def export_trained(model: Model, config: RunConfig, folder: Path, *, name: str, 
     parts = {
         component: keys.classic_names(component, network.state_dict()) for component, network in model.networks.items()
     }
-    format = config.saving.export_format  # noqa: A001
-    path = folder / "export" / (name + EXPORT_FORMATS[format].suffix)
-    return _export(parts, model.description, config, path, folder, format, config.saving.half, step, False)
+    saving, path = config.saving, trained_export(config, folder, name)
+    return _export(parts, model.description, config, path, folder, saving.export_format, saving.half, step, False)
+
+
+def trained_export(config: RunConfig, folder: Path, name: str) -> Path:
+    """Where `export_trained` puts the file or folder called `name`."""
+    return folder / "export" / (name + EXPORT_FORMATS[config.saving.export_format].suffix)
 
 
 def tokenizer_files(description: SourceDescription) -> dict[str, bytes]:

@@ -57,6 +57,16 @@ def no_previews(id: str | None) -> Warned:  # noqa: A002
     return warning("sample.none-wanted", "There is nothing to show: every concept has sample.count = 0.", id)
 
 
+def gpu_unused(gpu: str) -> Warned:
+    """Where there is a GPU that torch cannot use."""
+    return warning(
+        "device.gpu-unused",
+        "There is a {gpu} here, but torch cannot use it: the run trains on the processor, many times slower. `dbtui "
+        "doctor` says more; an old driver is the usual reason.",
+        gpu=gpu,
+    )  # fmt: skip
+
+
 def data_changed(step: int) -> Warned:
     """A resumed run whose pictures or captions are not what they were."""
     return warning(

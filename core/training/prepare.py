@@ -21,10 +21,12 @@ from core.events import Event, Phase
 from core.families.load import load_model
 from core.families.model import Model
 from core.files import explain, hash_file
+from core.machine import inspect_machine
 from core.planning.plan import Plan
 from core.sampling.class_pictures import ClassPictures, generated_in
 from core.sampling.denoising import SamplingSettings
 from core.sampling.previews import Preview, previews_of
+from core.training import faults
 from core.training.batches import Assembler
 from core.training.conditioning import Conditioning
 from core.training.device import Settled
@@ -57,6 +59,9 @@ def prepare(
 
     Raises `StopRequested` between pictures when a stop was asked for; what was made by then is kept.
     """
+    machine = inspect_machine()
+    if machine.gpu and settled.device.type == "cpu":
+        yield faults.gpu_unused(machine.gpu)
     yield Phase(name="loading")
     model = load_model(material.source, device=settled.device)
     requests.look_or_stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.config.options import RunConfig
 from core.events import Checkpoint, Event, Phase, Warned
-from core.export.run import export_trained
+from core.export.run import export_trained, trained_export
 from core.families.model import Model
 from core.texts import UserError
 from core.training.checkpoints import (
@@ -88,13 +88,16 @@ class Saving:
             yield self._told(error, error.id)
 
     def export(self, step: int, *, final: bool = False) -> Iterator[Event]:
-        """Write the model for other programs: under the export name at the end, with the step in it before."""
+        """Write the model for other programs: under the export name at the end, with the step in it before.
+
+        A run that was finished once and then trained longer keeps what it exported then: the step is in the name again.
+        """
         yield Phase(name="exporting", done=0, total=1)
         name = self._config.saving.export_name or self._config.model.name
+        if not final or trained_export(self._config, self._folder, name).exists():
+            name = f"{name}-step-{step:06d}"
         try:
-            yield export_trained(
-                self._model, self._config, self._folder, name=name if final else f"{name}-step-{step:06d}", step=step
-            )
+            yield export_trained(self._model, self._config, self._folder, name=name, step=step)
         except UserError as error:
             if final:
                 raise

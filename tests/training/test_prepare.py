@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,15 @@ def test_no_pictures_at_all_is_refused(tmp_path: Path, tiny_sd1: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no pictures"):
         run_to_end(quick_config(tiny_sd1, tmp_path / "empty"), tmp_path / "run")
+
+
+def test_a_gpu_that_torch_cannot_use_is_told(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.training import prepare
+
+    card = replace(prepare.inspect_machine(), device="cuda", gpu="Old Card 1")
+    monkeypatch.setattr(prepare, "inspect_machine", lambda: card)
+    events = run_to_end(quick_config(tiny_sd1, pictures, intervals__max_steps=1), tmp_path / "run")
+    (warning,) = [event for event in events if isinstance(event, Warned)]
+    assert warning.code == "device.gpu-unused" and "Old Card 1" in warning.message

@@ -171,3 +171,14 @@ def test_a_loss_scale_is_only_taken_up_in_its_own_precision(tmp_path: Path, tiny
         if isinstance(event, Phase) and event.name == "training":
             break
     assert trainer._scale.scale == LossScale.START
+
+
+def test_a_run_made_longer_does_not_replace_what_it_exported_before(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    export = {"saving__export_when_done": True}
+    run_to_end(quick_config(tiny_sd1, pictures, **export), tmp_path / "run")
+    first = (tmp_path / "run" / "export" / "quick.safetensors").read_bytes()
+    run_to_end(quick_config(tiny_sd1, pictures, intervals__epochs=3, **export), tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "export" / "quick.safetensors").read_bytes() == first
+    assert (tmp_path / "run" / "export" / "quick-step-000012.safetensors").exists()
