@@ -33,7 +33,7 @@ from core.training.device import Settled
 from core.training.optimization import Optimization
 from core.training.precision import autocast
 from core.training.requests import Requests
-from core.training.start import Material
+from core.training.start import Material, left_out
 from core.training.validation import FixedNoise
 
 
@@ -135,7 +135,12 @@ def _class_pictures(
     requests: Requests,
 ) -> Generator[Event, None, None]:  # fmt: skip
     directory = class_directory(config, folder, number)
-    present = len(scan(directory, decode=True).pictures) if directory.is_dir() else 0
+    present = 0
+    if directory.is_dir():
+        found = scan(directory, decode=True)
+        present = len(found.pictures)
+        if found.refused:
+            yield left_out(found)
     foreign = present - len(generated_in(directory))
     pictures = ClassPictures(
         directory=directory,

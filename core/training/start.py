@@ -56,7 +56,7 @@ def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Mate
                             mend="Put three or more pictures into the folder, or name another one.",
                             directory=path_in_words(found.directory))  # fmt: skip
         if found.refused:
-            yield _left_out(found)
+            yield left_out(found)
     return Material(source, scans)
 
 
@@ -96,7 +96,8 @@ def started(
     )
 
 
-def _left_out(found: Scan) -> Warned:
+def left_out(found: Scan) -> Warned:
+    """That some files of a folder are not used, each with its reason."""
     return warning(
         "data.left-out",
         "{count} in {directory} cannot be read and left out: {names}.",

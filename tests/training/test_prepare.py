@@ -117,3 +117,20 @@ def test_a_gpu_that_torch_cannot_use_is_told(
     events = run_to_end(quick_config(tiny_sd1, pictures, intervals__max_steps=1), tmp_path / "run")
     (warning,) = [event for event in events if isinstance(event, Warned)]
     assert warning.code == "device.gpu-unused" and "Old Card 1" in warning.message
+
+
+def test_a_class_picture_that_cannot_be_read_is_named_and_another_is_made(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    own = draw_pictures(tmp_path / "class", 4)
+    (own / "3.png").write_bytes((own / "3.png").read_bytes()[:200])
+    config = quick_config(
+        tiny_sd1,
+        pictures,
+        concepts__0__prior__images_per_instance=1,
+        concepts__0__prior__directory=str(own),
+        intervals__max_steps=1,
+    )
+    (warning,) = [event for event in run_to_end(config, tmp_path / "run") if isinstance(event, Warned)]
+    assert warning.code == "data.left-out" and "3.png" in warning.message
+    assert (own / "class-00000.png").exists()
