@@ -4,7 +4,7 @@ import errno
 import os
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -444,6 +444,27 @@ def test_a_state_is_saved_at_the_end_though_the_one_before_failed(
     assert [event.code for event in events if isinstance(event, Warned)] == ["checkpoint.failed"]
     assert [event.step for event in events if isinstance(event, Checkpoint)] == [2]
     assert isinstance(events[-1], Done)
+
+
+def test_a_save_that_failed_is_tried_again_before_the_next_is_due(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.training import checkpoints, saving
+
+    original, calls = checkpoints.write_tensors, iter(range(100))
+
+    def full_at_first(*arguments: Any) -> None:
+        if next(calls) == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(*arguments)
+
+    in_the_foreground = replace(checkpoints.inspect_machine(), memory_available=0)
+    monkeypatch.setattr(checkpoints, "inspect_machine", lambda: in_the_foreground)
+    monkeypatch.setattr(checkpoints, "write_tensors", full_at_first)
+    monkeypatch.setattr(saving, "RETRY_SECONDS", 0.0)
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=3)
+    events = run_to_end(config, tmp_path / "run")
+    assert [event.step for event in events if isinstance(event, Checkpoint)] == [4, 6, 8]
 
 
 def at_the_end(finished: Any) -> Any:
