@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from core.runs.launch import TrainingHandle
 
 LEAVING = "leaving"
+EXPORT = "export"
+"""The group of the workers that write a model."""
 
 CALM = Theme(
     name="calm",
@@ -91,6 +93,11 @@ class DbtuiApp(App[int]):
     def is_training(self) -> bool:
         """Whether a run trains in this process."""
         return self.training is not None and self.training.running
+
+    @property
+    def is_exporting(self) -> bool:
+        """Whether a model is being written; that ends with the program."""
+        return any(worker.group == EXPORT and not worker.is_finished for worker in self.workers)
 
     def open_run(self, name: str) -> None:
         """Show the monitor of the run called `name`; say so if there is none."""
@@ -181,6 +188,8 @@ class DbtuiApp(App[int]):
             self.push_screen(LeaveDialog(self.training_run, self.training), self._left)
             return
         text = "Nothing trains in this program. Drafts are kept, and runs in the background go on."
+        if self.is_exporting:
+            text = "A model is being written; leaving ends that, and nothing of the file remains."
         answers = (Answer("leave", "l", "Leave"), Answer("stay", "s", "Stay"))
         self.push_screen(Question("Leave dbtui?", text, answers, id=LEAVING),
                          lambda answer: self._left(0 if answer == "leave" else None))  # fmt: skip

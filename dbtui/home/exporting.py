@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 async def export(app: DbtuiApp, home: Path, name: str, export_format: str) -> None:
     """Write the newest state of run `name` and tell how it went."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "dbtui", "export", name, "--format", export_format, "--home", str(home),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "dbtui", "export", name, "--format", export_format, "--home", str(home),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+    except OSError as error:
+        app.say(error)
+        return
     output, errors = await child.communicate()
     if child.returncode == 0:
         told = output.decode("utf-8", "replace").strip().splitlines()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.runs.journal import Summary
     from dbtui.drafts import Draft
 
-RESUMABLE = ("new", "stopped", "failed", "lost", "done")
+RESUMABLE = ("new", "stopped", "failed", "lost")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Entry:
     @property
     def is_alive(self) -> bool:
         """Whether some process trains it now."""
-        return self.state not in (*RESUMABLE, "draft", "unknown", "unreadable")
+        return self.state not in (*RESUMABLE, "done", "draft", "unknown", "unreadable")
 
 
 def line(entry: Entry, width: int) -> Content:
@@ -100,6 +100,11 @@ def _fitted(text: str, width: int) -> str:
     return content.plain + " " * (width - content.cell_length)
 
 
+def longer(name: str) -> str:
+    """How a finished run is trained on."""
+    return f"To train it longer: dbtui train {safe(name)} --resume --set intervals.epochs=…"
+
+
 def describe(entry: Entry) -> str:
     """What the selected entry is and what can be done with it: two or three short lines."""
     if entry.draft is not None:
@@ -118,7 +123,7 @@ def describe(entry: Entry) -> str:
         "stopped": "Stopped with its state kept. r trains on from there, e exports the model as it is.",
         "failed": "Ended with an error: Enter shows what happened. r tries again from the last saved state.",
         "lost": "The process that trained it is gone (killed, or the power went). r goes on from the last saved state.",
-        "done": "Trained to the end. e exports the model, Enter shows how it went.",
+        "done": f"Trained to the end. e exports the model, Enter shows how it went.\n{longer(entry.name)}",
         "paused": "Paused: it waits, holding its memory. Enter opens its monitor, p goes on there.",
     }
     return f"{told.get(entry.state, 'Training now. Enter opens its monitor.' + left)}\n{where}"

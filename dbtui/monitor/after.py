@@ -33,7 +33,8 @@ def export_question(run: Run) -> Question:
 
 def export(app: DbtuiApp, run: Run, chosen: str) -> None:
     """Write the model in a process of its own; a notice tells how it went."""
+    from dbtui.app import EXPORT
     from dbtui.home.exporting import export as write
 
     app.notify(f"Exporting {safe(run.name)}. This may take some minutes; you can go on.", markup=False)
-    app.run_worker(write(app, run.home, run.name, chosen), exit_on_error=False)
+    app.run_worker(write(app, run.home, run.name, chosen), group=EXPORT)

@@ -9,6 +9,7 @@ from textual.content import Content
 from core import events
 from core.runs.history import History
 from core.texts import duration_in_words
+from dbtui.home.rows import longer
 from dbtui.monitor.words import ENDED, QUIET
 from dbtui.safe import safe
 
@@ -60,4 +61,4 @@ def _ended(name: str, history: History, state: str) -> Content:
         return Content.styled(f"{lost}{resume}{export}", QUIET)
     exported = ", ".join(safe(export.path) for export in history.exports[-2:])
     done = f"Exported: {exported}. e exports it in another form." if exported else "e exports the model."
-    return Content.styled(done, QUIET)
+    return Content.styled(f"{done}\n{longer(name)}", QUIET)

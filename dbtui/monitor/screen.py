@@ -208,7 +208,7 @@ class MonitorScreen(Screen[None]):
         if action == "background":
             return self.trains_here
         if action == "resume":
-            return not alive
+            return not alive and self.history.state != "done"
         if action == "export":
             return not alive and (bool(self.history.checkpoints) or self.history.state == "done")
         if action in ("turn", "enlarge", "copy_path"):
@@ -270,11 +270,13 @@ class MonitorScreen(Screen[None]):
             export(self._dbtui, self.run, chosen)
 
     def action_leave_run(self) -> None:
-        """Leave the program; while the run trains here, ask what becomes of it."""
-        if self.handle is None or not self.handle.running:
+        """Leave the program; ask first where this or another run trains in it, or a model is being written."""
+        if self.trains_here and self.handle is not None:
+            self.app.push_screen(LeaveDialog(self.run, self.handle), self._left)
+        elif self._dbtui.is_training or self._dbtui.is_exporting:
+            self._dbtui.action_leave()
+        else:
             self.app.exit(0)
-            return
-        self.app.push_screen(LeaveDialog(self.run, self.handle), self._left)
 
     def _left(self, code: int | None) -> None:
         if code is not None:

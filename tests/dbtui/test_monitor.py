@@ -20,7 +20,7 @@ from core.events import Continued, Failed, Paused, Phase, Sample, Stopped, Warne
 from core.machine import Reading
 from core.runs.history import History
 from core.runs.lock import RunLock, owner
-from dbtui.app import CALM
+from dbtui.app import CALM, DbtuiApp
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog
 from dbtui.monitor.samples import SampleScreen, SamplesPane
 from dbtui.monitor.screen import PANES, MonitorScreen
@@ -56,6 +56,7 @@ class SteadyHandle:
 class Bench(App[int]):
     CSS_PATH = Path(dbtui.app.__file__).with_name("app.tcss")
     is_training = False
+    is_exporting = False
     last_words = ""
 
     def __init__(self, run: SyntheticRun, handle: Any = None, environment: Mapping[str, str] | None = None) -> None:
@@ -649,6 +650,19 @@ async def test_a_hand_over_that_fails_is_said_and_the_run_can_be_resumed_here(
         await settle(pilot)
         assert "temporarily unavailable" in notices(app) and "r trains on" in notices(app)
         assert app.screen is app.monitor
+
+
+async def test_leaving_from_another_runs_monitor_asks_about_the_one_that_trains_here(
+    owned: SyntheticRun, tmp_path: Path
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=NARROW) as pilot:
+        app.training, app.training_run = SteadyHandle(), SyntheticRun(tmp_path, "dog")  # type: ignore[assignment]
+        await app.push_screen(MonitorScreen(owned, None, gauge=SteadyGauge()))
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+        assert app.is_running and "dog is training in this program" in screen_text(app)
 
 
 async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun) -> None:
