@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.config.options import RunConfig
-from core.events import Checkpoint, Event, Phase, RunStarted, Step, Stopped, Warned
+from core.events import Checkpoint, Event, Export, Phase, RunStarted, Step, Stopped, Warned
 from core.texts import UserError
 from core.training.checkpoints import list_checkpoints
 from core.training.precision import LossScale
@@ -182,3 +182,21 @@ def test_a_run_made_longer_does_not_replace_what_it_exported_before(
     run_to_end(quick_config(tiny_sd1, pictures, intervals__epochs=3, **export), tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "export" / "quick.safetensors").read_bytes() == first
     assert (tmp_path / "run" / "export" / "quick-step-000012.safetensors").exists()
+
+
+def test_a_run_whose_export_failed_has_its_state_and_exports_when_resumed(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.training import saving
+
+    def full(*_: object, **__: object) -> None:
+        raise UserError("export.no-room", "There is no room.")
+
+    config = quick_config(tiny_sd1, pictures, saving__export_when_done=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(saving, "export_trained", full)
+        with pytest.raises(UserError, match="no room"):
+            run_to_end(config, tmp_path / "run")
+    events = run_to_end(config, tmp_path / "run", resume=True)
+    assert not [event for event in events if isinstance(event, Step)]
+    assert [event.path for event in events if isinstance(event, Export)] == ["export/quick.safetensors"]

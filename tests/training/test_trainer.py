@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.events import Checkpoint, Done, Event, Paused, Phase, Sample, Step, Stopped, Validation, Warned
 from core.texts import UserError
-from core.training.checkpoints import list_checkpoints
+from core.training.checkpoints import list_checkpoints, read_state
 from core.training.precision import LossScale
 from core.training.trainer import Trainer
 from tests.training.runs import final_weights, no_commands, quick_config, ready_trainer, run_to_end
@@ -150,12 +150,21 @@ def test_overflows_of_fp16_lower_the_scale_and_do_not_stop_the_run(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LossScale, "START", 2.0**24)
-    monkeypatch.setattr(LossScale, "PATIENCE", 1)
     config = quick_config(tiny_sd1, pictures, performance__mixed_precision="fp16", intervals__epochs=4)
     steps = steps_of(run_to_end(config, tmp_path / "run"))
     first_good = [step.skipped for step in steps].index(False)
     assert first_good > 3, "so many would stop a run whose loss is no number"
-    assert any(step.skipped for step in steps[first_good:]), "each good update doubles it until it overflows again"
+
+
+def test_good_updates_of_fp16_raise_the_scale_and_it_is_saved(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LossScale, "START", 8.0)
+    monkeypatch.setattr(LossScale, "PATIENCE", 2)
+    config = quick_config(tiny_sd1, pictures, performance__mixed_precision="fp16", intervals__max_steps=5)
+    run_to_end(config, tmp_path / "run")
+    state = read_state(list_checkpoints(tmp_path / "run" / "checkpoints")[-1][1])
+    assert (state.loss_scale, state.good_updates) == (32.0, 1)
 
 
 def test_the_vae_has_no_part_in_a_step(
