@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from core.runs.folder import Run
 from dbtui.actions import ACTIONS, bindings
-from dbtui.app import DbtuiApp
+from dbtui.app import EXPORT, DbtuiApp
 from dbtui.drafts import STEPS, Draft, save_draft
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.guidance import Guidance
@@ -19,6 +23,7 @@ from dbtui.wizard.model import ModelScreen
 from dbtui.wizard.parameters import ParametersScreen
 from dbtui.wizard.review import ReviewScreen
 from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
+from tests.dbtui.synthetic import SyntheticRun
 
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "core.config", "typer", "tomlkit", "diffusers", "transformers",
          "textual_plot", "textual_image", "textual_autocomplete", "tokenizers")  # fmt: skip
@@ -149,3 +154,64 @@ def test_without_colours_every_state_still_has_a_mark_and_words(
     assert all(mark and words for mark, words in told)
     monkeypatch.setenv("NO_COLOR", "1")
     assert DbtuiApp(tmp_path).no_color
+
+
+@pytest.mark.parametrize("background", [False, True])
+async def test_a_started_run_is_shown_unless_somebody_went_on_to_another_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, background: bool
+) -> None:
+    handle = SimpleNamespace(running=True)
+    gate = threading.Event()
+
+    def in_background(run: Run, resume: bool) -> int:
+        gate.wait(20)
+        return 4711
+
+    monkeypatch.setattr("core.runs.launch.launch_thread", lambda run, resume: handle)
+    monkeypatch.setattr("core.runs.launch.launch_background", in_background)
+    opened: list[str] = []
+    monkeypatch.setattr(DbtuiApp, "open_run", lambda self, name: opened.append(name))
+    run = SyntheticRun(tmp_path, "clock")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.start_run(run, resume=False, background=background)
+        if background:
+            await open_wizard(pilot)
+            gate.set()
+            await until(pilot, lambda: all(worker.is_finished for worker in app.workers))
+            assert not opened
+        else:
+            await until(pilot, lambda: opened == ["clock"])
+            assert app.handle_of(run) is handle and app.handle_of(SyntheticRun(tmp_path, "dog")) is None
+
+
+async def test_a_second_run_is_not_started_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.launch.launch_thread", lambda run, resume: pytest.fail("it started"))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        app.training, app.training_run = SimpleNamespace(running=True), SyntheticRun(tmp_path, "dog")  # type: ignore[assignment]
+        assert not await app.launch(SyntheticRun(tmp_path, "clock"), resume=False, background=False)
+        await until(pilot, lambda: any("already" in notice.message for notice in app._notifications))
+
+
+async def test_what_stands_in_the_way_of_a_start_is_said_and_the_app_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launch(run: Run, resume: bool) -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("core.runs.launch.launch_background", launch)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        app.start_run(SyntheticRun(tmp_path, "clock"), resume=False, background=True)
+        await until(pilot, lambda: any("unavailable" in notice.message for notice in app._notifications))
+        assert isinstance(app.screen, HomeScreen)
+
+
+async def test_leaving_while_a_model_is_written_says_that_it_ends(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.run_worker(asyncio.sleep(20), group=EXPORT)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "A model is being written" in shown(app))
+        app.workers.cancel_all()
