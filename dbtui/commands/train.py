@@ -20,6 +20,7 @@ from core.runs.launch import TrainingHandle, launch_background, launch_thread
 from core.runs.output import captured_output
 from dbtui import __version__
 from dbtui.boundary import DONE, FAILED, REFUSED, complain
+from dbtui.commandline import command_line
 from dbtui.commands.check import has_error, print_findings
 from dbtui.commands.configs import differences, read_assignments, read_config
 from dbtui.commands.train_display import display_on
@@ -71,7 +72,10 @@ def _target(
 
 def _start_in_background(run: Run, resume: bool) -> int:
     process = launch_background(run, resume)
-    say(f"{run.name} trains in process {process}. `dbtui attach {run.name}` shows it, `dbtui stop {run.name}` ends it.")
+    say(
+        f"{run.name} trains in process {process}. `{command_line(f'attach {run.name}', run.home)}` shows it, "
+        f"`{command_line(f'stop {run.name}', run.home)}` ends it."
+    )
     return DONE
 
 
@@ -135,7 +139,7 @@ class Watch:
         if isinstance(ending.event, Failed):
             complain(safe(f"{ending.event.message} {ending.event.advice}".strip()))
         elif isinstance(ending.event, Stopped):
-            complain(f"`dbtui train {self._run.name} --resume` goes on with it.")
+            complain(f"`{command_line(f'train {self._run.name} --resume', self._run.home)}` goes on with it.")
         return ending.exit_code
 
 

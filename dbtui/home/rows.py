@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from core.texts import duration_in_words
+from dbtui.commandline import command_line
 from dbtui.safe import safe
 from dbtui.states import STATES
 
@@ -100,9 +102,9 @@ def _fitted(text: str, width: int) -> str:
     return content.plain + " " * (width - content.cell_length)
 
 
-def longer(name: str) -> str:
+def longer(name: str, home: Path) -> str:
     """How a finished run is trained on."""
-    return f"To train it longer: dbtui train {safe(name)} --resume --set intervals.epochs=…"
+    return f"Longer: {command_line(f'train {name} --resume --set intervals.epochs=…', home)}"
 
 
 def describe(entry: Entry) -> str:
@@ -112,7 +114,7 @@ def describe(entry: Entry) -> str:
     seen = entry.summary
     if seen is None:
         return entry.trouble
-    where = safe(seen.folder)
+    where, home = safe(seen.folder), Path(seen.folder).parent.parent
     left = ""
     if seen.silence is not None:
         return f"No sign of life for {duration_in_words(seen.silence)} from process {seen.pid}. It may hang.\n{where}"
@@ -123,7 +125,7 @@ def describe(entry: Entry) -> str:
         "stopped": "Stopped with its state kept. r trains on from there, e exports the model as it is.",
         "failed": "Ended with an error: Enter shows what happened. r tries again from the last saved state.",
         "lost": "The process that trained it is gone (killed, or the power went). r goes on from the last saved state.",
-        "done": f"Trained to the end. e exports the model, Enter shows how it went.\n{longer(entry.name)}",
+        "done": f"Trained to the end. e exports the model, Enter shows how it went.\n{longer(entry.name, home)}",
         "paused": "Paused: it waits, holding its memory. Enter opens its monitor, p goes on there.",
     }
     return f"{told.get(entry.state, 'Training now. Enter opens its monitor.' + left)}\n{where}"

@@ -64,7 +64,7 @@ class HomeScreen(Screen[None]):
     AUTO_FOCUS = "RunList"
     HELP = (
         "Your runs and drafts, the last changed first.\n\n"
-        "► trains now   ‖ paused   ■ stopped   ✓ done   ✗ failed   ? cut off   ~ draft"
+        "► trains now   ‖ paused   ■ stopped   ✓ done   ✗ failed   ? cut off   ~\u00a0draft"
     )
 
     def __init__(self, home: Path) -> None:

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.texts import UserError, duration_in_words
+from dbtui.commandline import command_line
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.question import Answer, Question
 
@@ -147,10 +148,10 @@ def last_words(run: Run, ending: Ending | None, process: int) -> str:
     """What became of the run, for the terminal that is left; `process` is 0 where none trains on."""
     name = safe(run.name)
     if process:
-        return f"{name} trains on in process {process}. Watch it with: dbtui attach {name}"
+        return f"{name} trains on in process {process}. Watch it with: {command_line(f'attach {run.name}', run.home)}"
     if ending is None or ending.kind != "stopped":
-        return f"{name} came to its end meanwhile. dbtui attach {name} shows it."
-    return f"{name} is stopped. Train on with: dbtui train {name} --resume"
+        return f"{name} came to its end meanwhile. To see it: {command_line(f'attach {run.name}', run.home)}"
+    return f"{name} is stopped. Train on with: {command_line(f'train {run.name} --resume', run.home)}"
 
 
 class LeaveDialog(ModalScreen[int | None]):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from core import events
 from core.runs.history import History
 from core.texts import duration_in_words
+from dbtui.commandline import command_line
 from dbtui.home.rows import longer
 from dbtui.monitor.words import ENDED, QUIET
 from dbtui.safe import safe
 
+if TYPE_CHECKING:
+    from core.runs.folder import Run
+
 
 def notice(
-    name: str, history: History, trouble: Content, trains_here: bool, environment: Mapping[str, str]
+    run: Run, history: History, trouble: Content, trains_here: bool, environment: Mapping[str, str]
 ) -> Content:
     """Empty when there is nothing to say. `trouble` is what kept the journal from being read."""
     if trouble.plain:
@@ -26,11 +31,10 @@ def notice(
     if state == "new":
         return Content.styled("Nothing was trained yet. r begins.", QUIET)
     if state in ENDED:
-        return _ended(name, history, state)
+        return _ended(run, history, state)
     if trains_here and "SSH_CONNECTION" in environment and not environment.keys() & {"TMUX", "STY"}:
-        return Content.styled(
-            f"If this connection drops, training goes on. Come back with: dbtui attach {safe(name)}", QUIET
-        )
+        back = command_line(f"attach {run.name}", run.home)
+        return Content.styled(f"If this connection drops, training goes on. Come back with: {back}", QUIET)
     return Content("")
 
 
@@ -44,9 +48,9 @@ def _silent(history: History) -> Content:
     )
 
 
-def _ended(name: str, history: History, state: str) -> Content:
+def _ended(run: Run, history: History, state: str) -> Content:
     ending = history.ending
-    resume = f"r trains on from the last saved state (dbtui train {safe(name)} --resume)."
+    resume = f"r trains on from the last saved state ({command_line(f'train {run.name} --resume', run.home)})."
     if isinstance(ending, events.Failed):
         told = Content.styled(f"{safe(ending.message)} ", "$error") + Content(safe(ending.advice))
         return told + "\n" + Content.styled(f"{safe(ending.code)}. {resume} Details: train.log.", QUIET)
@@ -61,4 +65,4 @@ def _ended(name: str, history: History, state: str) -> Content:
         return Content.styled(f"{lost}{resume}{export}", QUIET)
     exported = ", ".join(safe(export.path) for export in history.exports[-2:])
     done = f"Exported: {exported}. e exports it in another form." if exported else "e exports the model."
-    return Content.styled(f"{done}\n{longer(name)}", QUIET)
+    return Content.styled(f"{done}\n{longer(run.name, run.home)}", QUIET)

@@ -61,6 +61,14 @@ class MonitorScreen(Screen[None]):
     CSS_PATH = "monitor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("monitor")]
     AUTO_FOCUS = ""
+    HELP = (
+        "The run while it trains, and after.\n\n"
+        "Loss: how far off the model's guesses are. It jumps from step to step, because each step is another picture "
+        "with another noise; watch the smoothed line.\n"
+        "Validation: the same, always on the same noise, so it can be compared. It falls while your subject is "
+        "learned. If the class's rises, the model begins to forget what else the class can look like.\n"
+        "Samples tell the most: when they look right, stop and save; later they only get worse."
+    )
 
     def __init__(
         self,
@@ -151,7 +159,7 @@ class MonitorScreen(Screen[None]):
     async def _draw(self) -> None:
         self.query_one(StateLines).tell(glance(self.run.name, self.history, now=time.time(), asked=self.answers.asked))
         here = self.trains_here
-        self.query_one(Notice).tell(notice(self.run.name, self.history, self._trouble, here, self._environment))
+        self.query_one(Notice).tell(notice(self.run, self.history, self._trouble, here, self._environment))
         for pane in self.query(Pane):
             await pane.tell(self.history)
         possible = tuple(self.check_action(action, ()) is True for action in CHANGING)

@@ -11,6 +11,7 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Done, Failed, Phase, RunStarted, Step, Stopped, encode
 from core.runs.folder import Run
+from core.runs.lock import RunLock
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts, save_draft
 from dbtui.home.rows import STATES, bar, heads
@@ -78,6 +79,29 @@ async def test_only_what_is_possible_with_the_selected_one_is_offered(tmp_path: 
         assert possible == {"open": True, "resume": True, "export": False, "delete": True}
 
 
+async def test_a_run_in_training_can_be_neither_deleted_nor_resumed(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock", begun(), Phase(name="training"), a_step(5))
+    lock = RunLock(run.lock_path)
+    lock.acquire()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "► training" in shown(app))
+        possible = {name: app.screen.check_action(name, ()) for name in ("open", "resume", "delete")}
+        assert possible == {"open": True, "resume": False, "delete": False}
+        await pilot.press("d")
+        assert not isinstance(app.screen, Question)
+    lock.release()
+
+
+async def test_a_finished_run_is_not_resumed_by_a_key_but_says_how_it_is_trained_longer(tmp_path: Path) -> None:
+    make_run(tmp_path, "clock", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: "✓ done" in shown(app))
+        assert app.screen.check_action("resume", ()) is False
+        assert "dbtui train clock --resume --set intervals.epochs=" in shown(app)
+
+
 async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: Path) -> None:
     run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
     (run.checkpoints / "step-000005").mkdir(parents=True)
@@ -95,9 +119,7 @@ async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: 
         await until(pilot, lambda: not run.path.exists() and "Welcome" in shown(app))
 
 
-async def test_resuming_asks_where_and_goes_through_the_launch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_resuming_asks_where_and_goes_through_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
     asked: list[tuple[str, bool, bool]] = []
     monkeypatch.setattr(

@@ -70,8 +70,9 @@ class Bench(App[int]):
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("DBTUI_HOME", str(tmp_path))
     for name in ("DBTUI_GRAPHICS", "TERM", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     time.tzset()
@@ -663,6 +664,28 @@ async def test_leaving_from_another_runs_monitor_asks_about_the_one_that_trains_
         await pilot.press("q")
         await settle(pilot)
         assert app.is_running and "dog is training in this program" in screen_text(app)
+
+
+@pytest.mark.parametrize(("event", "looks"), [(None, 8), (Paused(step=20, time=NOON), 2)], ids=["training", "paused"])
+async def test_what_does_not_change_is_looked_at_less_often(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch, event: Paused | None, looks: int
+) -> None:
+    synthetic.in_training(owned, 20)
+    if event is not None:
+        owned.say(event)
+    monkeypatch.setattr("dbtui.monitor.screen.TICK_SECONDS", 3600)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        seen: list[int] = []
+
+        async def look() -> None:
+            seen.append(1)
+
+        app.monitor.look = look  # type: ignore[method-assign]
+        for _ in range(8):
+            await app.monitor._tick()
+        assert len(seen) == looks
 
 
 async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun) -> None:
