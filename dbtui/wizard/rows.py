@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
+from textual.widgets._select import SelectOverlay
 
 from core.config.findings import Level
 from core.config.table import Option
@@ -117,14 +118,19 @@ class Choice(Select[str], inherit_bindings=False):
     """A list to choose from; it opens with Enter or Space, so that the arrows go on to the next field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "show_overlay", show=False),
+        Binding("enter,space", "open", show=False, priority=True),
         Binding("up", "go(-1)", show=False, priority=True),
         Binding("down", "go(1)", show=False, priority=True),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While the list is open the arrows are its own."""
-        return action != "go" or not self.expanded
+        """While the list is open these keys are its own."""
+        return action not in ("go", "open") or not self.expanded
+
+    def action_open(self) -> None:
+        """Open the list, and give it the next key already; Textual would move the focus a little later."""
+        self.action_show_overlay()
+        self.screen.set_focus(self.query_one(SelectOverlay))
 
     def action_go(self, by: int) -> None:
         go(self, by)

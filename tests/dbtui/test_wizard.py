@@ -122,6 +122,17 @@ async def test_what_is_typed_without_a_pause_lands_in_the_fields_it_was_meant_fo
         assert screen.context.text("model.name") == "clocks2"
 
 
+async def test_a_list_that_opens_has_the_next_key_already(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot)
+        row_of(screen, "preset").control.focus()
+        await pilot.pause()
+        press(app, "enter", "down", "down", "enter")
+        await until(pilot, lambda: screen.context.preset == "object")
+        await until(pilot, lambda: screen.focused is row_of(screen, "preset").control)
+
+
 async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -> None:
     (tmp_path / "pictures" / "clock").mkdir(parents=True)
     (tmp_path / "pictures" / "cat").mkdir()
