@@ -65,6 +65,8 @@ class Asker(Generic[Question, Answer]):
 
     def _finish(self, tell: Callable[[], None]) -> None:
         self._busy = False
+        if not self._app.is_running:
+            return  # the screens are being taken down
         if self._waiting:
             self._start()
         else:
