@@ -233,9 +233,7 @@ class WizardScreen(Screen[None]):
             self._write()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """F6 where something can be put back, F2 where something can be mended, Tab unless a path is completed."""
-        if action == "go":
-            return not (isinstance(self.focused, Field) and self.focused.is_completing)
+        """F6 where something can be put back, F2 where something can be mended, F7 where a path is asked for."""
         if action == "put_back":
             row = self.focused_row
             return row is not None and row.state.changed
@@ -301,9 +299,12 @@ class WizardScreen(Screen[None]):
         self.wizard.changed()
         self.show()
 
-    def action_go(self, by: int) -> None:
+    async def action_go(self, by: int) -> None:
         """Tab, before the next letter is given to any field: who types ahead of the screen hits the right one."""
-        go(self, by)
+        if by > 0 and isinstance(self.focused, Field):
+            await self.focused.action_go_on()
+        else:
+            go(self, by)
 
     def action_scroll(self, pages: int) -> None:
         form = self.query_one(Form)

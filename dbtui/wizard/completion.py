@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from textual.content import Content
@@ -14,6 +16,7 @@ from dbtui.wizard.rows import Field
 
 WEIGHTS = (".safetensors", ".ckpt")
 MOST = 400
+PATIENCE_SECONDS = 0.5
 
 
 class PathCompletion(PathAutoComplete):
@@ -30,6 +33,18 @@ class PathCompletion(PathAutoComplete):
     @property
     def is_open(self) -> bool:
         return bool(self.display) and self.option_list.option_count > 0
+
+    async def catch_up(self) -> None:
+        """Wait until the field, and then the list, have seen every key that was given to the field."""
+        for pump in (self.target, self.target, self):  # twice: a key posts `Changed` behind what already waits
+            seen = asyncio.Event()
+            pump.call_later(seen.set)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(seen.wait(), PATIENCE_SECONDS)
+
+    def take(self) -> None:
+        """Put the highlighted completion into the field."""
+        self._complete(self.option_list.highlighted or 0)
 
     @property
     def takes_down(self) -> bool:

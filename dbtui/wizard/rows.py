@@ -14,7 +14,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
-from textual.widgets._select import SelectOverlay
 
 from core.config.findings import Level
 from core.config.table import Option
@@ -64,12 +63,12 @@ class Field(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "go(-1)", show=False, priority=True),
-        Binding("enter", "go(1)", show=False, priority=True),
+        Binding("enter", "go_on", show=False, priority=True),
         Binding("down", "go_down", show=False, priority=True),
     ]
 
     completion: Completion | None = None
-    """The list of completions under the field; while it is open these keys, and Tab, are its own."""
+    """The list of completions under the field; while it is open the arrows are its own, Enter and Tab take from it."""
 
     def on_mount(self) -> None:
         self.cursor_blink = False
@@ -88,6 +87,15 @@ class Field(Input):
 
     def action_go(self, by: int) -> None:
         go(self, by)
+
+    async def action_go_on(self) -> None:
+        """To the next field; where completions are open once all that was typed is seen, take one instead."""
+        if self.completion is not None:
+            await self.completion.catch_up()
+            if self.is_completing:
+                self.completion.take()
+                return
+        go(self, 1)
 
     def action_go_down(self) -> None:
         go(self, 1)
@@ -112,25 +120,22 @@ class Completion(Protocol):
     def is_open(self) -> bool: ...
     @property
     def takes_down(self) -> bool: ...
+    async def catch_up(self) -> None: ...
+    def take(self) -> None: ...
 
 
 class Choice(Select[str], inherit_bindings=False):
     """A list to choose from; it opens with Enter or Space, so that the arrows go on to the next field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "open", show=False, priority=True),
+        Binding("enter,space", "show_overlay", show=False, priority=True),
         Binding("up", "go(-1)", show=False, priority=True),
         Binding("down", "go(1)", show=False, priority=True),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While the list is open these keys are its own."""
-        return action not in ("go", "open") or not self.expanded
-
-    def action_open(self) -> None:
-        """Open the list, and give it the next key already; Textual would move the focus a little later."""
-        self.action_show_overlay()
-        self.screen.set_focus(self.query_one(SelectOverlay))
+        return action not in ("go", "show_overlay") or not self.expanded
 
     def action_go(self, by: int) -> None:
         go(self, by)

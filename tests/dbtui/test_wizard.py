@@ -122,6 +122,24 @@ async def test_what_is_typed_without_a_pause_lands_in_the_fields_it_was_meant_fo
         assert screen.context.text("model.name") == "clocks2"
 
 
+@pytest.mark.parametrize("key", ["tab", "enter"])
+async def test_a_whole_path_typed_without_a_pause_needs_no_completion(tmp_path: Path, key: str) -> None:
+    for name in ("clock", "cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        field = row_of(screen, "concepts.0.instance.directory").control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, *f"{tmp_path}/pictures/")
+        await until(pilot, lambda: field.is_completing)
+        press(app, *"elsewhere", key, *"sks")
+        await until(pilot, lambda: screen.context.text("concepts.0.instance.identifier") == "sks")
+        assert screen.context.text("concepts.0.instance.directory") == f"{tmp_path}/pictures/elsewhere"
+
+
 async def test_a_list_that_opens_has_the_next_key_already(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
