@@ -23,7 +23,7 @@ from core.families.keys import from_folder
 from core.files import DamagedFiles, free_bytes, remove_directory, staged_directory, sweep_staging, verify_directory
 from core.machine import inspect_machine
 from core.tensors import iterate_tensors, read_tensors, write_tensors
-from core.texts import UserError, message, size_in_words
+from core.texts import UserError, message, path_in_words, size_in_words
 
 NAME = re.compile(r"step-(\d{6,})")
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -79,7 +79,7 @@ class SaveFailed(UserError):
         reason = str(error.message) if isinstance(error, UserError) else error.strerror or str(error)
         super().__init__(
             "checkpoint.failed", "Step {step} could not be saved: {reason}",
-            mend="The states before it are untouched.", step=step, reason=reason.rstrip(".") + ".",
+            mend="What was saved before is untouched.", step=step, reason=reason.rstrip(".") + ".",
         )  # fmt: skip
         self.id = id
 
@@ -113,7 +113,7 @@ class Checkpoints:
             raise UserError(
                 "checkpoint.no-room",
                 "Step {step} cannot be saved: it needs {needed}, and {folder} has {free} free.",
-                mend="Free some space. The states before it are untouched.",
+                mend="Free some space. What was saved before is untouched.",
                 step=snapshot.state.step, needed=size_in_words(needed), free=size_in_words(free), folder=self._folder,
             )  # fmt: skip
         if inspect_machine().memory_available > needed * 1.25:
@@ -208,8 +208,14 @@ def newest_checkpoint(folder: Path, on_damage: Callable[[UserError], None]) -> P
 
 
 def read_state(path: Path) -> TrainingState:
-    """The plain part of a verified state."""
-    return TrainingState(**json.loads((path / STATE_FILE).read_text()))
+    """The plain part of a verified state; a `UserError` for one that another version wrote differently."""
+    try:
+        return TrainingState(**json.loads((path / STATE_FILE).read_text()))
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            "checkpoint.other-version", "{path} was written by a version of dbtui whose states this one cannot read.",
+            mend="Go on with that version: its number stands in the MANIFEST.json beside it.", path=path_in_words(path),
+        ) from error  # fmt: skip
 
 
 def read_optimizer(path: Path) -> dict[str, Tensor]:

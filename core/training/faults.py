@@ -68,11 +68,11 @@ def gpu_unused(gpu: str) -> Warned:
 
 
 def data_changed(step: int) -> Warned:
-    """A resumed run whose pictures or captions are not what they were."""
+    """A resumed run whose pictures, captions or source are not what they were."""
     return warning(
         "resume.data-changed",
-        "The pictures or captions have changed since step {step}: the run goes on with what is there now, not as it "
-        "would have.",
+        "The pictures, captions or source model have changed since step {step}: the run goes on with what is there "
+        "now, not as it would have.",
         step=step,
     )  # fmt: skip
 

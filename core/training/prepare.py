@@ -26,6 +26,7 @@ from core.planning.plan import Plan
 from core.sampling.class_pictures import ClassPictures, generated_in
 from core.sampling.denoising import SamplingSettings
 from core.sampling.previews import Preview, previews_of
+from core.tensors import digest
 from core.training import faults
 from core.training.batches import Assembler
 from core.training.conditioning import Conditioning
@@ -101,7 +102,7 @@ def prepare(
             precision=settled.precision,
         ),
         previews=previews,
-        data_hash=_data_hash(dataset),
+        data_hash=_data_hash(dataset, model),
     )  # fmt: skip
 
 
@@ -200,9 +201,12 @@ def _latents(
     return cache.load(paths, settled.device)
 
 
-def _data_hash(dataset: Dataset) -> str:
-    """Of every picture's content and caption: a resumed run sees whether its data are still the same."""
-    lines = [f"{concept.name} {concept.repeats}" for concept in dataset.concepts]
+def _data_hash(dataset: Dataset, model: Model) -> str:
+    """Of every picture's content and caption and of the source's encoders, as they are before any training: a resumed
+    run sees whether what it learns from is still the same.
+    """
+    lines = [model.vae_hash, *(digest(encoder.state_dict()) for encoder in model.text_encoders.values())]
+    lines += [f"{concept.name} {concept.repeats}" for concept in dataset.concepts]
     for concept in dataset.concepts:
         lines += [f"{hash_file(item.path)} {item.caption}" for item in (*concept.instance, *concept.prior)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

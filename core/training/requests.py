@@ -59,6 +59,11 @@ class Requests:
         if self.stop is not None:
             raise StopRequested
 
+    def given_up(self) -> bool:
+        """Look, and tell whether what was trained is to be discarded."""
+        self.look()
+        return self.stop is not None and bool(self.stop.fields.get("discard"))
+
     def obey(
         self, step: int, act: Callable[[Command], Iterator[Event]], meanwhile: Callable[[], Iterator[Event]]
     ) -> Iterator[Event]:

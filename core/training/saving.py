@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.config.options import RunConfig
 from core.events import Checkpoint, Event, Phase, Warned
 from core.export.run import export_trained, trained_export
 from core.families.model import Model
-from core.texts import UserError
+from core.texts import UserError, duration_in_words
 from core.training.checkpoints import (
     OPTIMIZER_FILE,
     Checkpoints,
@@ -21,9 +21,12 @@ from core.training.checkpoints import (
     saved_as,
     weights_of,
 )
+from core.training.faults import warning
 from core.training.optimization import Optimization
 
 RETRY_SECONDS = 60.0
+PATIENCE_SECONDS, TRY_SECONDS, LOOK_SECONDS = 600.0, 10.0, 0.1
+"""At the end of a run: how long a disk that is full is waited for, how often it is tried and commands looked at."""
 
 
 class Saving:
@@ -59,6 +62,26 @@ class Saving:
     def retry_is_due(self) -> bool:
         """Whether a save failed and it is time to try again."""
         return self._retry_at is not None and time.monotonic() >= self._retry_at
+
+    def save_finally(self, state: TrainingState, given_up: Callable[[], bool]) -> Iterator[Event]:
+        """The last save of a run, waited for: where it fails, that is told and tried again for ten minutes.
+
+        Raises `UserError` after that, or once `given_up` (asked many times a second) says so.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                yield from self.save(state, final=True)
+                return
+            except UserError as error:
+                if time.monotonic() >= deadline or given_up():
+                    raise
+                minutes = duration_in_words(deadline - time.monotonic())
+                yield warning("checkpoint.waiting", "{reason} It is tried again every {seconds:.0f} s for {minutes}.",
+                              reason=str(error.message), seconds=TRY_SECONDS, minutes=minutes)  # fmt: skip
+            again = time.monotonic() + TRY_SECONDS
+            while time.monotonic() < again and not given_up():
+                time.sleep(LOOK_SECONDS)
 
     def save(self, state: TrainingState, *, id: str | None = None, final: bool = False) -> Iterator[Event]:  # noqa: A002
         """Save the state; events of what is durable by now. A `final` save is waited for and raises if it fails."""

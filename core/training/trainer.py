@@ -53,7 +53,7 @@ class Trainer:
         try:
             saving = self._saving = yield from self._begin()
             yield from self._train(saving)
-            yield from saving.save(self._state(), final=True)
+            yield from saving.save_finally(self._state(), self._requests.given_up)
             yield from self._obey(saving)
             if self._config.saving.export_when_done:
                 yield from saving.export(self._step, final=True)
@@ -267,7 +267,7 @@ class Trainer:
         fields = command.fields if command else {}
         reason, saved = str(fields.get("reason", "user")), self._step > 0 and not fields.get("discard")
         if self._saving is not None and saved:
-            yield from self._saving.save(self._state(), final=True)
+            yield from self._saving.save_finally(self._state(), self._requests.given_up)
             if reason == "user" and self._config.saving.on_cancel:
                 yield from self._saving.export(self._step)
         yield from self._answer_the_rest(saved=saved)

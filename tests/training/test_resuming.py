@@ -9,7 +9,7 @@ import pytest
 from core.config.options import RunConfig
 from core.events import Checkpoint, Event, Export, Phase, RunStarted, Step, Stopped, Warned
 from core.texts import UserError
-from core.training.checkpoints import list_checkpoints
+from core.training.checkpoints import list_checkpoints, read_state
 from core.training.precision import LossScale
 from core.training.trainer import Trainer
 from tests.training.runs import final_weights, no_commands, quick_config, run_to_end
@@ -200,3 +200,20 @@ def test_a_run_whose_export_failed_has_its_state_and_exports_when_resumed(
     events = run_to_end(config, tmp_path / "run", resume=True)
     assert not [event for event in events if isinstance(event, Step)]
     assert [event.path for event in events if isinstance(event, Export)] == ["export/quick.safetensors"]
+
+
+def test_a_changed_source_is_told_when_resuming(tmp_path: Path, pictures: Path) -> None:
+    from tests.tiny import make_tiny_sd1
+
+    source = make_tiny_sd1(tmp_path / "source")
+    config = quick_config(source, pictures, intervals__save_every_steps=1)
+    killed_after(config, tmp_path / "run", 2)
+    make_tiny_sd1(source, seed=1)
+    resumed = run_to_end(config, tmp_path / "run", resume=True)
+    assert any(isinstance(event, Warned) and event.code == "resume.data-changed" for event in resumed)
+
+
+def test_a_state_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"step": 3, "something": "new"}')
+    with pytest.raises(UserError, match="version of dbtui"):
+        read_state(tmp_path)

@@ -535,3 +535,35 @@ def test_final_rate_is_where_a_falling_scheduler_ends(tmp_path: Path, tiny_sd1: 
     rates = [step.rate for step in steps_of(run_to_end(config, tmp_path / "run"))]
     assert rates[0] == pytest.approx(1e-3) and rates[-1] == pytest.approx(1e-4)
     assert rates == sorted(rates, reverse=True)
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The disk has no room for the next so many states; waiting takes no time."""
+    from core.training import checkpoints, saving
+
+    original, calls = checkpoints.free_bytes, iter(range(1000))
+    monkeypatch.setattr(checkpoints, "free_bytes", lambda path: 0 if next(calls) < times else original(path))
+    monkeypatch.setattr(saving, "TRY_SECONDS", 0.0)
+
+
+def test_the_last_save_waits_for_a_disk_that_is_full(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk(monkeypatch, 3)
+    events = run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "run")
+    told = [event for event in events if isinstance(event, Warned)]
+    assert [event.code for event in told] == ["checkpoint.waiting"] * 3
+    assert "needs" in told[0].message and "tried again" in told[0].message
+    assert isinstance(events[-1], Done) and list_checkpoints(tmp_path / "run" / "checkpoints")
+
+
+def test_the_last_save_gives_up_after_its_patience_or_when_told_to_discard(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk(monkeypatch, 1000)
+    discard = AtStep(Asked("stop", "x"), Asked("stop", "y", {"discard": True}))
+    with pytest.raises(UserError, match="cannot be saved"):
+        run_with(quick_config(tiny_sd1, pictures), tmp_path / "told", discard)
+    monkeypatch.setattr("core.training.saving.PATIENCE_SECONDS", 0.0)
+    with pytest.raises(UserError, match="cannot be saved"):
+        run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "patience")
