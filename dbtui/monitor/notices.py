@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from core.runs.folder import Run
 
 
-def notice(
-    run: Run, history: History, trouble: Content, trains_here: bool, environment: Mapping[str, str]
-) -> Content:
+def notice(run: Run, history: History, trouble: Content, trains_here: bool, environment: Mapping[str, str]) -> Content:
     """Empty when there is nothing to say. `trouble` is what kept the journal from being read."""
     if trouble.plain:
         return trouble
