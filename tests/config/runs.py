@@ -12,7 +12,7 @@ from core.config.table import Option, option_table
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 NAMES = st.from_regex(re.compile(NAME_PATTERN, re.ASCII), fullmatch=True).filter(
-    lambda name: bool(name.strip(".")) and not name.startswith("-")
+    lambda name: not name.startswith(("-", "."))
 )
 
 
