@@ -73,6 +73,8 @@ class HomeScreen(Screen[None]):
         self.entries: list[Entry] = [Entry(name) for name in _names(home / "runs")]
         self._has_drafts = bool(_names(home / "drafts"))
         self._is_ready = False
+        self._was_read = False
+        """Whether the list shows what was read, and no longer the bare names of the first frame."""
         self._trouble = ""
 
     @property
@@ -129,13 +131,18 @@ class HomeScreen(Screen[None]):
             trouble = safe_message(error.message)
         self._trouble = trouble
         entries.sort(key=_changed, reverse=True)
-        self.app.call_later(self._show, entries)
+        self.app.call_later(self._was_looked, entries)
 
-    def _show(self, entries: list[Entry]) -> None:
+    def _was_looked(self, entries: list[Entry]) -> None:
+        """Show what was read. The first time the cursor goes to the first row; later it keeps to its run."""
+        self._show(entries, keep=self._was_read)
+        self._was_read = True
+
+    def _show(self, entries: list[Entry], *, keep: bool = True) -> None:
         if not self._is_ready:
             return
         runs = self.query_one(RunList)
-        before = self.selected
+        before = self.selected if keep else None
         self.entries = entries
         empty = not entries and not self._has_drafts and not self._trouble
         self._has_drafts = False
@@ -147,6 +154,8 @@ class HomeScreen(Screen[None]):
         if [option.id for option in options] == [option.id for option in runs.options]:
             for option in options:
                 runs.replace_option_prompt(cast(str, option.id), option.prompt)
+            if not keep and entries:
+                runs.highlighted = 0
         else:
             runs.clear_options()
             runs.add_options(options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from core.runs.lock import RunLock
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts, save_draft
 from dbtui.home.rows import STATES, bar, heads
+from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from tests.dbtui.app_driving import HOSTILE, imagined, shown, until
@@ -55,6 +57,24 @@ async def test_a_run_stands_there_with_state_progress_and_last_loss(tmp_path: Pa
         assert "■ stopped" in lines["clock"] and "0.1250" in lines["clock"]
         assert "✗ failed" in lines["broken"]
         assert "✓ done" in lines["cat"] and "10/10" in lines["cat"]
+
+
+async def test_the_cursor_starts_on_the_first_row_and_then_keeps_to_its_run(tmp_path: Path) -> None:
+    make_run(tmp_path, "aged", replace(begun(), time=1e9))
+    make_run(tmp_path, "young", replace(begun(), time=1.1e9))
+    save_draft(tmp_path, Draft("20250101-120000-aaaa", "face", "concepts", 1, {"model.name": "my-clock"}))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "~ draft" in shown(app))
+        screen = app.screen
+        assert isinstance(screen, HomeScreen) and screen.selected is not None
+        assert (screen.entries[0].state, screen.selected.name) == ("draft", "my-clock")
+        await pilot.press("end")
+        assert screen.selected.name == "aged"
+        make_run(tmp_path, "brand-new", begun())
+        screen.look()
+        await until(pilot, lambda: "brand-new" in shown(app))
+        assert screen.selected.name == "aged"
 
 
 async def test_a_run_whose_journal_cannot_be_read_does_not_hide_the_others(
