@@ -18,7 +18,7 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install  ## Install what is missing and open the app
-	@$(BIN)/dbtui $(ARGS)
+	@$(BIN)/dbtui $(ARGS) || [ $$? -eq 3 ]
 
 # Two workers on two cores, each with one thread: more only wait for each other.
 test test-slow: export OMP_NUM_THREADS = 1
@@ -59,6 +59,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV): PyTorch and its companions take some minutes the first time."
 	$(PIP) "$(TORCH)"
 	$(PIP) --editable .
+	@echo "Installed. To have the command dbtui in this terminal: source $(BIN)/activate"
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed

@@ -144,12 +144,13 @@ def new(
 def check(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="RUN.toml", help="The file to check.")],
+    assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> int:
     """Say what is wrong with a run.toml, and what it would do: steps, disk, memory. Exit code 2 on an error."""
     from dbtui.commands.check import check_file
 
-    return check_file(file, _home(context), as_json=as_json)
+    return check_file(file, _home(context), assignments=assignments or (), as_json=as_json)
 
 
 @app.command()

@@ -95,8 +95,9 @@ FormatName = Annotated[str, _one_of(*EXPORT_FORMATS)]
 class ModelOptions(Section):
     name: RunName = option("", "Run name", "The folder of the run and, unless you say otherwise, of the exported file.")
     source: str = option(
-        "", "Source model", "What you start from: a diffusers folder, a .safetensors or .ckpt file, or a hub id "
-        "(owner/name).", kind="path",
+        "", "Source model", "What you start from: a .safetensors or .ckpt file of Stable Diffusion 1, a folder "
+        "that diffusers wrote, or the name of one on the Hugging Face hub, for example "
+        "stable-diffusion-v1-5/stable-diffusion-v1-5 (4 GB, downloaded when the run starts).", kind="path",
     )  # fmt: skip
     family: FamilyName = option(
         "auto", "Family", "Which Stable Diffusion it is. auto reads it from the weights; a wrong choice is refused.",

@@ -237,6 +237,11 @@ def held_weights(path: Path, components: Iterable[str]) -> list[str]:
     return [component for component in components if (path / component_file(component)).exists()]
 
 
+def held_components(path: Path) -> list[str]:
+    """The components whose weights a verified state holds: those that were trained."""
+    return [file.stem for file in sorted(path.glob("*.safetensors")) if file.name != OPTIMIZER_FILE]
+
+
 def load_weights(path: Path, components: Mapping[str, nn.Module]) -> None:
     """Copy a verified state's weights into these modules, tensor by tensor."""
     for component, module in components.items():

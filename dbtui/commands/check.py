@@ -13,21 +13,22 @@ from rich.padding import Padding
 from rich.text import Text
 
 from core.config.findings import Finding, Level
+from core.config.parsing import with_changes
 from core.planning.checks import check
 from core.planning.plan import Plan, make_plan
 from core.planning.survey import survey
 from core.texts import counted, size_in_words
 from dbtui.boundary import DONE, REFUSED
-from dbtui.commands.configs import read_config
+from dbtui.commands.configs import read_assignments, read_config
 from dbtui.printing import console, print_json, table
 from dbtui.safe import safe, safe_message
 
 MARKS = {Level.ERROR: ("✗ error", "red"), Level.WARNING: ("! warning", "yellow"), Level.HINT: ("· hint", "cyan")}
 
 
-def check_file(path: Path, home: Path, *, as_json: bool) -> int:
-    """Print findings and plan; 2 if a finding is an error."""
-    config = read_config(path)
+def check_file(path: Path, home: Path, *, assignments: Sequence[str], as_json: bool) -> int:
+    """Print findings and plan of the file with these changes; 2 if a finding is an error."""
+    config = with_changes(read_config(path), read_assignments(assignments))
     facts = survey(config, home, decode=True)
     findings = check(config, facts)
     plan = make_plan(config, facts)

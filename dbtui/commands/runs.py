@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from core.events import Checkpoint, Export
-from core.runs.folder import Run, list_runs
+from core.events import Checkpoint
+from core.runs.folder import Run, list_runs, runs_directory
 from core.runs.journal import Summary, read_journal, summary
 from core.runs.lock import owner
 from core.texts import UserError, counted, size_in_words
@@ -14,6 +14,8 @@ from dbtui.boundary import DONE, STOPPED, complain, needs_terminal
 from dbtui.printing import console, print_json, say, table
 from dbtui.safe import safe_message
 
+WIDE = 110
+"""Columns of a terminal from which the folder of each run stands in its row."""
 COLUMNS = ("Name", "State", "Step", "Total", "Loss", "Images/s", "Process", "Folder")
 
 
@@ -29,8 +31,12 @@ def show_runs(home: Path, *, as_json: bool) -> int:
     if as_json:
         print_json([asdict(found) for found in summaries])
     elif summaries:
-        rows = [_row(found) for found in summaries]
-        console().print(table(COLUMNS, rows, right=("Step", "Total", "Loss", "Images/s")))
+        screen = console()
+        shown = COLUMNS if screen.width >= WIDE else COLUMNS[:-1]
+        rows = [_row(found)[: len(shown)] for found in summaries]
+        screen.print(table(shown, rows, right=("Step", "Total", "Loss", "Images/s")))
+        if shown is not COLUMNS:
+            say(f"They lie in {runs_directory(home)}")
     else:
         say(f"There are no runs in {home} yet. `dbtui` opens the app, `dbtui new --help` shows the way without it.")
     return DONE
@@ -69,7 +75,9 @@ def delete_run(home: Path, name: str, *, sure: bool) -> int:
 def _what_is_lost(run: Run) -> str:
     events = read_journal(run.journal_path)
     states = sum(isinstance(event, Checkpoint) for event in events)
-    exports = [event.path for event in events if isinstance(event, Export) and (run.path / event.path).exists()]
+    exports = (
+        [str(path.relative_to(run.path)) for path in sorted(run.exports.iterdir())] if run.exports.is_dir() else []
+    )
     size = sum(path.stat(follow_symlinks=False).st_size for path in run.path.rglob("*") if path.is_file())
     words = f"{run.name} was saved {counted(states, 'time')} and takes {size_in_words(size)} in {run.path}."
     return words + (f" Its exports are lost too: {', '.join(exports)}" if exports else "")

@@ -18,6 +18,7 @@ from core.planning.survey import survey
 from core.runs.folder import Run, name_in_use
 from core.runs.launch import TrainingHandle, launch_background, launch_thread
 from core.runs.output import captured_output
+from core.texts import UserError
 from dbtui import __version__
 from dbtui.boundary import DONE, FAILED, REFUSED, complain
 from dbtui.commandline import command_line
@@ -57,7 +58,7 @@ def _target(
     """The run that exists and what is to change in it; or, from a file, the configuration of a new one."""
     path = Path(target)
     if not (path.is_file() or target.endswith(".toml")):
-        run = Run.open(home, target)
+        run = _run_called(target, home)
         if run.started and not resume:
             raise name_in_use(run)
         return run, changes
@@ -68,6 +69,18 @@ def _target(
     if asked.model.name and Run(home, asked.model.name).path.exists():
         raise name_in_use(Run(home, asked.model.name))
     return asked, {}
+
+
+def _run_called(name: str, home: Path) -> Run:
+    """The run; where there is none and a `run.toml` here is named so, the error says how to train that one."""
+    try:
+        return Run.open(home, name)
+    except UserError as error:
+        here = Path("run.toml")
+        if error.code != "run.unknown" or not here.is_file() or read_config(here).model.name != name:
+            raise
+        raise UserError("run.not-made", "There is no run {name} yet, but the run.toml here is named so.",
+                        mend="`dbtui train run.toml` makes and trains it.", name=name) from error  # fmt: skip
 
 
 def _start_in_background(run: Run, resume: bool) -> int:
@@ -140,6 +153,8 @@ class Watch:
             complain(safe(f"{ending.event.message} {ending.event.advice}".strip()))
         elif isinstance(ending.event, Stopped):
             complain(f"`{command_line(f'train {self._run.name} --resume', self._run.home)}` goes on with it.")
+        elif any(self._run.exports.glob("*")):
+            complain(safe(f"Your model is in {self._run.exports}"))
         return ending.exit_code
 
 

@@ -123,6 +123,7 @@ SOURCES: dict[str, tuple[Spoil, str]] = {
     "missing": (nothing, "The source model model cannot be found"),
     "empty": (content(b""), "is empty (0 bytes)"),
     "web page": (content(b"<!DOCTYPE html><html>Log in</html>"), "is a web page"),
+    "picture": (content(b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(100)), "is a picture or a document, not a model"),
     "lfs pointer": (content(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4265146304\n"),
                     "is a Git LFS pointer"),
     "cut short": (weights(SD1, cut=100), "is cut short"),
