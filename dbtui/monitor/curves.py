@@ -46,6 +46,7 @@ class CurvePane(Pane):
         if not self.is_seen:
             return
         if history.last_step is None:
+            self._drawn = self._named = ()
             self.query_one(".legend", Static).update(self.nothing_yet)
             return
         plot = await self._plot()

@@ -44,6 +44,9 @@ class LogPane(Pane):
         with VerticalScroll(id="log-lines", can_focus=False):
             yield Static("", markup=False)
 
+    def on_mount(self) -> None:
+        self.query_one("#log-lines", VerticalScroll).anchor()
+
     def add(self, happened: Iterable[events.Event]) -> None:
         """Take in what was read from the journal; nothing is drawn here."""
         for event in happened:
@@ -55,11 +58,7 @@ class LogPane(Pane):
     async def tell(self, history: History) -> None:
         if self._is_new and self.is_seen:
             self._is_new = False
-            lines = self.query_one("#log-lines", VerticalScroll)
-            follows = lines.is_vertical_scroll_end
-            lines.query_one(Static).update(Content("\n").join(self._lines))
-            if follows:
-                lines.scroll_end(animate=False)
+            self.query_one("#log-lines Static", Static).update(Content("\n").join(self._lines))
 
     def _line(self, event: events.Event) -> Content | None:
         if isinstance(event, events.Phase):

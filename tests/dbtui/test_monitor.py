@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from textual.app import App
+from textual.events import MouseScrollUp
 from textual.pilot import Pilot
 
 import dbtui.app
@@ -205,6 +206,56 @@ async def test_a_number_maximises_a_pane_and_once_more_shows_all(owned: Syntheti
         await pilot.press("5")
         await settle(pilot)
         assert all(app.monitor.query_one(f"#pane-{name}").is_seen for name in PANES)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "120x36"])
+async def test_the_log_shows_the_newest_line_and_follows_unless_it_is_scrolled_up(
+    owned: SyntheticRun, size: tuple[int, int]
+) -> None:
+    def said(number: int) -> Warned:
+        words = f"This is line {number} of many, and it is so long that it does not fit on one line of this terminal, "
+        return Warned(code="x", message=words + f"so that it wraps and ends here: {number}.", time=NOON)
+
+    owned.say(synthetic.started(), *map(said, range(40)))
+    app = Bench(owned)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        if size == NARROW:
+            await pilot.press("5")
+            await settle(pilot)
+        assert "ends here: 39." in screen_text(app)
+        owned.say(said(40))
+        await look(app, pilot)
+        await settle(pilot)
+        assert "ends here: 40." in screen_text(app)
+        await pilot.resize_terminal(size[0] - 2, size[1] - 1)
+        for number in (40, 41, 42):
+            owned.say(said(number))
+            await app.monitor.look()
+        await settle(pilot)
+        await settle(pilot)
+        if size == WIDE:
+            await pilot.press("5")
+            await settle(pilot)
+        assert "ends here: 42." in screen_text(app)
+        lines = app.monitor.query_one("#log-lines")
+        lines._on_mouse_scroll_up(MouseScrollUp(lines, 1, 1, 0, -1, 0, False, False, False))
+        await settle(pilot)
+        seen = lines.scroll_offset
+        owned.say(said(43))
+        await look(app, pilot)
+        await settle(pilot)
+        assert lines.scroll_offset == seen
+        assert "ends here: 43." not in screen_text(app)
+
+
+async def test_few_lines_of_the_log_stand_at_its_top(owned: SyntheticRun) -> None:
+    owned.say(synthetic.started())
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        assert "Started on cuda" in screen_text(app).splitlines()[3]
 
 
 async def test_a_click_on_a_tab_chooses_it(owned: SyntheticRun) -> None:
@@ -697,6 +748,20 @@ async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun)
         await settle(pilot)
     assert app.return_value == 0
     assert not commands(owned)
+
+
+async def test_the_legend_comes_back_once_a_resumed_run_has_made_a_step(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 150)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        owned.say(Stopped(step=150, saved=False, time=NOON), synthetic.started(resumed_from=100))
+        await look(app, pilot)
+        assert "from the first step on" in screen_text(app)
+        owned.say(*synthetic.steps(101, 104))
+        await look(app, pilot)
+        assert "━ smoothed" in screen_text(app)
+        assert "from the first step on" not in screen_text(app)
 
 
 async def test_a_resumed_run_forgets_the_steps_of_the_life_before(owned: SyntheticRun) -> None:
