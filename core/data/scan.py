@@ -11,10 +11,13 @@ from pathlib import Path
 from core.texts import Message, UserError, message, path_in_words
 
 NOT_PICTURES = frozenset({
-    ".caption", ".csv", ".db", ".html", ".ini", ".json", ".jsonl", ".log", ".md", ".npz", ".py", ".safetensors",
-    ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml", ".zip",
+    ".avi", ".caption", ".csv", ".db", ".doc", ".docx", ".html", ".ini", ".json", ".jsonl", ".log", ".m4v", ".md",
+    ".mkv", ".mov", ".mp3", ".mp4", ".npz", ".pdf", ".py", ".safetensors", ".toml", ".tsv", ".txt", ".wav", ".webm",
+    ".xml", ".yaml", ".yml", ".zip",
 })  # fmt: skip
-"""What people keep beside their pictures. Everything else is looked at, and refused by name if it is no picture."""
+"""What people keep beside their pictures. Everything else is looked at, and refused by name if it is no picture; only
+a file without any suffix (`README`, `LICENSE`) is passed over where its content is none.
+"""
 CAPTION_SUFFIX = ".txt"
 MASK_ENDING = "-mask.png"
 MOST_FILES = 50_000
@@ -67,7 +70,8 @@ def scan(directory: Path, *, decode: bool) -> Scan:
         try:
             width, height, notes = measure(found.path, decode=decode)
         except UserError as error:
-            refused.append(Refused(found.path, error.message))
+            if found.path.suffix or error.code != "picture.format":
+                refused.append(Refused(found.path, error.message))
             continue
         pictures.append(Picture(found.path, width, height, found.caption_file, notes))
     return Scan(directory, tuple(pictures), tuple(refused))

@@ -15,7 +15,7 @@ from core.texts import UserError
 
 def picture(path: Path, size: tuple[int, int] = (40, 30)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, "red").save(path)
+    Image.new("RGB", size, "red").save(path, format="PNG")
     return path
 
 
@@ -72,6 +72,17 @@ def test_captions_masks_and_hidden_files_are_no_pictures(tmp_path: Path) -> None
     assert names(tmp_path) == ["x.png"]
     assert found.pictures[0].caption_file == tmp_path / "x.txt"
     assert not found.refused
+
+
+def test_what_people_keep_beside_their_pictures_is_passed_over_but_damage_never(tmp_path: Path) -> None:
+    whole = picture(tmp_path / "whole")
+    for name in ("README", "Makefile", "film.mp4", "Thumbs.db"):
+        (tmp_path / name).write_text("words")
+    (tmp_path / "cut").write_bytes(picture(tmp_path / "x.png", (400, 300)).read_bytes()[:60])
+    (tmp_path / "x.png").write_text("words")
+    found = scan(tmp_path, decode=True)
+    assert [each.path for each in found.pictures] == [whole]
+    assert [each.path.name for each in found.refused] == ["cut", "x.png"]
 
 
 def test_a_caption_belongs_to_the_picture_beside_it(tmp_path: Path) -> None:
