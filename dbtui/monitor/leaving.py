@@ -38,7 +38,7 @@ def stop_question(run: Run, step: int) -> Question:
         "Nothing is lost if it is saved: it can be resumed, and ends with the same weights as if it had never stopped.",
         (
             Answer("save", "s", "Save and stop", "can be resumed from here"),
-            Answer("discard", "d", "Stop without saving", "the last saved state stays"),
+            Answer("discard", "w", "Stop without saving", "the last saved state stays"),
             Answer("go-on", "g", "Go on training"),
         ),
     )
@@ -52,7 +52,7 @@ def leave_question(run: Run) -> Question:
         (
             Answer("background", "b", "Go on in the background", "saves, and trains on without this terminal"),
             Answer("save", "s", "Save and stop", "can be resumed from here"),
-            Answer("discard", "d", "Stop without saving", "the last saved state stays"),
+            Answer("discard", "w", "Stop without saving", "the last saved state stays"),
             Answer("stay", "g", "Stay and go on training"),
         ),
     )

@@ -541,7 +541,7 @@ async def test_a_refusal_is_told(owned: SyntheticRun) -> None:
         assert "Nothing to sample yet." in notices(app)
 
 
-@pytest.mark.parametrize(("answer", "discard"), [("s", False), ("d", True)])
+@pytest.mark.parametrize(("answer", "discard"), [("s", False), ("w", True)])
 async def test_stop_asks_first(owned: SyntheticRun, answer: str, discard: bool) -> None:
     synthetic.in_training(owned, 20)
     app = Bench(owned)
@@ -573,7 +573,7 @@ async def test_going_on_from_the_stop_question_asks_nothing(owned: SyntheticRun)
 
 @pytest.mark.parametrize(
     ("answer", "fields", "code"),
-    [("s", {"reason": "user", "discard": False}, 3), ("d", {"reason": "user", "discard": True}, 3)],
+    [("s", {"reason": "user", "discard": False}, 3), ("w", {"reason": "user", "discard": True}, 3)],
 )
 async def test_leaving_while_it_trains_here_ends_it_as_was_answered(
     owned: SyntheticRun, answer: str, fields: dict[str, Any], code: int
