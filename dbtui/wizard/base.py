@@ -25,7 +25,7 @@ from dbtui.wizard.completion import PathCompletion
 from dbtui.wizard.context import STEPS, WizardContext
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
-from dbtui.wizard.rows import Choice, Field, Row, RowState, Switched, go
+from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
 
 if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 CHANGING = ("fix", "put_back", "browse", "remove_concept")
 """Actions that come and go with the focus and with what is typed."""
-PATH_KINDS = ("path", "directory")
 TITLES = {"model": "Model", "concepts": "Concepts", "parameters": "Parameters", "review": "Review"}
 
 

@@ -7,12 +7,13 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from textual import events
 from textual.content import Content
 from textual.widgets import Input
 from textual_autocomplete import DropdownItem, PathAutoComplete, TargetState
 
 from dbtui.safe import safe
-from dbtui.wizard.rows import Field
+from dbtui.wizard.rows import Field, Row
 
 WEIGHTS = (".safetensors", ".ckpt")
 MOST = 400
@@ -33,6 +34,24 @@ class PathCompletion(PathAutoComplete):
     @property
     def is_open(self) -> bool:
         return bool(self.display) and self.option_list.option_count > 0
+
+    def action_show(self) -> None:
+        super().action_show()
+        self._hush()
+
+    def action_hide(self) -> None:
+        super().action_hide()
+        self._hush()
+
+    def _listen_to_messages(self, event: events.Event) -> None:
+        super()._listen_to_messages(event)
+        self._hush()
+
+    def _hush(self) -> None:
+        """While the list is open, what is said of the half-typed path is not shown: the list lies over it."""
+        for row in self.target.ancestors:
+            if isinstance(row, Row):
+                row.set_class(self.is_open, "completing")
 
     async def catch_up(self) -> None:
         """Wait until the field, and then the list, have seen every key that was given to the field."""

@@ -26,6 +26,7 @@ MARKS = {
 }
 GOOD = ("✓", "$text-success")
 QUIET = ("", "$foreground-muted")
+PATH_KINDS = ("path", "directory")
 WIDE_KINDS = ("choice", "path", "directory", "prompt")
 ASIDE_CELLS = 24
 TRUE, FALSE = "true", "false"
@@ -111,6 +112,15 @@ class Field(Input):
                 event.prevent_default()
                 await self.run_action(binding.action)
                 return
+
+
+class PathField(Field):
+    """A field for a path: the quotes that a shell or a file manager puts around one are taken off."""
+
+    def validate_value(self, value: str) -> str:
+        value = super().validate_value(value)
+        bare = value.strip()
+        return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"" else value
 
 
 class Completion(Protocol):
@@ -260,7 +270,8 @@ class Row(Vertical):
             return Choice(self.choices, value=self._chosen(text), allow_blank=False, compact=True, classes="control")
         if self.option.type == "switch":
             return Switched(_word(text == TRUE), text == TRUE, compact=True, classes="control")
-        return Field(text, select_on_focus=False, compact=True, classes="control")
+        kind = PathField if self.option.kind in PATH_KINDS else Field
+        return kind(text, select_on_focus=False, compact=True, classes="control")
 
     def _chosen(self, text: str) -> str:
         return text if any(value == text for _, value in self.choices) else self.choices[0][1]

@@ -30,7 +30,7 @@ from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.browse import Browse, Entry, Listing
 from dbtui.wizard.context import STEPS, WizardContext, step_of
-from dbtui.wizard.rows import Field, Row
+from dbtui.wizard.rows import Field, Line, Row
 from dbtui.wizard.thumbnails import GAP, SIDE
 from dbtui.wizard.thumbnails import contact_sheet as sheet
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
@@ -168,6 +168,43 @@ async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -
         assert screen.focused is field
         await pilot.press("tab")
         assert screen.focused is not field
+
+
+async def test_the_list_of_completions_lies_over_no_error(tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "clock").mkdir(parents=True)
+    (tmp_path / "pictures" / "cat").mkdir()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        row = row_of(screen, "concepts.0.instance.directory")
+        message = row.query_one(".message")
+        field = row.control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, *f"{tmp_path}/pictures/c")
+        await until(pilot, lambda: field.is_completing)
+        row.show(replace(row.state, lines=(Line("✗", "$text-error", "There is no such folder."),)))
+        await pilot.pause()
+        assert "no such folder" not in shown(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: not field.is_completing)
+        assert message.visible
+        await pilot.press("down")
+        await until(pilot, lambda: field.is_completing)
+        assert not message.visible
+
+
+@pytest.mark.parametrize("pasted", ["'/a/b c'", '"/a/b c"', "'/a/b c' "])
+async def test_the_quotes_around_a_pasted_path_are_taken_off(tmp_path: Path, pasted: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        field = row_of(screen, "concepts.0.instance.directory").control
+        field.focus()
+        field.post_message(events.Paste(pasted))
+        await until(pilot, lambda: screen.context.text("concepts.0.instance.directory") == "/a/b c")
+        assert field.value == "/a/b c"
 
 
 async def test_a_switch_that_is_off_bears_no_cross(tmp_path: Path) -> None:
