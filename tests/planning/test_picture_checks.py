@@ -41,8 +41,10 @@ def test_unreadable_pictures_are_left_out_where_a_person_decided_so() -> None:
     world = facts(scans=(scan_of(6, refused=("cut.jpg",)),))
     (damaged,) = [finding for finding in findings({}, world) if finding.code == "picture.damaged"]
     (fix,) = damaged.fixes
-    (left,) = [finding for finding in findings(dict(fix.changes), world) if finding.code == "picture.damaged"]
-    assert left.level is Level.WARNING
+    left = found("picture.left-out", dict(fix.changes), world)
+    assert left.level is Level.WARNING and not left.message.mend and not left.fixes
+    assert left.message.text == "cut.jpg is cut short. It is left out."
+    assert not [finding for finding in findings(dict(fix.changes), world) if finding.code == "picture.damaged"]
 
 
 def test_an_unreadable_class_picture_is_left_out_with_a_warning() -> None:

@@ -43,11 +43,14 @@ def unreadable(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     for number, concept in enumerate(config.concepts):
         if (found := facts.scan(number)) is not None:
             path = f"concepts.{number}.instance.leave_out_unreadable"
-            leaves_out = concept.instance.leave_out_unreadable
-            fixes = () if leaves_out else (Fix(message("fix.leave-out", "Train without it"), {path: True}),)
+            field = f"concepts.{number}.instance.directory"
+            fix = Fix(message("fix.leave-out", "Train without it"), {path: True})
             for refused in found.refused:
-                level = Level.WARNING if leaves_out else Level.ERROR
-                yield Finding(level, f"concepts.{number}.instance.directory", refused.reason, fixes)
+                if concept.instance.leave_out_unreadable:
+                    yield Finding(Level.WARNING, field, message(
+                        "picture.left-out", "{reason} It is left out.", reason=refused.reason.text))  # fmt: skip
+                else:
+                    yield Finding(Level.ERROR, field, refused.reason, (fix,))
         held = facts.prior_scans[number] if number < len(facts.prior_scans) else None
         if not concept.prior.images_per_instance or held is None:
             continue
