@@ -36,14 +36,9 @@ class Picture(Container):
     Picture > Static { width: 100%; text-align: center; color: $foreground 60%; }
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._path: Path | None = None
-        self._first = path
-
-    async def on_mount(self) -> None:
-        if self._first is not None:
-            await self.show(self._first)
 
     async def show(self, path: Path) -> None:
         """Draw the picture at `path`; nothing happens if it is drawn already."""
@@ -108,6 +103,12 @@ class SamplesPane(Pane):
     def path(self) -> Path | None:
         return None if self.sample is None else self._folder / self.sample.path
 
+    @property
+    def place(self) -> str:
+        """Which of how many is shown: `2 of 5`."""
+        number = len(self._samples) if self._chosen is None else self._chosen + 1
+        return f"{number} of {len(self._samples)}"
+
     def turn(self, by: int) -> None:
         """Show the preview `by` places later; at the newest one, follow it again."""
         last = len(self._samples) - 1
@@ -120,8 +121,9 @@ class SamplesPane(Pane):
         sample, path = self.sample, self.path
         if sample is None or path is None or not self.is_seen:
             return
-        number = len(self._samples) if self._chosen is None else self._chosen + 1
-        title = f"step {sample.step:,}  {number} of {len(self._samples)}  seed {sample.seed}"
+        turns = "  ← →" if len(self._samples) > 1 else ""
+        place, seed = f"step {sample.step:,}  {self.place}", f"  seed {sample.seed}"
+        title = place + turns + seed if len(place + turns + seed) <= self.content_size.width else place + seed
         if self._said != (title, sample.prompt):
             self._said = (title, sample.prompt)
             self.query_one("#sample-title", Static).update(Content(title), layout=False)
@@ -130,30 +132,49 @@ class SamplesPane(Pane):
 
 
 class SampleScreen(ModalScreen[None]):
-    """A preview as large as the terminal, with its prompt, seed, step and path."""
+    """The preview that `pane` shows, as large as the terminal, with its prompt, seed, step and path.
+
+    Going to another one here goes there in the pane too.
+    """
 
     BINDINGS = [
-        Binding("escape,enter,q", "dismiss(None)", "Close", tooltip="Back to the monitor."),
+        Binding("escape,enter,q,h,1,2,3,4,5", "dismiss(None)", "Close", tooltip="Back to the monitor."),
+        Binding("left,[,left_square_bracket", "turn(-1)", "Earlier", tooltip="The preview before this one."),
+        Binding("right,],right_square_bracket", "turn(1)", "Later", tooltip="The preview after this one."),
         Binding("y", "copy_path", "Copy path", tooltip="Copies the path of the preview."),
     ]
 
-    def __init__(self, sample: Sample, path: Path) -> None:
+    def __init__(self, pane: SamplesPane) -> None:
         super().__init__()
-        self.sample, self.path = sample, path
+        self.pane = pane
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sample-in-full"):
-            yield Picture(self.path)
-            about = Content(f"step {self.sample.step:,}   seed {self.sample.seed}")
-            if self.sample.concept:
-                about += Content(f"   {safe(self.sample.concept)}")
-            yield Static(about, markup=False)
-            yield Static(safe(self.sample.prompt), markup=False)
-            yield Static(Content.styled(safe(self.path), QUIET), markup=False)
-            yield Static(Content.styled("Esc closes   y copies the path", QUIET), markup=False)
+            yield Picture()
+            yield Static(id="sample-about", markup=False)
+            yield Static(Content.styled("Esc goes back   ← → other previews   y copies the path", QUIET), markup=False)
+
+    async def on_mount(self) -> None:
+        await self._show()
+
+    async def _show(self) -> None:
+        sample, path = self.pane.sample, self.pane.path
+        if sample is None or path is None:
+            return
+        about = f"step {sample.step:,}   {self.pane.place}   seed {sample.seed}"
+        if sample.concept:
+            about += f"   {safe(sample.concept)}"
+        lines = Content(f"{about}\n{safe(sample.prompt)}\n") + Content.styled(safe(path), QUIET)
+        self.query_one("#sample-about", Static).update(lines)
+        await self.query_one(Picture).show(path)
+
+    async def action_turn(self, by: int) -> None:
+        self.pane.turn(by)
+        await self._show()
 
     def action_copy_path(self) -> None:
-        copy_path(self, self.path)
+        if self.pane.path is not None:
+            copy_path(self, self.pane.path)
 
 
 def copy_path(screen: Screen[None], path: Path) -> None:

@@ -297,8 +297,8 @@ class MonitorScreen(Screen[None]):
 
     def action_enlarge(self) -> None:
         samples = self.query_one(SamplesPane)
-        if samples.sample is not None and samples.path is not None:
-            self.app.push_screen(SampleScreen(samples.sample, samples.path))
+        if samples.sample is not None:
+            self.app.push_screen(SampleScreen(samples))
 
     def action_copy_path(self) -> None:
         path = self.query_one(SamplesPane).path
