@@ -83,7 +83,7 @@ class WizardScreen(Screen[None]):
         with Horizontal(id="ending"):
             yield from self.ending()
         yield Static("", id="hint", markup=False)
-        yield Footer()
+        yield Footer(compact=True)
 
     def rows(self) -> ComposeResult:
         """Headings and fields."""

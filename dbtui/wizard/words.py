@@ -18,6 +18,9 @@ Rows = list[tuple[str, str]]
 """Title and text, one a line."""
 
 
+CPU = "CPU: no graphics card; a real model takes days"
+
+
 class PlanLines(Vertical):
     """The plan: titles on the left, words on the right."""
 
@@ -39,7 +42,7 @@ class PlanLines(Vertical):
 
 
 def plan_in_words(context: WizardContext, busy: bool) -> Rows:
-    """Pictures, class pictures, steps, text encoder, saves, disk, memory."""
+    """Pictures, class pictures, steps, text encoder, saves, device, disk, memory."""
     facts, plan = context.facts, context.plan()
     if facts is None or plan is None:
         return [("", "Looking at the pictures …" if busy else "There is no plan yet: mend what stands above first.")]
@@ -87,6 +90,8 @@ def _saves(config: RunConfig, plan: Plan) -> Rows:
 
 def _needs(facts: Facts, plan: Plan) -> Rows:
     rows = []
+    if facts.machine is not None:
+        rows.append(("Device", safe(facts.machine.gpu) if facts.machine.device == "cuda" else CPU))
     if plan.disk_bytes is not None:
         free = f"; {size_in_words(facts.free_bytes)} free" if facts.free_bytes is not None else ""
         rows.append(("Disk", f"up to {size_in_words(plan.disk_bytes)}{free}"))

@@ -33,6 +33,7 @@ from dbtui.wizard.context import STEPS, WizardContext, step_of
 from dbtui.wizard.rows import Field, Line, Row
 from dbtui.wizard.thumbnails import GAP, SIDE
 from dbtui.wizard.thumbnails import contact_sheet as sheet
+from dbtui.wizard.words import CPU
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
 
 
@@ -520,6 +521,31 @@ async def test_review_tells_the_plan_in_words_and_draws_the_curve(tmp_path: Path
         await until(pilot, lambda: "30 class pictures, 30 to make first" in shown(app))
         assert "600 = 100 epochs of 6 steps" in shown(app)
         await until(pilot, lambda: "1e-06 ┫" in shown(app))
+
+
+@pytest.mark.parametrize(("device", "gpu", "told"), [("cuda", "Imagined 24", "Imagined 24"), ("cpu", "", CPU)])
+async def test_the_plan_says_what_it_trains_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, gpu: str, told: str
+) -> None:
+    def look(config: RunConfig, home: Path, **options: Any) -> Facts:
+        facts = imagined(config, home, **options)
+        assert facts.machine is not None
+        return replace(facts, machine=replace(facts.machine, device=device, gpu=gpu))
+
+    monkeypatch.setattr("dbtui.wizard.flow.survey", look)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await open_wizard(pilot, "review", dict(FILLED))
+        await until(pilot, lambda: any("Device" in row and told in row for row in shown(app).splitlines()))
+
+
+async def test_the_footer_of_two_concepts_fits_eighty_columns(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot, "concepts", dict(FILLED))
+        await pilot.press("f8")
+        await until(pilot, lambda: "Remove" in shown(app).splitlines()[-1])
+        assert all(words in shown(app).splitlines()[-1] for words in ("Browse", "Remove", "f1 Help", "^p Menu"))
 
 
 @pytest.mark.parametrize("path", ["model.source", "concepts.3.name", "batch.size", ""])
