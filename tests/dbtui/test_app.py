@@ -77,6 +77,18 @@ async def test_ctrl_c_asks_and_only_the_answer_leaves(tmp_path: Path) -> None:
     assert app.return_value == 0
 
 
+async def test_a_notice_covers_no_question(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        app.notify("Preview at step 200, seed 42", timeout=30)
+        await pilot.pause()
+        await pilot.pause(0.1)
+        (toast,) = app.screen.query("Toast")
+        assert toast.region.area and not toast.region.overlaps(app.screen.query_one("#dialog").region)
+
+
 async def test_ctrl_c_asks_in_the_middle_of_a_field_too(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:

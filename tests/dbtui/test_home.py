@@ -54,6 +54,10 @@ async def test_a_run_stands_there_with_state_progress_and_last_loss(tmp_path: Pa
         await until(pilot, lambda: "150/600" in shown(app))
         rows = shown(app).splitlines()
         lines = {name: next(row for row in rows if name in row) for name in ("clock", "broken", "cat")}
+        heads_line = next(row for row in rows if "State" in row)
+        assert [heads_line.index(title) for title in ("State", "Run")] == [
+            lines["clock"].index(words) for words in ("stopped", "clock")
+        ]
         assert "■ stopped" in lines["clock"] and "0.1250" in lines["clock"]
         assert "✗ failed" in lines["broken"]
         assert "✓ done" in lines["cat"] and "10/10" in lines["cat"]
