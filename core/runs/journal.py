@@ -54,6 +54,8 @@ class JournalWriter:
         self._waiting: queue.SimpleQueue[_Line | threading.Event] = queue.SimpleQueue()
         self._left_out = self._left_out_told = 0
         self._trouble = ""
+        self._handing_over = threading.RLock()
+        self._ended = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
@@ -62,12 +64,17 @@ class JournalWriter:
     def trouble(self) -> str:
         return self._trouble
 
-    def write(self, event: Event) -> None:
-        """Hand `event` over; never waits."""
-        if isinstance(event, Step | Phase) and self._waiting.qsize() >= self._limit:
-            self._left_out += 1
-            return
-        self._waiting.put(_Line(encode(event), urgent=not isinstance(event, Step)))
+    def write(self, event: Event, *, last: bool = False) -> None:
+        """Hand `event` over; never waits for the disk. After the `last` one nothing more is taken."""
+        line = _Line(encode(event), urgent=not isinstance(event, Step))
+        with self._handing_over:
+            if self._ended:
+                return
+            self._ended = last
+            if isinstance(event, Step | Phase) and self._waiting.qsize() >= self._limit:
+                self._left_out += 1
+            else:
+                self._waiting.put(line)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until all that was handed over is on the disk; False if that took longer than `timeout` seconds."""

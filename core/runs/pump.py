@@ -120,7 +120,7 @@ class Pump:
 
     def end_now(self) -> None:
         """For a second signal, from any thread: say in the journal that it ended; the process exits right after."""
-        self._journal.write(_failed(_interrupted("a second signal"), self._step))
+        self._journal.write(_failed(_interrupted("a second signal"), self._step), last=True)
         self._journal.flush(END_NOW_SECONDS)
 
     def _pump(self) -> None:

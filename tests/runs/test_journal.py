@@ -61,6 +61,28 @@ def test_what_is_written_is_read_back_in_order(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "journal.jsonl") == EVENTS
 
 
+def test_nothing_stands_behind_the_last_word_whoever_goes_on_writing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    writer = JournalWriter(path)
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            writer.write(step(1))
+
+    threads = [threading.Thread(target=go_on) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    writer.write(Done(step=9, seconds=1.0), last=True)
+    time.sleep(0.05)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert writer.close()
+    assert isinstance(read_journal(path)[-1], Done)
+
+
 def test_a_run_without_a_journal_has_said_nothing(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "journal.jsonl") == []
     assert JournalTail(tmp_path / "journal.jsonl", last_bytes=100).poll() == []
