@@ -68,7 +68,8 @@ def test_nothing_stands_behind_the_last_word_whoever_goes_on_writing(tmp_path: P
 
     def go_on() -> None:
         while not stop.is_set():
-            writer.write(step(1))
+            writer.write(Paused(step=1))
+            time.sleep(0.001)
 
     threads = [threading.Thread(target=go_on) for _ in range(3)]
     for thread in threads:
