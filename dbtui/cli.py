@@ -116,7 +116,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdo
 def new(
     name: Annotated[str, typer.Argument(help="The run's name: letters, digits, - _ and .")],
     instance: Annotated[Path, typer.Option(metavar="DIR", help="The folder with your pictures.")],
-    source: Annotated[str, typer.Option(help="A diffusers folder, a .safetensors or .ckpt file, or a hub id.")],
+    source: Annotated[str, typer.Option(help="A diffusers folder, a .safetensors or .ckpt file, a hub id, or demo.")],
     preset: Annotated[
         str, typer.Option(help="What you teach it: `dbtui presets` lists them.", autocompletion=_complete_preset)
     ],
@@ -277,7 +277,8 @@ def export(
 def generate(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(metavar="NAME|PATH", help="A run, an export or a source.", autocompletion=_complete_run)
+        str,
+        typer.Argument(metavar="NAME|PATH", help="A run, an export, a source or demo.", autocompletion=_complete_run),
     ],
     prompt: Annotated[list[str], typer.Option(help="What to show; may be given more than once.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for the pictures.")],

@@ -97,7 +97,8 @@ class ModelOptions(Section):
     source: str = option(
         "", "Source model", "What you start from: a .safetensors or .ckpt file of Stable Diffusion 1, a folder "
         "that diffusers wrote, or the name of one on the Hugging Face hub, for example "
-        "stable-diffusion-v1-5/stable-diffusion-v1-5 (4 GB, downloaded when the run starts).", kind="path",
+        "stable-diffusion-v1-5/stable-diffusion-v1-5 (4 GB, downloaded when the run starts). demo is the small model "
+        "that comes with the program: a minute on any computer.", kind="path",
     )  # fmt: skip
     family: FamilyName = option(
         "auto", "Family", "Which Stable Diffusion it is. auto reads it from the weights; a wrong choice is refused.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.config.prompts import concept_name
+from core.demo.source import is_demo
 from core.seeds import SEED_BITS, fresh_seed
 from core.texts import UserError
 
@@ -60,7 +61,7 @@ def absolute_paths(config: RunConfig) -> RunConfig:
         for option, directory in (("instance", concept.instance.directory), ("prior", concept.prior.directory)):
             if directory:
                 changes[f"concepts.{number}.{option}.directory"] = str(absolute(directory))
-    if config.model.source and exists(config.model.source):
+    if config.model.source and not is_demo(config.model.source) and exists(config.model.source):
         changes["model.source"] = str(absolute(config.model.source))
     return with_changes(config, changes)
 

@@ -54,9 +54,9 @@ def scan(directory: Path, *, decode: bool) -> Scan:
     """Look at every picture in `directory` and its subfolders.
 
     With `decode=False` only headers are read (for counting while somebody types); with `decode=True` every picture is
-    decoded whole, which alone finds damage behind the header. Hidden files, captions and masks (`…-mask.png`) are
-    passed over. Raises `UserError` if `directory` itself is missing, not a directory or unreadable, or holds more than
-    `MOST_FILES` files.
+    decoded whole, which alone finds damage behind the header. Hidden files, captions, masks (`…-mask.png`) and the
+    drawing that a picture beside it was made from (`x.svg` beside `x.png`) are passed over. Raises `UserError` if
+    `directory` itself is missing, not a directory or unreadable, or holds more than `MOST_FILES` files.
     """
     from core.data.pictures import measure
 
@@ -106,7 +106,7 @@ def _files(directory: Path) -> Iterator[_Candidate | Refused]:
                 "pictures.too-many-files", "{path} and its subfolders hold more than {most:,} files.",
                 mend="Choose the folder of the pictures themselves.", path=path_in_words(directory), most=MOST_FILES,
             )  # fmt: skip
-        captions = {name for name, _ in inside if name.endswith(CAPTION_SUFFIX)}
+        names = {name for name, _ in inside}
         folders: list[Path] = []
         for name, is_folder in inside:
             path = folder / name
@@ -114,9 +114,10 @@ def _files(directory: Path) -> Iterator[_Candidate | Refused]:
                 continue
             if is_folder:
                 folders.append(path)
-            elif path.suffix.lower() not in NOT_PICTURES and not name.lower().endswith(MASK_ENDING):
+            elif not (path.suffix.lower() in NOT_PICTURES or name.lower().endswith(MASK_ENDING)
+                      or (path.suffix == ".svg" and f"{path.stem}.png" in names)):  # fmt: skip
                 caption = path.stem + CAPTION_SUFFIX
-                yield _Candidate(path, folder / caption if caption in captions else None)
+                yield _Candidate(path, folder / caption if caption in names else None)
         waiting.extend(reversed(folders))
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from core.config.options import RunConfig
+from core.demo.source import is_demo
 from core.families.describe import SourceDescription
 from core.families.family import Family
 
@@ -77,5 +78,5 @@ def _without_texts(section: BaseModel) -> dict[str, Any]:
 
 
 def _public_name(source: str) -> str:
-    """A hub id as it is, of a path only its last part."""
-    return Path(source).name if Path(source).expanduser().exists() else source
+    """A hub id and the demo as they are, of a path only its last part."""
+    return Path(source).name if not is_demo(source) and Path(source).expanduser().exists() else source

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from core.demo.source import demo_model, is_demo
 from core.families import FAMILIES, folder, hub, single_file
 from core.families.family import Configs, Family
 from core.families.stored import Parts, StoredTensor
@@ -42,7 +43,7 @@ class SourceDescription:
 
 
 def describe(source: str, revision: str = "", variant: str = "", cache_dir: Path | None = None) -> SourceDescription:
-    """Describe a diffusers folder, a single file, or a hub id that was downloaded.
+    """Describe a diffusers folder, a single file, a hub id that was downloaded, or `demo`, the embedded model.
 
     Raises `UserError`: `source.none`, `source.missing`, `source.not-downloaded` (see `hub.download`) and one for each
     thing that may be wrong with what is there.
@@ -50,10 +51,10 @@ def describe(source: str, revision: str = "", variant: str = "", cache_dir: Path
     if not source.strip():
         raise UserError(
             "source.none", "No source model is given.",
-            mend="Set model.source to a diffusers folder, a .safetensors or .ckpt file, or a hub id (owner/name).",
+            mend="Set model.source to a diffusers folder, a .safetensors or .ckpt file, a hub id (owner/name) or demo.",
         )  # fmt: skip
     try:
-        path = Path(source).expanduser()
+        path = demo_model() if is_demo(source) else Path(source).expanduser()
         there = path.exists()
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the home of a user who does not exist
         raise _missing(source, str(error)) from error

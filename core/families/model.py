@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from core.demo.source import is_demo
 from core.families.describe import SourceDescription
 from core.families.family import Configs, Family
 from core.tensors import digest
@@ -100,7 +101,8 @@ class Model:
     @property
     def title(self) -> str:
         """The source's short name, for people."""
-        return self.description.path.stem if not self.description.commit else self.description.source
+        description = self.description
+        return description.source if description.commit or is_demo(description.source) else description.path.stem
 
     @property
     def latent_factor(self) -> int:

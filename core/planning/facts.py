@@ -31,7 +31,7 @@ class Facts:
     """Folders as they were typed → with `~`, `..` and symbolic links resolved."""
     source: SourceDescription | UserError | None = None
     local_source: str = ""
-    """The source as it was typed, if it is a path that exists (and so no hub id)."""
+    """The source as it was typed, if it is on this computer: a path that exists or the demo, and so no hub id."""
     machine: Machine | None = None
     missing_modules: frozenset[str] = frozenset()
     """Python modules that some choice needs and that are not installed."""

@@ -13,6 +13,7 @@ from core.config.prompts import concept_name
 from core.config.settle import absolute, exists
 from core.data.captions import file_words
 from core.data.scan import Picture, Scan, scan
+from core.demo.source import is_demo
 from core.families.describe import SourceDescription, describe
 from core.files import explain, free_bytes, probe_writable
 from core.machine import inspect_machine
@@ -36,7 +37,7 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
                for picture in found.pictures},
         resolved=dict(_resolved(config)),
         source=_describe(config),
-        local_source=config.model.source if config.model.source and exists(config.model.source) else "",
+        local_source=config.model.source if _is_here(config.model.source) else "",
         machine=inspect_machine(),
         missing_modules=frozenset(module for optimizer in OPTIMIZERS.values() for module in optimizer.needs
                                   if importlib.util.find_spec(module) is None),
@@ -87,6 +88,10 @@ def _describe(config: RunConfig) -> SourceDescription | UserError | None:
         return describe(model.source, model.revision, model.variant)
     except UserError as error:
         return error
+
+
+def _is_here(source: str) -> bool:
+    return is_demo(source) or bool(source and exists(source))
 
 
 def _names(home: Path) -> frozenset[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.demo.source import is_demo
 from core.families import hub
 from core.families.describe import SourceDescription, describe
 from core.files import probe_writable
@@ -33,7 +34,10 @@ def generate_pictures(
     count: int,
     output: Path,
 ) -> int:
-    """Make `count` pictures of each prompt in the folder `output`; prints their paths. Raises `UserError`."""
+    """Make `count` pictures of each prompt in the folder `output`; prints their paths. Raises `UserError`.
+
+    A run's name goes before a path, and before `demo`, the embedded model.
+    """
     run = Run(home, target) if is_run_name(target) and is_run(runs_directory(home) / target) else None
     source, size = _source_of_run(run) if run is not None else _source(target, home)
     probe_writable(output)
@@ -45,7 +49,7 @@ def generate_pictures(
     from core.training.precision import autocast
 
     state = _newest_state(run) if run is not None else None
-    complain(safe(f"Loading {source.path} …"))
+    complain(safe(f"Loading {target if run or is_demo(target) else source.path} …"))
     machine = inspect_machine()
     model = load_model(source, device=machine.device)
     step = _load_state(state, model) if state is not None else None
@@ -61,10 +65,10 @@ def generate_pictures(
 
 
 def _source(target: str, home: Path) -> tuple[SourceDescription, int]:
-    if not Path(target).expanduser().exists():
+    if not is_demo(target) and not Path(target).expanduser().exists():
         if not hub.is_hub_id(target):
             raise UserError("generate.unknown", "{target} is neither a run in {folder} nor a file or folder.",
-                            mend="`dbtui runs` lists the runs; otherwise give the path of an export or a source.",
+                            mend="`dbtui runs` lists the runs; otherwise name an export, a source or demo.",
                             target=target, folder=runs_directory(home))  # fmt: skip
         _fetch(target)
     source = describe(target)

@@ -68,6 +68,7 @@ def test_captions_masks_and_hidden_files_are_no_pictures(tmp_path: Path) -> None
     picture(tmp_path / ".thumbnails/x.png")
     (tmp_path / "x.txt").write_text("a caption")
     (tmp_path / "notes.md").write_text("notes")
+    (tmp_path / "x.svg").write_text("<svg/>")
     found = scan(tmp_path, decode=True)
     assert names(tmp_path) == ["x.png"]
     assert found.pictures[0].caption_file == tmp_path / "x.txt"

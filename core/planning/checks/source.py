@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
+from core.demo.source import DEMO
 from core.planning.facts import Facts
 from core.texts import UserError, message
 
@@ -20,7 +21,9 @@ def source(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     if not config.model.source.strip():
         yield Finding(Level.ERROR, "model.source", message(
             "source.none", "No source model is chosen.",
-            mend="Name a diffusers folder, a .safetensors or .ckpt file, or a hub id such as owner/name."))  # fmt: skip
+            mend="Name a diffusers folder, a .safetensors or .ckpt file, a hub id such as owner/name, or demo."),
+            (Fix(message("fix.demo", "Try the small model that comes with the program"),
+                 {"model.source": DEMO}),))  # fmt: skip
     elif isinstance(facts.source, UserError):
         level = Level.HINT if facts.source.code == "source.not-downloaded" else Level.ERROR
         yield Finding(level, "model.source", facts.source.message)
