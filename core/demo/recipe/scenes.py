@@ -17,12 +17,14 @@ _NAMED_BACKGROUND = 0.5  # share of pictures whose caption names the background
 
 
 class Scenes:
-    """Draws training pictures. All of it on one device, from one generator: the same seed, the same pictures."""
+    """Draws training pictures: what is on them from a generator on the host, which needs no waiting for the device,
+    and where it stands from the same on the device. The same seeds, the same pictures."""
 
-    def __init__(self, drawings: Drawings, device: torch.device, *, nouns_only: bool = True) -> None:
+    def __init__(self, drawings: Drawings, device: torch.device, *, nouns_only: bool = True, seed: int = 0) -> None:
         kept = drawings.noun >= (0 if nouns_only else -1)
         self.device = device
-        self.noun = torch.from_numpy(drawings.noun[kept]).to(device)
+        self._host = torch.Generator().manual_seed(seed)
+        self.noun = torch.from_numpy(drawings.noun[kept])
         rgba = torch.from_numpy(np.ascontiguousarray(drawings.rgba[kept])).permute(0, 3, 1, 2).to(device)
         self._plain = rgba
         self._lines = torch.cat([_line_art(part.float() / 255).mul(255).byte() for part in rgba.split(256)])
@@ -31,18 +33,28 @@ class Scenes:
             counts = torch.bincount(self.noun, minlength=len(NOUNS)).clamp(min=1)
             self._weights = 1 / counts[self.noun].float()
         else:
-            self._weights = torch.ones(len(self.noun), device=device)
+            self._weights = torch.ones(len(self.noun))
         self._colours = torch.tensor(list(BACKGROUNDS.values()), device=device) / 255
 
-    def draw(self, generator: torch.Generator, count: int, *, noun: int | None = None) -> tuple[Tensor, list[str], Tensor]:
-        """Some scenes: pictures (count, 3, 64, 64) in [-1, 1], their captions, their nouns (count,)."""
+    def draw(
+        self, generator: torch.Generator, count: int, *, noun: int | None = None
+    ) -> tuple[Tensor, list[str], Tensor]:
+        """Some scenes: pictures (count, 3, 64, 64) in [-1, 1] on the device, their captions, their nouns (count,).
+
+        `noun` asks for one noun only. `generator` is of the device; the host's goes on from this object's seed.
+        """
         weights = self._weights if noun is None else (self.noun == noun).float()
-        index = torch.multinomial(weights, count, replacement=True, generator=generator)
-        shares = torch.tensor([_STYLE_SHARES[style] for style in STYLES], device=self.device)
-        style = torch.multinomial(shares, count, replacement=True, generator=generator)
-        cut_out = self._cut_outs(index, style)
-        background, named = self._backgrounds(generator, count)
-        pictures = self._compose(generator, cut_out, background, style == STYLES.index("pixel art"))
+        index = torch.multinomial(weights, count, replacement=True, generator=self._host)
+        shares = torch.tensor([_STYLE_SHARES[style] for style in STYLES])
+        style = torch.multinomial(shares, count, replacement=True, generator=self._host)
+        colour = torch.randint(len(BACKGROUNDS), (count,), generator=self._host)
+        named = torch.where(torch.rand(count, generator=self._host) < _NAMED_BACKGROUND, colour, -1)
+        styles_there = style.to(self.device, non_blocking=True)
+        cut_out = self._cut_outs(index.to(self.device, non_blocking=True), styles_there)
+        background = self._backgrounds(
+            generator, colour.to(self.device, non_blocking=True), (named >= 0).to(self.device, non_blocking=True)
+        )
+        pictures = self._compose(generator, cut_out, background, styles_there == STYLES.index("pixel art"))
         names = list(BACKGROUNDS)
         captions = [
             caption(NOUNS[n].phrase if n >= 0 else "", STYLES[s], names[b] if b >= 0 else "")
@@ -67,7 +79,9 @@ class Scenes:
         colour = self._uniform(generator, count, 3, 1, 1)
         edges = _edges(pictures).clamp(0, 1)
         glow = F.avg_pool2d(F.pad(edges, (2, 2, 2, 2)), 5, 1)
-        neon = (0.08 * self._uniform(generator, count, 3, 1, 1) + edges * (colour + 0.3) + 0.6 * glow * colour).clamp(0, 1)
+        neon = (0.08 * self._uniform(generator, count, 3, 1, 1) + edges * (colour + 0.3) + 0.6 * glow * colour).clamp(
+            0, 1
+        )
         mixed = torch.where(choice < 0.4, pictures, torch.where(choice < 0.85, changed, neon))
         return mixed * 2 - 1
 
@@ -81,12 +95,11 @@ class Scenes:
             chosen = torch.where(is_style, drawn[index], chosen)
         return chosen.float() / 255
 
-    def _backgrounds(self, generator: torch.Generator, count: int) -> tuple[Tensor, Tensor]:
-        """Backgrounds (count, 3, H, W) in [0, 1] and the index of the colour that the caption names, or -1."""
-        first = torch.randint(len(self._colours), (count,), generator=generator, device=self.device)
-        named = self._uniform(generator, count) < _NAMED_BACKGROUND
+    def _backgrounds(self, generator: torch.Generator, colours: Tensor, plain: Tensor) -> Tensor:
+        """Backgrounds (N, 3, H, W) in [0, 1] in colours (N,) of `BACKGROUNDS`: plain, or also ramps and stripes."""
+        count = len(colours)
         jitter = 0.12 * (self._uniform(generator, count, 3) - 0.5)
-        colour = (self._colours[first] + jitter).clamp(0, 1).view(count, 3, 1, 1)
+        colour = (self._colours[colours] + jitter).clamp(0, 1).view(count, 3, 1, 1)
         other = self._uniform(generator, count, 3, 1, 1)
         axis = torch.linspace(0, 1, _CANVAS, device=self.device)
         angle = 6.2832 * self._uniform(generator, count, 1, 1)
@@ -94,9 +107,11 @@ class Scenes:
         period = 3 + 5 * self._uniform(generator, count, 1, 1)
         stripes = ((ramp * period).remainder(1) < 0.5).float()
         kind = self._uniform(generator, count, 1, 1)
-        share = torch.where(kind < 0.4, torch.zeros_like(ramp), torch.where(kind < 0.75, ramp.clamp(0, 1), 0.5 * stripes))
-        share = torch.where(named.view(-1, 1, 1), torch.zeros_like(share), share).unsqueeze(1)
-        return colour * (1 - share) + other * share, torch.where(named, first, -1)
+        share = torch.where(
+            kind < 0.4, torch.zeros_like(ramp), torch.where(kind < 0.75, ramp.clamp(0, 1), 0.5 * stripes)
+        )
+        share = torch.where(plain.view(-1, 1, 1), torch.zeros_like(share), share).unsqueeze(1)
+        return colour * (1 - share) + other * share
 
     def _compose(self, generator: torch.Generator, cut_out: Tensor, background: Tensor, pixelated: Tensor) -> Tensor:
         count = len(cut_out)

@@ -70,12 +70,11 @@ _OTHER_NAME = {
     "baby": ("baby", "baby-light-skin-tone", "baby-dark-skin-tone"),
 }
 
-# Plurals and masses take no article.
+# Plurals, masses and names take no article.
 _WITHOUT_ARTICLE = frozenset(
-    "grapes cherries pancakes scissors headphones glasses french-fries broccoli bread popcorn fire corn cheese dice".replace(
-        "-", " "
-    ).split()
-) | {"french fries", "santa claus"}
+    ["grapes", "cherries", "pancakes", "scissors", "headphones", "glasses", "french fries", "broccoli", "bread"]
+    + ["popcorn", "fire", "corn", "cheese", "dice", "santa claus"]
+)
 _UNIQUE = frozenset({"sun", "moon"})
 
 

@@ -1,0 +1,137 @@
+"""The training of the U-Net and the text encoder, together and from nothing."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel
+
+from core.demo.recipe.drawings import Drawings
+from core.demo.recipe.networks import new_text_encoder, new_unet, noise_schedule
+from core.demo.recipe.progress import Length, rate, steps_of
+from core.demo.recipe.scenes import Scenes
+from core.demo.recipe.words import BACKGROUNDS, NOUNS, STYLES
+from core.families.vocabulary import END, START, clip_ids, vocabulary
+
+_RATE = 1e-3
+_MIN_SNR = 5.0  # arXiv 2303.09556
+_AVERAGE = 0.999
+_NO_CAPTION = 0.1  # guidance needs pictures without a caption
+_STRANGE_WORD = 0.3
+_STRANGE_STYLE = 0.06
+_LEAD = 0.12
+_LEADS = ("a picture of", "a drawing of", "a photo of", "an image of")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The networks with the average of their weights."""
+
+    unet: UNet2DConditionModel
+    text_encoder: CLIPTextModel
+
+
+def train(
+    drawings: Drawings, autoencoder: AutoencoderKL, device: torch.device, length: Length, batch: int, seed: int = 0
+) -> Trained:
+    """Train on endless scenes: noise prediction, min-SNR weights, AdamW with a cosine, an average of the weights."""
+    torch.manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
+    captioner = Captioner(seed)
+    scenes = Scenes(drawings, device, seed=seed)
+    autoencoder = autoencoder.to(device).eval().requires_grad_(False)
+    unet = new_unet().to(device, memory_format=torch.channels_last).train()
+    text_encoder = new_text_encoder().to(device).train()
+    parameters = [*unet.parameters(), *text_encoder.parameters()]
+    average = [parameter.detach().clone() for parameter in parameters]
+    optimizer = torch.optim.AdamW(
+        parameters, lr=_RATE, betas=(0.9, 0.99), weight_decay=1e-2, fused=device.type == "cuda"
+    )
+    kept = noise_schedule().alphas_cumprod.to(device)
+    weights = (kept / (1 - kept)).clamp(max=_MIN_SNR) / (kept / (1 - kept))
+    losses = torch.zeros((), device=device)
+    started = time.monotonic()
+    for step, steps in steps_of(length):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, steps, _RATE, 500)
+        pictures, captions, _ = scenes.draw(generator, batch)
+        ids = captioner.ids(captions).to(device, non_blocking=True)
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            posterior = autoencoder.encode(pictures).latent_dist
+        shape = posterior.mean.shape
+        spread = torch.randn(shape, generator=generator, device=device)
+        latents = ((posterior.mean + posterior.std * spread) * autoencoder.config.scaling_factor).float()
+        noise = torch.randn(shape, generator=generator, device=device)
+        timesteps = torch.randint(1000, (batch,), generator=generator, device=device)
+        share = kept[timesteps].view(-1, 1, 1, 1)
+        noisy = share.sqrt() * latents + (1 - share).sqrt() * noise
+        with torch.autocast(device.type, torch.bfloat16):
+            words = text_encoder(ids).last_hidden_state
+            predicted = unet(noisy.contiguous(memory_format=torch.channels_last), timesteps, words).sample
+        loss = ((predicted.float() - noise).square().mean((1, 2, 3)) * weights[timesteps]).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        torch._foreach_lerp_(average, parameters, 1 - min(_AVERAGE, (step + 1) / (step + 10)))
+        losses += loss.detach()
+        if (step + 1) % 500 == 0 or step == steps - 1:
+            count = (step % 500) + 1
+            print(f"diffusion {step + 1}/{steps}  loss {losses.item() / count:.4f}  {time.monotonic() - started:.0f} s")
+            losses.zero_()
+    with torch.no_grad():
+        for parameter, mean in zip(parameters, average, strict=True):
+            parameter.copy_(mean)
+    return Trained(unet.eval(), text_encoder.eval())
+
+
+@cache
+def _word_ids(word: str) -> list[int]:
+    """CLIP's tokens never reach over a space: a caption's ids are those of its words."""
+    return clip_ids(word)
+
+
+class Captioner:
+    """Makes captions as people may write them, and their token ids.
+
+    Strange words are put in at random, so that a word which the model does not know leaves the picture as it is:
+    "a sks dog face" must start as a plain dog face, for DreamBooth to have something to bind.
+    """
+
+    def __init__(self, seed: int) -> None:
+        known = " ".join([*(noun.name for noun in NOUNS), *STYLES, *BACKGROUNDS]).replace("-", " ").split()
+        words = (token.removesuffix("</w>") for token in vocabulary() if token.endswith("</w>"))
+        self._strange = sorted({word for word in words if re.fullmatch("[a-z]{2,}", word)} - {*known, "a", "an", "on"})
+        self._random = random.Random(seed)
+
+    def ids(self, captions: list[str]) -> Tensor:
+        """Token ids (N, 77) of the changed captions."""
+        start, end = vocabulary()[START], vocabulary()[END]
+        rows = (
+            [start, *(part for word in self.change(caption).split() for part in _word_ids(word)), end]
+            for caption in captions
+        )
+        return torch.tensor([row + [end] * (77 - len(row)) for row in rows])
+
+    def change(self, caption: str) -> str:
+        """One caption as training sees it."""
+        draw = self._random.random
+        if draw() < _NO_CAPTION:
+            return ""
+        if draw() < _STRANGE_WORD:
+            first, _, rest = caption.partition(" ")
+            word = self._random.choice(self._strange)
+            caption = f"a {word} {rest}" if first in ("a", "an") else f"{word} {caption}"
+        if " style" not in caption and draw() < _STRANGE_STYLE:
+            subject, on, background = caption.partition(" on ")
+            caption = f"{subject} in {self._random.choice(self._strange)} style{on}{background}"
+        if draw() < _LEAD:
+            caption = f"{self._random.choice(_LEADS)} {caption}"
+        return caption
