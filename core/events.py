@@ -80,7 +80,9 @@ class Validation(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Sample(Event):
-    """A preview was written. `path` is relative to the run's folder."""
+    """A preview was written. `path` is relative to the run's folder. `of_class`: it shows the plain class, made with
+    the seed of a preview of the subject.
+    """
 
     kind: ClassVar[str] = "sample"
     step: int
@@ -88,6 +90,7 @@ class Sample(Event):
     prompt: str
     seed: int
     concept: str = ""
+    of_class: bool = False
     id: str | None = None
 
 

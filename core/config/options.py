@@ -168,6 +168,10 @@ class SampleOptions(Section):
     negative_prompt: str = option("", "Preview negative prompt", "What they must not show.", kind="prompt", more=True)
     count: int = option(1, "Previews", "Pictures each time. 0 turns previews of this concept off.", unit="images",
                         ge=0, le=64)  # fmt: skip
+    with_class: bool = option(
+        False, "The class beside it", "Beside each preview one of the plain class, with the same seed: yours should "
+        "turn into your subject, the class's should stay as it was.", more=True,
+    )  # fmt: skip
     seed: int = option(
         -1, "Preview seed", "The same seed shows the same picture as it changes. -1 draws one when the run is made; "
         "further previews use seed + 1, + 2, …", more=True, ge=-1, le=2**32 - 1,
@@ -244,6 +248,10 @@ class IntervalOptions(Section):
     )  # fmt: skip
     sample_every_steps: int = option(0, "Preview every (steps)", "The same, counted in steps. 0 is off.",
                                      unit="optimizer steps", more=True, ge=0, le=100_000_000)  # fmt: skip
+    sample_at_start: bool = option(
+        False, "Preview at the start", "Previews before the first step too: what the model made of them before it "
+        "learned anything.", more=True,
+    )  # fmt: skip
     validate_every_steps: int = option(
         50, "Validate every", "Measures the loss on fixed noise: on your pictures it should fall, on class pictures "
         "it should stay. 0 is off.", unit="optimizer steps", more=True, ge=0, le=100_000_000,

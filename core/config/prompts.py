@@ -37,13 +37,7 @@ def class_prompt(concept: Concept) -> str:
     identifier, class_noun = concept.instance.identifier, concept.instance.class_noun
     if concept.prior.prompt.strip():
         return fill(_without_filewords(concept.prior.prompt), identifier, class_noun)
-    template = _without_filewords(concept.instance.prompt)
-    filled = template.replace("{class}", class_noun)
-    stand_in = "" if has_words(filled, class_noun) else class_noun
-    filled = filled.replace("{identifier}", stand_in)
-    if identifier.strip():
-        filled = words_pattern(identifier).sub(lambda _: stand_in, filled)
-    return tidy(filled) or class_noun
+    return _without_identifier(concept.instance.prompt, identifier, class_noun)
 
 
 def sample_prompt(concept: Concept) -> str:
@@ -51,6 +45,12 @@ def sample_prompt(concept: Concept) -> str:
     template = concept.sample.prompt.strip() or _without_filewords(concept.instance.prompt)
     filled = fill(_without_filewords(template), concept.instance.identifier, concept.instance.class_noun)
     return filled or fill(DEFAULT_PROMPT, concept.instance.identifier, concept.instance.class_noun)
+
+
+def class_sample_prompt(concept: Concept) -> str:
+    """What the previews of the class beside the subject's show: the preview prompt without the identifier."""
+    template = concept.sample.prompt.strip() or concept.instance.prompt
+    return _without_identifier(template, concept.instance.identifier, concept.instance.class_noun)
 
 
 def concept_name(concept: Concept, number: int) -> str:
@@ -76,6 +76,16 @@ def words_pattern(words: str) -> re.Pattern[str]:
     """Finds `words` as whole words, in any case, with any space between them."""
     inside = r"\s+".join(re.escape(word) for word in words.split())
     return re.compile(rf"(?<!\w){inside}(?!\w)", re.IGNORECASE)
+
+
+def _without_identifier(template: str, identifier: str, class_noun: str) -> str:
+    """`template` filled in; the class noun stands in for the identifier where it names no class otherwise."""
+    filled = _without_filewords(template).replace("{class}", class_noun)
+    stand_in = "" if has_words(filled, class_noun) else class_noun
+    filled = filled.replace("{identifier}", stand_in)
+    if identifier.strip():
+        filled = words_pattern(identifier).sub(lambda _: stand_in, filled)
+    return tidy(filled) or class_noun
 
 
 def _without_filewords(template: str) -> str:

@@ -123,7 +123,8 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
     at_end = is_due(steps, every.save_every_epochs, every.save_every_steps, steps_per_epoch)
     saves = due if at_end else due + 1
     samplings = count_due(steps, every.sample_every_epochs, every.sample_every_steps, steps_per_epoch)
-    previews = samplings * sum(concept.sample.count for concept in config.concepts)
+    samplings += every.sample_at_start
+    previews = samplings * sum(concept.sample.count * (1 + concept.sample.with_class) for concept in config.concepts)
     class_missing = sum(concept.class_missing for concept in concepts)
     source = facts.description
     checkpoint = checkpoint_size(config, facts, source) if source else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from core.config.options import RunConfig
-from core.config.prompts import concept_name, sample_prompt
+from core.config.prompts import class_sample_prompt, concept_name, sample_prompt
 from core.families.model import Model, TextEmbedding
 from core.sampling.denoising import SamplingSettings, denoise, initial_noise, to_pictures
 from core.sampling.png import Recipe, write_png
@@ -18,7 +18,7 @@ from core.sampling.png import Recipe, write_png
 
 @dataclass(frozen=True)
 class Preview:
-    """One picture to make each time."""
+    """One picture to make each time; `of_class` for one of the plain class, beside the subject's of the same seed."""
 
     concept: str
     number: int
@@ -26,24 +26,27 @@ class Preview:
     negative_prompt: str
     seed: int
     settings: SamplingSettings
+    of_class: bool = False
 
     def path(self, step: int) -> Path:
         """Relative to the run's folder."""
-        return Path("samples") / f"step-{step:06d}" / f"{self.concept}-{self.number:02d}.png"
+        return Path("samples") / f"step-{step:06d}" / f"{self.concept}-{self.number:02d}{'-class' * self.of_class}.png"
 
 
 def previews_of(config: RunConfig, size: int) -> tuple[Preview, ...]:
-    """Every preview of a run: `count` for each concept, with seed, seed + 1, …"""
+    """Every preview of a run: `count` for each concept, with seed, seed + 1, …, the class's behind the subject's."""
     return tuple(
         Preview(
             concept_name(concept, place),
             number,
-            sample_prompt(concept),
+            class_sample_prompt(concept) if of_class else sample_prompt(concept),
             concept.sample.negative_prompt,
             (concept.sample.seed + number) % 2**32,
             SamplingSettings(concept.sample.guidance_scale, concept.sample.steps, size),
+            of_class,
         )
         for place, concept in enumerate(config.concepts)
+        for of_class in ((False, True) if concept.sample.with_class else (False,))
         for number in range(concept.sample.count)
     )
 

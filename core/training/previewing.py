@@ -37,7 +37,7 @@ def show(
         with model.vae_on(settled.device):
             for done, (preview, path) in enumerate(made, 1):
                 yield Sample(step=step, path=str(path), prompt=preview.prompt, seed=preview.seed,
-                             concept=preview.concept, id=id)  # fmt: skip
+                             concept=preview.concept, of_class=preview.of_class, id=id)  # fmt: skip
                 yield Phase(name="sampling", done=done, total=len(previews))
     except (torch.OutOfMemoryError, OSError) as error:
         skipped = faults.sample_skipped(step, error, id)

@@ -108,6 +108,8 @@ class Trainer:
         yield Phase(name="training", done=self._step, total=self._plan.steps)
         if self._step == 0:
             yield from self._validate()
+            if self._config.intervals.sample_at_start and self._prepared.previews:
+                yield from self._sample()
         self._clock = time.monotonic()
         while self._step < self._plan.steps:
             yield from self._obey(saving)

@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from core.config.options import Concept
-from core.config.prompts import class_prompt, concept_name, fill, has_words, instance_prompt, sample_prompt, slug
+from core.config.prompts import (
+    class_prompt,
+    class_sample_prompt,
+    concept_name,
+    fill,
+    has_words,
+    instance_prompt,
+    sample_prompt,
+    slug,
+)
 
 
 def concept(prompt: str = "a {identifier} {class}", **tables: dict[str, object]) -> Concept:
@@ -35,6 +44,19 @@ def test_other_braces_mean_nothing() -> None:
 )
 def test_the_class_prompt_is_the_caption_without_the_identifier(prompt: str, expected: str) -> None:
     assert class_prompt(concept(prompt)) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("", "a alarm clock"),
+        ("a {identifier} {class} on the moon", "a alarm clock on the moon"),
+        ("a drawing of ohwx", "a drawing of alarm clock"),
+    ],
+)
+def test_the_preview_of_the_class_shows_what_the_subjects_does(prompt: str, expected: str) -> None:
+    previewed = concept(sample={"prompt": prompt}, prior={"prompt": "a clock of another kind"})
+    assert class_sample_prompt(previewed) == expected
 
 
 def test_a_class_prompt_of_ones_own_goes_first() -> None:

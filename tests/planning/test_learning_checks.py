@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.config.findings import Level
-from tests.planning.example import codes, facts, found, mended, scan_of
+from tests.planning.example import codes, facts, findings, found, mended, scan_of, source
 
 NO_CLASS = {"concepts.0.prior.images_per_instance": 0}
 
@@ -24,6 +24,15 @@ def test_a_rate_that_teaches_nothing_is_a_warning() -> None:
 @pytest.mark.parametrize("rate", [1e-8, 1e-6, 5e-6, 1e-4])
 def test_usual_rates_are_fine(rate: float) -> None:
     assert codes({"learning_rate.rate": rate}) == set()
+
+
+def test_a_small_model_takes_a_hundred_times_the_rate() -> None:
+    small = facts(source=source(parameters={"unet": 9_000_000, "vae": 2_600_000, "text_encoder": 5_000_000}))
+    assert codes({"learning_rate.rate": 2e-4}, world=small) == set()
+    for rate in (1e-6, 0.01):
+        changes = {"learning_rate.rate": rate}
+        (finding,) = (finding for finding in findings(changes, world=small) if finding.code.startswith("rate."))
+        assert mended(finding, changes, world=small) == [set()]
 
 
 def test_the_text_encoders_own_rate_is_looked_at_too() -> None:

@@ -96,6 +96,9 @@ def test_the_state_at_the_end_is_saved_once(epochs: int, every: int, saves: int)
 def test_previews_are_counted_over_concepts_and_pictures() -> None:
     made = plan({"concepts.0.sample.count": 3, "intervals.sample_every_epochs": 10})
     assert (made.sample_steps, made.sample_pictures) == (10, 30)
+    more = {"concepts.0.sample.with_class": True, "intervals.sample_at_start": True}
+    made = plan({"concepts.0.sample.count": 3, "intervals.sample_every_epochs": 10} | more)
+    assert (made.sample_steps, made.sample_pictures) == (11, 66)
 
 
 def test_only_missing_class_pictures_are_made() -> None:

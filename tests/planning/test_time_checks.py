@@ -80,3 +80,6 @@ def test_previews_that_nobody_makes_are_remarked_on() -> None:
     assert codes({"concepts.0.sample.count": 0, "intervals.sample_every_epochs": 0}) == set()
     unused = {"concepts.0.sample.count": 0, "concepts.0.sample.negative_prompt": "blur"}
     assert found("sample.prompt-unused", unused).level is Level.WARNING
+    alone = {"concepts.0.sample.count": 0, "concepts.0.sample.with_class": True, "intervals.sample_every_epochs": 0}
+    finding = found("sample.class-unused", alone)
+    assert all("sample.class-unused" not in left for left in mended(finding, alone))

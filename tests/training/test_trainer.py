@@ -297,6 +297,20 @@ def test_previews_carry_prompt_and_seed_and_change_as_the_model_learns(
     assert first.tobytes() != later.tobytes()
 
 
+def test_previews_show_the_class_beside_the_subject_and_how_it_was_before_the_first_step(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    shown = {"concepts__0__sample__count": 2, "concepts__0__sample__with_class": True}
+    config = quick_config(tiny_sd1, pictures, intervals__sample_at_start=True, **shown)
+    samples = [event for event in run_to_end(config, tmp_path / "run") if isinstance(event, Sample)]
+    told = [(sample.step, sample.seed, sample.of_class, sample.prompt) for sample in samples]
+    subject, plain = "a sks dog", "a dog"
+    assert told == [(0, 5, False, subject), (0, 6, False, subject), (0, 5, True, plain), (0, 6, True, plain)]
+    assert len({(tmp_path / "run" / sample.path).read_bytes() for sample in samples}) == 4
+    resumed = run_to_end(config, tmp_path / "run", resume=True)
+    assert not [event for event in resumed if isinstance(event, Sample)], "only before the very first step"
+
+
 def test_validation_is_measured_on_both_kinds_of_pictures(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
     config = quick_config(
         tiny_sd1, pictures, intervals__validate_every_steps=4, concepts__0__prior__images_per_instance=1

@@ -67,10 +67,15 @@ def previews(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                 "sample.prompt-unused", "The preview prompts do nothing: this concept makes 0 previews.",
                 mend="Ask for at least one, or leave them empty."),
                 (_set(f"concepts.{number}.sample.count", 1),))  # fmt: skip
+        if sample.count == 0 and sample.with_class:
+            yield Finding(Level.WARNING, f"concepts.{number}.sample.with_class", message(
+                "sample.class-unused", "There are no previews for the class's to stand beside: this concept makes 0.",
+                mend="Ask for at least one, or turn it off."),
+                (_set(f"concepts.{number}.sample.count", 1), _off(f"concepts.{number}.sample.with_class")))  # fmt: skip
     off = not any(concept.sample.count for concept in config.concepts)
-    if off and (every.sample_every_epochs or every.sample_every_steps):
-        fields = [name for name in ("sample_every_epochs", "sample_every_steps") if getattr(every, name)]
-        yield Finding(Level.HINT, f"intervals.{fields[0]}", message(
+    asked = [name for name in ("sample_every_epochs", "sample_every_steps", "sample_at_start") if getattr(every, name)]
+    if off and asked:
+        yield Finding(Level.HINT, f"intervals.{asked[0]}", message(
             "sample.none", "No previews are made: every concept asks for 0 pictures.",
             mend="Without previews you cannot see when to stop."), (_set("concepts.0.sample.count", 1),))  # fmt: skip
 
@@ -91,3 +96,7 @@ def _never(field: str, what: str, unit: str, interval: int, length: int, plan: P
 
 def _set(field: str, value: int) -> Fix:
     return Fix(message("fix.set", "Set it to {value}" if value else "Turn it off", value=value), {field: value})
+
+
+def _off(field: str) -> Fix:
+    return Fix(message("fix.off", "Turn it off"), {field: False})
