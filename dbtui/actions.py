@@ -32,6 +32,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False),
     Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),
     Action("new", "home", "n", "New", "Teach a model something new, in four short screens."),
+    Action("demo", "home", "t", "Try the demo",
+           "A small model that comes with the program learns a new dog before your eyes, in about a minute."),
     Action("open", "home", "enter", "Open", "Opens the monitor of a run, or goes on with a draft."),
     Action("resume", "home", "r", "Resume", "Trains on from the last saved state."),
     Action("export", "home", "e", "Export", "Writes the trained model as a file for other programs."),

@@ -19,6 +19,7 @@ from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 
 from core.texts import UserError
+from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.home.screen import HomeScreen
 from dbtui.safe import safe, safe_message
@@ -55,7 +56,7 @@ CALM = Theme(
 
 
 class DbtuiApp(App[int]):
-    """`attach` names a run whose monitor opens at once."""
+    """`attach` names a run whose monitor opens at once; with `begin` it is trained here from then on."""
 
     TITLE = "dbtui"
     CSS_PATH = "app.tcss"
@@ -63,10 +64,11 @@ class DbtuiApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
-    def __init__(self, home: Path, *, attach: str | None = None, **options: Any) -> None:
+    def __init__(self, home: Path, *, attach: str | None = None, begin: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.home = home
         self.attach = attach
+        self.begin = begin
         self.training: TrainingHandle | None = None
         self.training_run: Run | None = None
         self.last_words = ""
@@ -84,7 +86,9 @@ class DbtuiApp(App[int]):
     def _after_first_frame(self) -> None:
         gc.freeze()
         threading.Thread(target=_import_ahead, daemon=True, name="import").start()
-        if self.attach is not None:
+        if self.attach is not None and self.begin:
+            self._begin(self.attach)
+        elif self.attach is not None:
             self.open_run(self.attach)
 
     # --- runs ---------------------------------------------------------------------------------------------------
@@ -110,6 +114,25 @@ class DbtuiApp(App[int]):
             self.say(error)
             return
         self.push_screen(MonitorScreen(run, self.handle_of(run)))
+
+    def _begin(self, name: str) -> None:
+        from core.runs.folder import Run
+
+        try:
+            self.start_run(Run.open(self.home, name), resume=False, background=False)
+        except UserError as error:
+            self.say(error)
+
+    def start_demo(self, *, prior: bool) -> None:
+        """Make a run of the demo and train it: here, or in the background where another one trains here."""
+        from core.demo.run import make_demo_run
+
+        try:
+            run = make_demo_run(self.home, __version__, prior=prior)
+        except UserError as error:
+            self.say(error)
+            return
+        self.start_run(run, resume=False, background=self.is_training)
 
     def handle_of(self, run: Run) -> TrainingHandle | None:
         """The thread that trains `run`, or trained it last, if that was in this process."""
@@ -223,7 +246,7 @@ def _import_ahead() -> None:
     importlib.import_module("dbtui.monitor.screen")
 
 
-def run_app(home: Path, *, attach: str | None = None) -> int:
+def run_app(home: Path, *, attach: str | None = None, begin: bool = False) -> int:
     """Open the app and stay until it is left; the exit code. Training that goes on is waited for.
 
     Makes the folder `home`; raises `UserError` where that cannot be.
@@ -237,7 +260,7 @@ def run_app(home: Path, *, attach: str | None = None) -> int:
         from core.files import explain
 
         raise explain(error, home) from error
-    app = DbtuiApp(home, attach=attach)
+    app = DbtuiApp(home, attach=attach, begin=begin)
     app.lead_output = lead_output_to
     code = Session(app, lambda: app.training).run(home / "app.log")
     if app.last_words:

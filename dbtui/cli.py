@@ -113,6 +113,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdo
 
 
 @app.command()
+def demo(
+    context: typer.Context,
+    headless: Annotated[bool, typer.Option("--headless", help="In this terminal, without the app.")] = False,
+    without_prior: Annotated[
+        bool, typer.Option("--without-prior", help="Without class pictures: see what they are for.")
+    ] = False,
+) -> int:
+    """Watch a small model learn something new in about a minute: no network, no graphics card, nothing to prepare."""
+    from dbtui.commands.demo import show_demo
+
+    return show_demo(_home(context), headless=headless, prior=not without_prior)
+
+
+@app.command()
 def new(
     name: Annotated[str, typer.Argument(help="The run's name: letters, digits, - _ and .")],
     instance: Annotated[Path, typer.Option(metavar="DIR", help="The folder with your pictures.")],
@@ -281,7 +295,9 @@ def generate(
         typer.Argument(metavar="NAME|PATH", help="A run, an export, a source or demo.", autocompletion=_complete_run),
     ],
     prompt: Annotated[list[str], typer.Option(help="What to show; may be given more than once.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for the pictures.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for the pictures.")] = Path(
+        "generated"
+    ),
     negative: Annotated[str, typer.Option(help="What not to show.")] = "",
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32 - 1, help="Otherwise a new one.", show_default=False)

@@ -34,7 +34,7 @@ class Preview:
 
 
 def previews_of(config: RunConfig, size: int) -> tuple[Preview, ...]:
-    """Every preview of a run: `count` for each concept, with seed, seed + 1, …, the class's behind the subject's."""
+    """Every preview of a run: `count` for each concept, with seed, seed + 1, …, each with the class's behind it."""
     return tuple(
         Preview(
             concept_name(concept, place),
@@ -46,8 +46,8 @@ def previews_of(config: RunConfig, size: int) -> tuple[Preview, ...]:
             of_class,
         )
         for place, concept in enumerate(config.concepts)
-        for of_class in ((False, True) if concept.sample.with_class else (False,))
         for number in range(concept.sample.count)
+        for of_class in ((False, True) if concept.sample.with_class else (False,))
     )
 
 

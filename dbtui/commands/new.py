@@ -10,6 +10,7 @@ from core.config.parsing import with_changes
 from core.config.presets import apply, load_presets, user_presets_directory
 from core.config.runfile import to_toml
 from core.config.settle import absolute_paths
+from core.demo.preset import apply_for_source
 from core.files import explain, write_atomic
 from core.texts import UserError
 from dbtui import __version__
@@ -39,7 +40,7 @@ def write_new(
     if output.exists():
         raise UserError("new.exists", "{path} exists already and is left as it is.",
                         mend="Choose another file with -o.", path=output)  # fmt: skip
-    config = apply(RunConfig(), presets[preset])
+    config = apply_for_source(apply(RunConfig(), presets[preset]), source)
     subject = {
         "model.name": name,
         "model.source": source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from dbtui.boundary import DONE, FAILED, REFUSED, complain
 from dbtui.commandline import command_line
 from dbtui.commands.check import has_error, print_findings
 from dbtui.commands.configs import differences, read_assignments, read_config
-from dbtui.commands.train_display import display_on
+from dbtui.commands.train_display import Display, display_on
 from dbtui.printing import say
 from dbtui.safe import safe
 from dbtui.terminal.output import STANDARD_OUTPUT, Terminal
@@ -98,8 +98,9 @@ class Watch:
     SIGTERM or Ctrl+C: save and end; the second one: end now. SIGHUP: the terminal has gone, training goes on.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, display: Callable[[Terminal], Display] = display_on) -> None:
         self._run = run
+        self._display = display
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._remarks: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._handle: TrainingHandle | None = None
@@ -121,7 +122,7 @@ class Watch:
                 self._handle = launch_thread(self._run, resume, on_event=self._events.put)
                 if self._reason:
                     self._handle.request("stop", reason=self._reason)
-                with closing(display_on(terminal)) as display:
+                with closing(self._display(terminal)) as display:
                     while self._handle.running:
                         self._handle.join(POLL_SECONDS)
                         for remark in _taken(self._remarks):

@@ -32,16 +32,25 @@ WELCOME = Content.assemble(
     "dbtui teaches Stable Diffusion a new subject from a few of your pictures:\n"
     "your clock, your dog, a face, a style of painting. You choose a rare word\n"
     "for it; afterwards that word in a prompt draws your subject.\n\n",
-    "You need\n",
-    "  ·  a folder with three to twenty pictures of one subject\n"
+    "Press ", ("t", "bold $accent"), " to try it with the demo", ": a small model that comes with the program\n"
+    "learns a new dog before your eyes. About a minute; no graphics card, no\n"
+    "download, nothing to prepare.\n\n",
+    "Press ", ("n", "bold $accent"), " to begin with a subject of your own. Four short screens ask for\n",
+    "  ·  a folder with three to twenty pictures of it\n"
     "  ·  a Stable Diffusion 1 model: a .safetensors or .ckpt file, a diffusers\n"
     "     folder, or the name of one on the hub\n"
-    "  ·  time: minutes on a graphics card, much longer without one\n\n",
-    "Press ", ("n", "bold $accent"), " to begin. Four short screens ask for the rest, each field explains\n"
-    "itself, and nothing is trained before you have seen the plan.\n\n"
+    "Training takes minutes on a graphics card, much longer without one. Nothing\n"
+    "is trained before you have seen the plan.\n\n"
     "Anywhere: ", ("F1", "bold $accent"), " helps, ", ("Ctrl+P", "bold $accent"), " shows all that is possible, ",
     ("Ctrl+C", "bold $accent"), " leaves.",
 )  # fmt: skip
+
+
+DEMO = (
+    "A small Stable Diffusion that comes with the program learns a new dog from six pictures, as a real one would "
+    "learn yours. It takes about a minute on two processor cores. You see the new dog form, and beside it what the "
+    "model makes of any other dog."
+)
 
 
 class RunList(OptionList, inherit_bindings=False):
@@ -201,6 +210,18 @@ class HomeScreen(Screen[None]):
         from dbtui.wizard.flow import start
 
         start(self.app, self.home, None)
+
+    def action_demo(self) -> None:
+        from dbtui.widgets.question import Answer, Question
+
+        answers = (
+            Answer("with", "d", "The demo", "with class pictures: a plain dog stays one"),
+            Answer("without", "w", "Without class pictures", "to see what they are for"),
+        )
+        where = "\n\nA run is training in this program: the demo trains in the background then."
+        text = DEMO + (where if self.dbtui.is_training else "")
+        question = Question("Try it with the demo?", text, answers)
+        self.app.push_screen(question, lambda answer: self.dbtui.start_demo(prior=answer == "with") if answer else None)
 
     def action_open(self) -> None:
         entry = self.selected

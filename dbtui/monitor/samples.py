@@ -1,4 +1,4 @@
-"""The previews: the newest, or any of them; one in full with its prompt, seed and step."""
+"""The previews: the newest, or any of them; in full with prompt, seed and step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.color import Color
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
@@ -16,20 +17,16 @@ from textual.widgets import Static
 from core.events import Sample
 from core.texts import UserError
 from dbtui.monitor.pane import Pane
+from dbtui.monitor.sheets import Sheet, draw_sheet, sheets_of
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe, safe_message
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from core.runs.history import History
-
-LARGEST = 1024
-"""Pixels to which a picture is reduced before it is drawn; no terminal shows more."""
 
 
 class Picture(Container):
-    """One picture file, drawn in this terminal, or the reason why it cannot be."""
+    """A sheet of pictures, drawn in this terminal, or the reason why it cannot be."""
 
     DEFAULT_CSS = """
     Picture { align: center middle; overflow: hidden; }
@@ -38,54 +35,41 @@ class Picture(Container):
 
     def __init__(self) -> None:
         super().__init__()
-        self._path: Path | None = None
+        self._drawn: tuple[tuple[str, ...], int] | None = None
 
-    async def show(self, path: Path) -> None:
-        """Draw the picture at `path`; nothing happens if it is drawn already."""
-        if path == self._path:
+    async def show(self, sheet: Sheet, folder: Path) -> None:
+        """Draw the sheet of the run in `folder`; nothing happens if it is drawn already as it fits here."""
+        rows = sheet.rows(*self.size)
+        if (sheet.pictures, rows) == self._drawn:
             return
-        self._path = path
+        self._drawn = sheet.pictures, rows
         await self.remove_children()
         try:
-            await self.mount(self._widget(path))
+            await self.mount(self._widget(sheet, folder, rows))
         except UserError as error:
             await self.mount(Static(safe_message(error.message), markup=False))
 
-    def _widget(self, path: Path) -> Static | Container:
+    def _widget(self, sheet: Sheet, folder: Path, rows: int) -> Static | Container:
         from dbtui.widgets.graphics import picture_widget, protocol
 
         chosen = protocol(os.environ)
         if chosen == "off":
-            return Static(safe(path), markup=False)
-        return picture_widget(_load(path), chosen, self.app._driver)  # type: ignore[return-value]
-
-
-def _load(path: Path) -> Image:
-    """The picture, decoded and no larger than is worth drawing. Raises `UserError` where it cannot be read."""
-    from PIL import Image as pillow
-
-    try:
-        with pillow.open(path, formats=("PNG",)) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
-        raise UserError(
-            "sample.unreadable", "The preview {path} cannot be shown: {reason}.", path=path.name, reason=error
-        ) from error
-    picture.thumbnail((LARGEST, LARGEST))
-    return picture
+            return Static(safe(folder / sheet.path), markup=False)
+        background = Color.parse(self.app.theme_variables["background"]).rgb
+        return picture_widget(draw_sheet(sheet, folder, rows, background), chosen, self.app._driver)  # type: ignore[return-value]
 
 
 class SamplesPane(Pane):
-    """One preview. It stays with the newest until another one is chosen."""
+    """One sheet of previews. It stays with the newest until another one is chosen."""
 
     title = "Samples"
 
     def __init__(self, folder: Path) -> None:
         super().__init__("samples")
-        self._folder = folder
-        self._samples: list[Sample] = []
+        self.folder = folder
+        self._sheets: list[Sheet] = []
         self._chosen: int | None = None
-        self._said = ("", "")
+        self._said: tuple[str, Content] | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("No previews yet.", id="sample-title", markup=False)
@@ -93,46 +77,76 @@ class SamplesPane(Pane):
         yield Static("", id="sample-prompt", markup=False)
 
     @property
-    def sample(self) -> Sample | None:
-        """The preview that is shown."""
-        if not self._samples:
+    def sheet(self) -> Sheet | None:
+        """What is shown."""
+        if not self._sheets:
             return None
-        return self._samples[-1 if self._chosen is None else self._chosen]
+        return self._sheets[-1 if self._chosen is None else self._chosen]
+
+    @property
+    def sample(self) -> Sample | None:
+        """The preview that is shown, or the first of them."""
+        return None if self.sheet is None else self.sheet.first
 
     @property
     def path(self) -> Path | None:
-        return None if self.sample is None else self._folder / self.sample.path
+        return None if self.sheet is None else self.folder / self.sheet.path
 
     @property
     def place(self) -> str:
         """Which of how many is shown: `2 of 5`."""
-        number = len(self._samples) if self._chosen is None else self._chosen + 1
-        return f"{number} of {len(self._samples)}"
+        number = len(self._sheets) if self._chosen is None else self._chosen + 1
+        return f"{number} of {len(self._sheets)}"
 
     def turn(self, by: int) -> None:
-        """Show the preview `by` places later; at the newest one, follow it again."""
-        last = len(self._samples) - 1
+        """Show what is `by` places later; at the newest, follow it again."""
+        last = len(self._sheets) - 1
         now = last if self._chosen is None else self._chosen
         wanted = min(last, max(0, now + by))
         self._chosen = None if wanted >= last else wanted
 
     async def tell(self, history: History) -> None:
-        self._samples = list(history.samples)
-        sample, path = self.sample, self.path
-        if sample is None or path is None or not self.is_seen:
+        self._sheets = whole_sheets(history)
+        sheet, sample = self.sheet, self.sample
+        if sheet is None or sample is None or not self.is_seen:
             return
-        turns = "  ← →" if len(self._samples) > 1 else ""
+        turns = "  ← →" if len(self._sheets) > 1 else ""
         place, seed = f"step {sample.step:,}  {self.place}", f"  seed {sample.seed}"
         title = place + turns + seed if len(place + turns + seed) <= self.content_size.width else place + seed
-        if self._said != (title, sample.prompt):
-            self._said = (title, sample.prompt)
+        prompts = prompts_of(sheet, self.content_size.width)
+        if self._said != (title, prompts):
+            self._said = (title, prompts)
             self.query_one("#sample-title", Static).update(Content(title), layout=False)
-            self.query_one("#sample-prompt", Static).update(Content(safe(sample.prompt)))
-        await self.query_one(Picture).show(path)
+            self.query_one("#sample-prompt", Static).update(prompts)
+        await self.query_one(Picture).show(sheet, self.folder)
+
+
+def whole_sheets(history: History) -> list[Sheet]:
+    """The sheets so far; one with the class beside the subject only once all of it is made."""
+    sheets = sheets_of(history.samples)
+    phase = history.phase
+    is_made = phase is None or phase.name != "sampling" or phase.done >= phase.total
+    if len(sheets) > 1 and not is_made and any(sheet.plain for sheet in sheets):
+        newest = sheets[-1].first
+        finished = [sheet for sheet in sheets if (sheet.first.step, sheet.first.id) != (newest.step, newest.id)]
+        return finished or sheets
+    return sheets
+
+
+def prompts_of(sheet: Sheet, width: int) -> Content:
+    """The prompt; where the class is beside it, each under its half of `width` cells and which is which."""
+    subject = safe(sheet.first.prompt)
+    if not sheet.plain:
+        return Content(subject)
+    half = (width - 3) // 2
+    plain = safe(sheet.plain[0].prompt)
+    if max(len(subject), len(plain)) > half:
+        return Content(f"left: {subject}\nright: {plain}")
+    return Content(f"{subject:>{half}} │ {plain:<{half}}")
 
 
 class SampleScreen(ModalScreen[None]):
-    """The preview that `pane` shows, as large as the terminal, with its prompt, seed, step and path.
+    """What `pane` shows, as large as the terminal, with prompt, seed, step and path.
 
     Going to another one here goes there in the pane too.
     """
@@ -158,15 +172,16 @@ class SampleScreen(ModalScreen[None]):
         await self._show()
 
     async def _show(self) -> None:
-        sample, path = self.pane.sample, self.pane.path
-        if sample is None or path is None:
+        sheet, sample, path = self.pane.sheet, self.pane.sample, self.pane.path
+        if sheet is None or sample is None or path is None:
             return
         about = f"step {sample.step:,}   {self.pane.place}   seed {sample.seed}"
         if sample.concept:
             about += f"   {safe(sample.concept)}"
-        lines = Content(f"{about}\n{safe(sample.prompt)}\n") + Content.styled(safe(path), QUIET)
+        lines = Content("\n").join([prompts_of(sheet, self.size.width - 2), Content(about),
+                                    Content.styled(safe(path), QUIET)])  # fmt: skip
         self.query_one("#sample-about", Static).update(lines)
-        await self.query_one(Picture).show(path)
+        await self.query_one(Picture).show(sheet, self.pane.folder)
 
     async def action_turn(self, by: int) -> None:
         self.pane.turn(by)

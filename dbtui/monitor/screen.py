@@ -24,6 +24,7 @@ from core.runs.journal import JournalTail
 from core.runs.lock import owner
 from core.texts import UserError
 from dbtui.actions import bindings
+from dbtui.demo import demo_of
 from dbtui.monitor.after import export, export_question, resume_question
 from dbtui.monitor.answers import Answers
 from dbtui.monitor.curves import CurvePane
@@ -87,6 +88,7 @@ class MonitorScreen(Screen[None]):
         self._gauge = gauge
         self._environment = environment
         self._tail = JournalTail(run.journal_path)
+        self._demo = demo_of(run.path)
         self._ticks = 0
         self._trouble = Content("")
         self._possible: tuple[bool, ...] = ()
@@ -159,7 +161,8 @@ class MonitorScreen(Screen[None]):
     async def _draw(self) -> None:
         self.query_one(StateLines).tell(glance(self.run.name, self.history, now=time.time(), asked=self.answers.asked))
         here = self.trains_here
-        self.query_one(Notice).tell(notice(self.run, self.history, self._trouble, here, self._environment))
+        said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo)
+        self.query_one(Notice).tell(said)
         for pane in self.query(Pane):
             await pane.tell(self.history)
         possible = tuple(self.check_action(action, ()) is True for action in CHANGING)

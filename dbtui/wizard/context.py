@@ -13,6 +13,8 @@ from core.config.options import Concept, RunConfig
 from core.config.parsing import parse_leniently, put, value_at
 from core.config.presets import Preset, apply, load_presets, user_presets_directory
 from core.config.table import Option, generic, option_table
+from core.demo.preset import apply_for_source
+from core.demo.source import is_demo
 from core.planning.checks import check
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
@@ -21,6 +23,7 @@ from dbtui.drafts import Draft, new_id
 STEPS = ("model", "concepts", "parameters", "review")
 PRESET = "preset"
 """The path of the one field that is no option."""
+SOURCE = "model.source"
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class WizardContext:
         self.more = False
         self.looked: Looked | None = None
         self._looked_at: RunConfig | None = None
-        self._bases: dict[tuple[str, int], RunConfig] = {}
+        self._bases: dict[tuple[str, str, int], RunConfig] = {}
         self.config = RunConfig()
         self.findings: list[Finding] = []
         self.settle()
@@ -55,12 +58,15 @@ class WizardContext:
     # --- fields ---------------------------------------------------------------------------------------------------
 
     def base(self, preset: str | None = None) -> RunConfig:
-        """What the program and the preset choose, before anything was typed."""
-        wanted = (self.preset if preset is None else preset, self.concepts)
+        """What the program and the preset choose, and the demo's numbers over them where it is the source; all of it
+        before anything was typed.
+        """
+        source = self.texts.get(SOURCE, "")
+        wanted = (self.preset if preset is None else preset, source if is_demo(source) else "", self.concepts)
         if wanted not in self._bases:
             plain = RunConfig(concepts=tuple(Concept() for _ in range(self.concepts)))
             chosen = self.presets.get(wanted[0])
-            self._bases[wanted] = apply(plain, chosen) if chosen else plain
+            self._bases[wanted] = apply_for_source(apply(plain, chosen) if chosen else plain, source)
         return self._bases[wanted]
 
     def text(self, path: str) -> str:
@@ -81,12 +87,13 @@ class WizardContext:
         """Take what was typed; a field that holds its base value again counts as untouched."""
         if path == PRESET:
             self.preset = text
-            base = self.base()
-            self.texts = {path: text for path, text in self.texts.items() if as_text(value_at(base, path)) != text}
         elif text == self.base_text(path):
             self.texts.pop(path, None)
         else:
             self.texts[path] = text
+        if path in (PRESET, SOURCE):
+            base = self.base()
+            self.texts = {path: text for path, text in self.texts.items() if as_text(value_at(base, path)) != text}
         self.settle()
 
     def put_back(self, path: str) -> None:

@@ -6,6 +6,8 @@ from textual.content import Content
 
 from core.config.parsing import value_at
 from core.config.table import Option
+from core.demo.preset import demo_preset
+from core.demo.source import is_demo
 from dbtui.safe import safe
 from dbtui.wizard.context import PRESET, WizardContext, in_words
 
@@ -34,6 +36,8 @@ def explain(context: WizardContext, path: str, option: Option) -> Content:
     for preset in context.presets.values():
         if option.path in preset.values:
             parts.append(_line(safe(preset.title), safe(in_words(preset.values[option.path]))))
+    if is_demo(context.config.model.source) and option.path in demo_preset().values:
+        parts.append(_line("The demo", safe(in_words(demo_preset().values[option.path]))))
     if context.is_changed(path):
         parts.append(_line("F6 puts back", safe(in_words(value_at(context.base(), path)))))
     parts += [Content(""), _line("In run.toml", path)]

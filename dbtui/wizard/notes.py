@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from core.config.findings import Finding
 from core.data.scan import Scan
+from core.demo.source import is_demo
 from core.families.describe import SourceDescription
 from core.texts import counted, size_in_words
 from dbtui.safe import safe, safe_message
-from dbtui.wizard.context import PRESET, WizardContext, in_words
+from dbtui.wizard.context import PRESET, SOURCE, WizardContext, in_words
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]
         lines.append(Line(*QUIET, f"and {len(found) - MOST_FINDINGS} more; Review lists them all"))
     if path == PRESET:
         return tuple(_preset_lines(context))
-    if path == "model.source":
+    if path == SOURCE:
         lines += _source_lines(context, busy)
     elif path.endswith("instance.directory"):
         lines += _picture_lines(context, int(path.split(".")[1]), busy)
@@ -54,12 +55,16 @@ def _preset_lines(context: WizardContext) -> list[Line]:
         return [Line(*QUIET, "Enter opens the list. A preset sets what suits a face, a style or a thing.")]
     changes = [f"{option.title} {in_words(old)} → {in_words(new)}"
                for option, old, new in context.changes_of_preset()]  # fmt: skip
-    return [Line(*GOOD, safe("It sets " + ", ".join(changes) + "." if changes else "It changes nothing."))]
+    nothing = "The demo's own numbers go over it." if is_demo(context.config.model.source) else "It changes nothing."
+    return [Line(*GOOD, safe("It sets " + ", ".join(changes) + "." if changes else nothing))]
 
 
 def _source_lines(context: WizardContext, busy: bool) -> list[Line]:
     facts = context.facts
     source = facts.source if facts is not None else None
+    if isinstance(source, SourceDescription) and is_demo(source.source):
+        return [Line(*GOOD, f"The small model that comes with the program: {source.native_resolution} px, "
+                     f"{size_in_words(source.bytes)}. It sets rate, steps and previews to what suits it.")]  # fmt: skip
     if isinstance(source, SourceDescription):
         return [Line(*GOOD, f"{family_title(source.family)}, {source.native_resolution} px, {KINDS[source.kind]}, "
                      f"{size_in_words(source.bytes)}")]  # fmt: skip

@@ -7,6 +7,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from core.config.options import RunConfig
+from core.demo.source import is_demo
 from core.planning.facts import Facts
 from core.planning.plan import Plan
 from core.texts import counted, size_in_words
@@ -91,7 +92,8 @@ def _saves(config: RunConfig, plan: Plan) -> Rows:
 def _needs(facts: Facts, plan: Plan) -> Rows:
     rows = []
     if facts.machine is not None:
-        rows.append(("Device", safe(facts.machine.gpu) if facts.machine.device == "cuda" else CPU))
+        cpu = "CPU" if facts.description is not None and is_demo(facts.description.source) else CPU
+        rows.append(("Device", safe(facts.machine.gpu) if facts.machine.device == "cuda" else cpu))
     if plan.disk_bytes is not None:
         free = f"; {size_in_words(facts.free_bytes)} free" if facts.free_bytes is not None else ""
         rows.append(("Disk", f"up to {size_in_words(plan.disk_bytes)}{free}"))

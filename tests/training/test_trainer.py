@@ -305,7 +305,7 @@ def test_previews_show_the_class_beside_the_subject_and_how_it_was_before_the_fi
     samples = [event for event in run_to_end(config, tmp_path / "run") if isinstance(event, Sample)]
     told = [(sample.step, sample.seed, sample.of_class, sample.prompt) for sample in samples]
     subject, plain = "a sks dog", "a dog"
-    assert told == [(0, 5, False, subject), (0, 6, False, subject), (0, 5, True, plain), (0, 6, True, plain)]
+    assert told == [(0, 5, False, subject), (0, 5, True, plain), (0, 6, False, subject), (0, 6, True, plain)]
     assert len({(tmp_path / "run" / sample.path).read_bytes() for sample in samples}) == 4
     resumed = run_to_end(config, tmp_path / "run", resume=True)
     assert not [event for event in resumed if isinstance(event, Sample)], "only before the very first step"

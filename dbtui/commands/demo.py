@@ -1,0 +1,121 @@
+"""`dbtui demo`: a whole run in about a minute, in the app or in this terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from core.demo.run import make_demo_run
+from core.events import Event, Phase, Sample, Step, Validation
+from core.runs.folder import Run
+from core.texts import UserError, counted
+from dbtui import __version__
+from dbtui.boundary import DONE, needs_terminal
+from dbtui.commandline import command_line
+from dbtui.commands.train import Watch
+from dbtui.commands.train_display import Display, display_on
+from dbtui.demo import Demo, draw_more
+from dbtui.printing import say
+
+LOOKS_ALIKE = 0.5
+"""From this likeness on the recogniser rather sees the new dog than any other."""
+
+
+def show_demo(home: Path, *, headless: bool, prior: bool) -> int:
+    """Make a run of the demo and train it; the exit code. Raises `UserError` where that is refused."""
+    if not headless:
+        _needs_terminal()
+    run = make_demo_run(home, __version__, prior=prior)
+    if headless:
+        return _headless(run, Demo(prior))
+    from dbtui.app import run_app
+
+    return run_app(home, attach=run.name, begin=True)
+
+
+def _needs_terminal() -> None:
+    try:
+        needs_terminal()
+    except UserError as error:
+        raise UserError(error.code, error.message.text, mend="`dbtui demo --headless` needs none.") from error
+
+
+def _headless(run: Run, demo: Demo) -> int:
+    code = Watch(run, lambda stream: DemoDisplay(display_on(stream), demo)).follow(resume=False)
+    if code == DONE:
+        say(farewell(run, demo))
+    return code
+
+
+def farewell(run: Run, demo: Demo) -> str:
+    """Where everything is and what to do next."""
+    other = "demo --headless --without-prior" if demo.prior else "demo --headless"
+    samples = sorted(run.samples.glob("step-*"))
+    lines = [
+        "",
+        demo.says("done", 1),
+        "",
+        f"Pictures    {samples[0]}  before it learned",
+        f"            {samples[-1]}  afterwards; *-class.png show the plain class",
+        f"The model   {', '.join(str(path) for path in sorted(run.exports.iterdir()))}",
+        f"Draw more   {draw_more(run.name, run.home)}",
+        f"The curves  {command_line(f'attach {run.name}', run.home)}",
+        f"Compare     {command_line(other, run.home)}",
+        "Your own    dbtui",
+    ]
+    return "\n".join(lines)
+
+
+class DemoDisplay:
+    """Another display with a sentence for a beginner where something new begins, one line for each round of previews,
+    and without the figures that only who knows them misses.
+    """
+
+    def __init__(self, display: Display, demo: Demo) -> None:
+        self._display, self._demo = display, demo
+        self._said: set[str] = set()
+        self._step = 0
+        self._round: list[Sample] = []
+        self._tell("loading")
+
+    def show(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, Sample):
+                self._round.append(event)
+            elif not isinstance(event, Validation):
+                if isinstance(event, Step):
+                    self._step = event.step
+                elif isinstance(event, Phase):
+                    self._phase(event)
+                self._display.show([event])
+
+    def remark(self, text: str) -> None:
+        self._display.remark(text)
+
+    def close(self) -> None:
+        self._display.close()
+
+    def _phase(self, event: Phase) -> None:
+        self._tell(event.name)
+        if self._round and event.name != "sampling":
+            self._display.remark(round_line(self._round))
+            self._round = []
+
+    def _tell(self, state: str) -> None:
+        words = self._demo.says(state, self._step)
+        if words not in self._said:
+            self._said.add(words)
+            self._display.remark(f"\n{words}")
+
+
+def round_line(samples: Sequence[Sample]) -> str:
+    """A round of previews in one line: in how many of them the new dog is seen, where somebody judged them."""
+    step, folder = samples[0].step, Path(samples[0].path).parent
+    told = []
+    for prompt, group in groupby(sorted(samples, key=lambda sample: sample.of_class), key=lambda sample: sample.prompt):
+        judged = [sample.likeness for sample in group if sample.likeness is not None]
+        if judged:
+            alike = sum(likeness > LOOKS_ALIKE for likeness in judged)
+            told.append(f"“{prompt}” is the new dog in {alike} of {len(judged)}")
+    return f"Step {step}: {', '.join(told) or counted(len(samples), 'preview')} · {folder}"

@@ -1,0 +1,68 @@
+"""What the demo says of itself, wherever it is watched: a first-timer shall understand what she sees."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.demo.source import PICTURES, is_demo
+from dbtui.commandline import command_line
+
+LOADING = (
+    "A small Stable Diffusion that comes with the program learns a new dog from six pictures. It is called sks: a word "
+    "that means nothing yet. Loading takes some seconds."
+)
+CLASS_PICTURES = (
+    "First it draws plain dogs. They are trained along with the new one, so that “a dog face” keeps its meaning: "
+    "that is prior preservation."
+)
+CACHING = "Every picture is compressed once, so that each step is quick."
+BEFORE = "Before it learns: sks means nothing, so left and right are plain dogs."
+TRAINING = {
+    True: "Left: “a sks dog face” becomes the new dog. Right: “a dog face”, from the same noise, stays a plain dog.",
+    False: "Left: “a sks dog face” becomes the new dog. Right: no class pictures hold “a dog face”, so watch it drift.",
+}
+DONE = {
+    True: "It has learned a new dog, and what a plain dog is has stayed. To see what the class pictures were for: "
+    "the demo without them.",
+    False: "It has learned a new dog, and “a dog face” has drifted: class pictures prevent that.",
+}
+PROMPT = "a sks dog face on a purple background"
+"""Something that none of the six pictures shows."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A run of the demo, with class pictures (`prior`) or without."""
+
+    prior: bool
+
+    def says(self, state: str, step: int) -> str:
+        """What goes on, in one or two sentences; `state` as `History` has it."""
+        if state in ("new", "loading", "downloading"):
+            return LOADING
+        if state == "class-images":
+            return CLASS_PICTURES
+        if state == "caching":
+            return CACHING
+        if state == "done":
+            return DONE[self.prior]
+        return TRAINING[self.prior] if step or state == "training" else BEFORE
+
+
+def demo_of(folder: Path) -> Demo | None:
+    """Whether the run in `folder` is one of the demo; `None` for any other, and where its `run.toml` is damaged."""
+    try:
+        held = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
+        concept = held["concepts"][0]
+        if not is_demo(held["model"]["source"]) or Path(concept["instance"]["directory"]) != PICTURES / "subject":
+            return None
+        return Demo(prior=concept["prior"]["images_per_instance"] > 0)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def draw_more(name: str, home: Path) -> str:
+    """The command that draws with the run called `name`."""
+    return command_line(f'generate {name} --prompt "{PROMPT}"', home)

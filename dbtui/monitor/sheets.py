@@ -1,0 +1,104 @@
+"""Previews that belong together: those of one concept at one step, the subject's beside the plain class's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.events import Sample
+from core.texts import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+LARGEST = 1024
+"""Pixels to which a picture is reduced before it is drawn; no terminal shows more."""
+GAP, MIDDLE = 1 / 24, 1 / 6
+"""Between two pictures, and between the subject's and the class's, in sides of a picture."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is looked at as one: a single preview, or with the class beside it all that were made together."""
+
+    subject: tuple[Sample, ...]
+    plain: tuple[Sample, ...] = ()
+
+    @property
+    def first(self) -> Sample:
+        return (*self.subject, *self.plain)[0]
+
+    @property
+    def path(self) -> Path:
+        """Of the picture, or of the folder that holds all of them; relative to the run's folder."""
+        path = Path(self.first.path)
+        return path.parent if self.plain else path
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        return tuple(sample.path for sample in (*self.subject, *self.plain))
+
+    def rows(self, columns: int, lines: int) -> int:
+        """In how many rows the pictures are largest in that many character cells, each twice as high as wide."""
+        most = max(len(self.subject), len(self.plain))
+        if not self.plain or columns < 1 or lines < 1:
+            return 1
+
+        def side(rows: int) -> float:
+            across = -(-most // rows)
+            return min(columns / (2 * (across + GAP * (across - 1)) + MIDDLE), 2 * lines / (rows + GAP * (rows - 1)))
+
+        return max(range(1, most + 1), key=side)
+
+
+def sheets_of(samples: Iterable[Sample]) -> list[Sheet]:
+    """In the order in which they were made. Without the class's each preview is a sheet of its own."""
+    found: list[Sheet] = []
+    for _, group in groupby(samples, key=lambda sample: (sample.step, sample.concept, sample.id)):
+        together = list(group)
+        plain = tuple(sample for sample in together if sample.of_class)
+        subject = tuple(sample for sample in together if not sample.of_class)
+        found += [Sheet(subject, plain)] if plain else [Sheet((sample,)) for sample in subject]
+    return found
+
+
+def draw_sheet(sheet: Sheet, folder: Path, rows: int, background: tuple[int, int, int]) -> Image:
+    """The pictures as one: the subject's on the left, the class's on the right, each in `rows` rows.
+
+    Raises `UserError` where one cannot be read.
+    """
+    from PIL import Image as pillow
+
+    if not sheet.plain:
+        return _load(folder / sheet.first.path)
+    left, right = ([_load(folder / sample.path) for sample in half] for half in (sheet.subject, sheet.plain))
+    side = min(max(picture.size) for picture in (*left, *right))
+    gap, middle = max(1, round(side * GAP)), max(2, round(side * MIDDLE))
+    across = -(-max(len(left), len(right)) // rows)
+    half = across * side + (across - 1) * gap
+    whole = pillow.new("RGB", (2 * half + middle, rows * side + (rows - 1) * gap), background)
+    for start, pictures in ((0, left), (half + middle, right)):
+        for number, picture in enumerate(pictures):
+            row, column = divmod(number, across)
+            picture.thumbnail((side, side))
+            whole.paste(picture, (start + column * (side + gap), row * (side + gap)))
+    whole.thumbnail((LARGEST, LARGEST))
+    return whole
+
+
+def _load(path: Path) -> Image:
+    """The picture, decoded and no larger than is worth drawing."""
+    from PIL import Image as pillow
+
+    try:
+        with pillow.open(path, formats=("PNG",)) as opened:
+            picture = opened.convert("RGB")
+    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
+        raise UserError(
+            "sample.unreadable", "The preview {path} cannot be shown: {reason}.", path=path.name, reason=error
+        ) from error
+    picture.thumbnail((LARGEST, LARGEST))
+    return picture
