@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.demo.source import PICTURES, is_demo
+from core.demo.source import SUBJECT, is_demo
 from dbtui.commandline import command_line
 
 LOADING = (
@@ -38,6 +38,11 @@ class Demo:
 
     prior: bool
 
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """Of the new dog."""
+        return tuple(sorted(SUBJECT.glob("*.png")))
+
     def says(self, state: str, step: int) -> str:
         """What goes on, in one or two sentences; `state` as `History` has it."""
         if state in ("new", "loading", "downloading"):
@@ -56,7 +61,7 @@ def demo_of(folder: Path) -> Demo | None:
     try:
         held = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
         concept = held["concepts"][0]
-        if not is_demo(held["model"]["source"]) or Path(concept["instance"]["directory"]) != PICTURES / "subject":
+        if not is_demo(held["model"]["source"]) or Path(concept["instance"]["directory"]) != SUBJECT:
             return None
         return Demo(prior=concept["prior"]["images_per_instance"] > 0)
     except (OSError, ValueError, LookupError, TypeError):

@@ -10,7 +10,7 @@ from core.config.options import PriorLossOptions, PriorOptions, RunConfig
 from core.config.parsing import with_changes
 from core.config.presets import apply
 from core.demo.preset import demo_preset
-from core.demo.source import DEMO, PICTURES
+from core.demo.source import DEMO, SUBJECT
 from core.runs.folder import Run
 from core.texts import UserError
 
@@ -22,7 +22,7 @@ def demo_config(name: str, *, prior: bool = True) -> RunConfig:
     subject: dict[str, Any] = {
         "model.name": name,
         "model.source": DEMO,
-        "concepts.0.instance.directory": str(PICTURES / "subject"),
+        "concepts.0.instance.directory": str(SUBJECT),
         "concepts.0.instance.identifier": IDENTIFIER,
         "concepts.0.instance.class_noun": CLASS_NOUN,
     }

@@ -10,6 +10,8 @@ DEMO = "demo"
 """What stands in `model.source`. A folder of that name in the current directory is `./demo`."""
 MODEL = Path(__file__).with_name("model")
 PICTURES = Path(__file__).with_name("pictures")
+SUBJECT = PICTURES / "subject"
+"""What `dbtui demo` teaches."""
 
 
 def is_demo(source: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,13 +61,16 @@ class Picture(Container):
 
 
 class SamplesPane(Pane):
-    """One sheet of previews. It stays with the newest until another one is chosen."""
+    """One sheet of previews. It stays with the newest until another one is chosen. Until there is any, `learned` is
+    shown: pictures that the run learns from.
+    """
 
     title = "Samples"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, learned: Sequence[Path] = ()) -> None:
         super().__init__("samples")
         self.folder = folder
+        self._learned = Sheet(tuple(Sample(step=0, path=str(path), prompt="", seed=0) for path in learned))
         self._sheets: list[Sheet] = []
         self._chosen: int | None = None
         self._said: tuple[str, Content] | None = None
@@ -108,7 +112,12 @@ class SamplesPane(Pane):
     async def tell(self, history: History) -> None:
         self._sheets = whole_sheets(history)
         sheet, sample = self.sheet, self.sample
-        if sheet is None or sample is None or not self.is_seen:
+        if not self.is_seen:
+            return
+        if sheet is None or sample is None:
+            if self._learned.subject:
+                self.query_one("#sample-title", Static).update("No previews yet. This is what it learns from:")
+                await self.query_one(Picture).show(self._learned, self.folder)
             return
         turns = "  ← →" if len(self._sheets) > 1 else ""
         place, seed = f"step {sample.step:,}  {self.place}", f"  seed {sample.seed}"
@@ -134,7 +143,9 @@ def whole_sheets(history: History) -> list[Sheet]:
 
 
 def prompts_of(sheet: Sheet, width: int) -> Content:
-    """The prompt; where the class is beside it, each under its half of `width` cells and which is which."""
+    """The prompt; where the class is beside it, each under its half of `width` cells, and how much the demo's
+    recogniser takes each for the subject.
+    """
     subject = safe(sheet.first.prompt)
     if not sheet.plain:
         return Content(subject)
@@ -142,7 +153,17 @@ def prompts_of(sheet: Sheet, width: int) -> Content:
     plain = safe(sheet.plain[0].prompt)
     if max(len(subject), len(plain)) > half:
         return Content(f"left: {subject}\nright: {plain}")
-    return Content(f"{subject:>{half}} │ {plain:<{half}}")
+    lines = [f"{subject:>{half}} │ {plain:<{half}}"]
+    left, right = (likeness_of(samples) for samples in (sheet.subject, sheet.plain))
+    if left is not None and right is not None:
+        lines.append(f"{f'{left:.0%} the new one':>{half}} │ {f'{right:.0%}':<{half}}")
+    return Content("\n".join(lines))
+
+
+def likeness_of(samples: Sequence[Sample]) -> float | None:
+    """The mean of what is known, from 0 to 1."""
+    known = [sample.likeness for sample in samples if sample.likeness is not None]
+    return sum(known) / len(known) if known else None
 
 
 class SampleScreen(ModalScreen[None]):

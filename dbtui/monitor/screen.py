@@ -83,12 +83,12 @@ class MonitorScreen(Screen[None]):
         self.run, self.handle = run, handle
         self.history = History()
         self.answers = Answers()
-        self.active = "loss"
-        self.maximised: str | None = None
+        self._demo = demo_of(run.path)
+        self.active = "samples" if self._demo is not None else "loss"
+        self.maximised: str | None = "samples" if self._demo is not None else None
         self._gauge = gauge
         self._environment = environment
         self._tail = JournalTail(run.journal_path)
-        self._demo = demo_of(run.path)
         self._ticks = 0
         self._trouble = Content("")
         self._possible: tuple[bool, ...] = ()
@@ -102,7 +102,7 @@ class MonitorScreen(Screen[None]):
                 yield LossPane()
                 yield RatePane()
             with Vertical(id="right"):
-                yield SamplesPane(self.run.path)
+                yield SamplesPane(self.run.path, self._demo.pictures if self._demo is not None else ())
                 yield MachinePane(self._gauge)
         yield LogPane()
         yield Footer(compact=True)

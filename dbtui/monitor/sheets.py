@@ -22,34 +22,41 @@ GAP, MIDDLE = 1 / 24, 1 / 6
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is looked at as one: a single preview, or with the class beside it all that were made together."""
+    """What is looked at as one: a single preview, or with the class beside it all that were made together.
+
+    Paths are relative to the run's folder, or absolute.
+    """
 
     subject: tuple[Sample, ...]
     plain: tuple[Sample, ...] = ()
 
     @property
     def first(self) -> Sample:
-        return (*self.subject, *self.plain)[0]
+        return self.halves[0][0]
+
+    @property
+    def halves(self) -> tuple[tuple[Sample, ...], ...]:
+        """What stands beside each other: the subject's and the class's, or only one of them."""
+        return tuple(half for half in (self.subject, self.plain) if half)
 
     @property
     def path(self) -> Path:
-        """Of the picture, or of the folder that holds all of them; relative to the run's folder."""
+        """Of the picture, or of the folder that holds all of them."""
         path = Path(self.first.path)
-        return path.parent if self.plain else path
+        return path.parent if len(self.pictures) > 1 else path
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        return tuple(sample.path for sample in (*self.subject, *self.plain))
+        return tuple(sample.path for half in self.halves for sample in half)
 
     def rows(self, columns: int, lines: int) -> int:
         """In how many rows the pictures are largest in that many character cells, each twice as high as wide."""
-        most = max(len(self.subject), len(self.plain))
-        if not self.plain or columns < 1 or lines < 1:
-            return 1
+        halves, most = len(self.halves), max(len(half) for half in self.halves)
 
         def side(rows: int) -> float:
             across = -(-most // rows)
-            return min(columns / (2 * (across + GAP * (across - 1)) + MIDDLE), 2 * lines / (rows + GAP * (rows - 1)))
+            width = halves * (across + GAP * (across - 1)) + MIDDLE * (halves - 1)
+            return min(columns / width, 2 * lines / (rows + GAP * (rows - 1)))
 
         return max(range(1, most + 1), key=side)
 
@@ -66,25 +73,26 @@ def sheets_of(samples: Iterable[Sample]) -> list[Sheet]:
 
 
 def draw_sheet(sheet: Sheet, folder: Path, rows: int, background: tuple[int, int, int]) -> Image:
-    """The pictures as one: the subject's on the left, the class's on the right, each in `rows` rows.
+    """The pictures as one: the subject's on the left, the class's on the right, each half in `rows` rows.
 
     Raises `UserError` where one cannot be read.
     """
     from PIL import Image as pillow
 
-    if not sheet.plain:
-        return _load(folder / sheet.first.path)
-    left, right = ([_load(folder / sample.path) for sample in half] for half in (sheet.subject, sheet.plain))
-    side = min(max(picture.size) for picture in (*left, *right))
+    halves = [[_load(folder / sample.path) for sample in half] for half in sheet.halves]
+    if len(sheet.pictures) == 1:
+        return halves[0][0]
+    side = min(max(picture.size) for half in halves for picture in half)
     gap, middle = max(1, round(side * GAP)), max(2, round(side * MIDDLE))
-    across = -(-max(len(left), len(right)) // rows)
-    half = across * side + (across - 1) * gap
-    whole = pillow.new("RGB", (2 * half + middle, rows * side + (rows - 1) * gap), background)
-    for start, pictures in ((0, left), (half + middle, right)):
-        for number, picture in enumerate(pictures):
+    across = -(-max(len(half) for half in halves) // rows)
+    width = across * side + (across - 1) * gap
+    size = (len(halves) * (width + middle) - middle, rows * side + (rows - 1) * gap)
+    whole = pillow.new("RGB", size, background)
+    for place, half in enumerate(halves):
+        for number, picture in enumerate(half):
             row, column = divmod(number, across)
             picture.thumbnail((side, side))
-            whole.paste(picture, (start + column * (side + gap), row * (side + gap)))
+            whole.paste(picture, (place * (width + middle) + column * (side + gap), row * (side + gap)))
     whole.thumbnail((LARGEST, LARGEST))
     return whole
 

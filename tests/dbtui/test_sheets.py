@@ -1,0 +1,86 @@
+"""Previews of subject and class as one sheet: which belong together, how they are laid out, when they are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.events import Phase, Sample
+from core.runs.history import History
+from dbtui.monitor.samples import prompts_of, whole_sheets
+from dbtui.monitor.sheets import Sheet, draw_sheet, sheets_of
+
+RED, BLUE, GREY = (200, 0, 0), (0, 0, 200), (20, 20, 20)
+
+
+def sample(step: int, *, of_class: bool = False, number: int = 0, likeness: float | None = None) -> Sample:
+    path = f"samples/step-{step:06d}/{number}{'-class' * of_class}.png"
+    prompt = "a dog face" if of_class else "a sks dog face"
+    return Sample(step=step, path=path, prompt=prompt, seed=number, concept="dog", of_class=of_class, likeness=likeness)
+
+
+def pairs(step: int, count: int = 1) -> list[Sample]:
+    return [sample(step, of_class=of_class, number=number) for number in range(count) for of_class in (False, True)]
+
+
+def test_what_was_made_together_with_its_class_is_one_sheet_and_all_else_stands_alone() -> None:
+    alone = sheets_of([sample(1), sample(1, number=1), sample(2)])
+    assert [len(sheet.pictures) for sheet in alone] == [1, 1, 1]
+    assert [sheet.path.name for sheet in alone] == ["0.png", "1.png", "0.png"]
+    together = sheets_of([*pairs(1, 2), *pairs(2, 2)])
+    assert [(len(sheet.subject), len(sheet.plain)) for sheet in together] == [(2, 2), (2, 2)]
+    assert [sheet.path.name for sheet in together] == ["step-000001", "step-000002"]
+
+
+@pytest.mark.parametrize(("count", "columns", "lines", "rows"), [
+    (1, 78, 17, 1), (2, 78, 17, 1), (2, 36, 17, 2), (4, 78, 17, 2), (4, 30, 40, 4), (2, 0, 0, 1),
+])  # fmt: skip
+def test_pictures_are_as_large_as_the_place_allows(count: int, columns: int, lines: int, rows: int) -> None:
+    (sheet,) = sheets_of(pairs(1, count))
+    assert sheet.rows(columns, lines) == rows
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_the_subject_is_on_the_left_and_the_class_on_the_right(tmp_path: Path, rows: int) -> None:
+    (sheet,) = sheets_of(pairs(1, 2))
+    for part in (*sheet.subject, *sheet.plain):
+        (tmp_path / part.path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 64), BLUE if part.of_class else RED).save(tmp_path / part.path)
+    whole = draw_sheet(sheet, tmp_path, rows, GREY)
+    width, height = whole.size
+    found = whole.getcolors(1 << 20)
+    assert found is not None and sorted(count for count, colour in found if colour != GREY) == [2 * 64 * 64] * 2
+    assert (width > height) == (rows == 1) or abs(width - height) < 20
+    assert {whole.getpixel((x, y)) for x in range(width // 2 - 6) for y in range(height)} <= {RED, GREY}
+    assert {whole.getpixel((x, y)) for x in range(width // 2 + 6, width) for y in range(height)} <= {BLUE, GREY}
+
+
+def test_a_sheet_is_shown_once_it_is_whole() -> None:
+    history = History()
+    history.add([*pairs(0), Phase(name="training")])
+    assert len(whole_sheets(history)) == 1
+    history.add([Phase(name="sampling", done=0, total=2), sample(10)])
+    assert [sheet.first.step for sheet in whole_sheets(history)] == [0]
+    history.add(
+        [Phase(name="sampling", done=1, total=2), sample(10, of_class=True), Phase(name="sampling", done=2, total=2)]
+    )
+    assert [sheet.first.step for sheet in whole_sheets(history)] == [0, 10]
+
+
+def test_previews_without_the_class_are_shown_as_they_come() -> None:
+    history = History()
+    history.add(
+        [sample(0), Phase(name="sampling", done=0, total=2), sample(10), Phase(name="sampling", done=1, total=2)]
+    )
+    assert [sheet.first.step for sheet in whole_sheets(history)] == [0, 10]
+
+
+def test_each_prompt_stands_under_its_half_with_what_was_seen_in_it() -> None:
+    sheet = Sheet((sample(1, likeness=0.9), sample(1, likeness=1.0)), (sample(1, of_class=True, likeness=0.03),))
+    first, second = prompts_of(sheet, 60).plain.splitlines()
+    assert first.index("│") == second.index("│") and "a sks dog face │ a dog face" in first
+    assert "95% the new one │ 3%" in second
+    assert prompts_of(sheet, 20).plain == "left: a sks dog face\nright: a dog face"
+    assert prompts_of(Sheet((sample(1),)), 60).plain == "a sks dog face"
