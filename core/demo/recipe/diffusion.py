@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
 from transformers import CLIPTextModel
 
 from core.demo.recipe.drawings import Drawings
-from core.demo.recipe.networks import new_text_encoder, new_unet, noise_schedule
+from core.demo.recipe.networks import fast, new_text_encoder, new_unet, noise_schedule
 from core.demo.recipe.progress import Length, rate, steps_of
-from core.demo.recipe.scenes import Scenes
+from core.demo.recipe.scenes import Plan, Scenes
 from core.demo.recipe.words import BACKGROUNDS, NOUNS, STYLES
 from core.families.vocabulary import END, START, clip_ids, vocabulary
 
@@ -44,11 +46,12 @@ def train(
     """Train on endless scenes: noise prediction, min-SNR weights, AdamW with a cosine, an average of the weights."""
     torch.manual_seed(seed)
     generator = torch.Generator(device).manual_seed(seed)
-    captioner = Captioner(seed)
     scenes = Scenes(drawings, device, seed=seed)
+    orders = iter(DataLoader(_Orders(drawings, batch, seed), batch_size=None, num_workers=1, prefetch_factor=8))
     autoencoder = autoencoder.to(device).eval().requires_grad_(False)
-    unet = new_unet().to(device, memory_format=torch.channels_last).train()
+    unet = new_unet().to(device).train()
     text_encoder = new_text_encoder().to(device).train()
+    denoise, encode = fast(unet, device), fast(_moments(autoencoder), device)
     parameters = [*unet.parameters(), *text_encoder.parameters()]
     average = [parameter.detach().clone() for parameter in parameters]
     optimizer = torch.optim.AdamW(
@@ -61,20 +64,20 @@ def train(
     for step, steps in steps_of(length):
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps, _RATE, 500)
-        pictures, captions, _ = scenes.draw(generator, batch)
-        ids = captioner.ids(captions).to(device, non_blocking=True)
+        plan, ids = next(orders)
+        ids = ids.to(device, non_blocking=True)
+        pictures = scenes.paint(generator, plan)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-            posterior = autoencoder.encode(pictures).latent_dist
-        shape = posterior.mean.shape
-        spread = torch.randn(shape, generator=generator, device=device)
-        latents = ((posterior.mean + posterior.std * spread) * autoencoder.config.scaling_factor).float()
-        noise = torch.randn(shape, generator=generator, device=device)
+            mean, log_variance = encode(pictures).float().chunk(2, 1)
+        spread = torch.randn(mean.shape, generator=generator, device=device)
+        latents = (mean + (0.5 * log_variance).exp() * spread) * autoencoder.config.scaling_factor
+        noise = torch.randn(mean.shape, generator=generator, device=device)
         timesteps = torch.randint(1000, (batch,), generator=generator, device=device)
         share = kept[timesteps].view(-1, 1, 1, 1)
         noisy = share.sqrt() * latents + (1 - share).sqrt() * noise
         with torch.autocast(device.type, torch.bfloat16):
             words = text_encoder(ids).last_hidden_state
-            predicted = unet(noisy.contiguous(memory_format=torch.channels_last), timesteps, words).sample
+            (predicted,) = denoise(noisy, timesteps, words, return_dict=False)
         loss = ((predicted.float() - noise).square().mean((1, 2, 3)) * weights[timesteps]).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -90,6 +93,25 @@ def train(
         for parameter, mean in zip(parameters, average, strict=True):
             parameter.copy_(mean)
     return Trained(unet.eval(), text_encoder.eval())
+
+
+def _moments(autoencoder: AutoencoderKL) -> torch.nn.Module:
+    """The half of an autoencoder that gives (N, 8, 16, 16): mean and logarithm of the variance."""
+    return torch.nn.Sequential(autoencoder.encoder, autoencoder.quant_conv)
+
+
+class _Orders(IterableDataset[tuple[Plan, Tensor]]):
+    """Plans of batches with their token ids, made by another process while the device trains."""
+
+    def __init__(self, drawings: Drawings, batch: int, seed: int) -> None:
+        self._drawings, self._batch, self._seed = drawings, batch, seed
+
+    def __iter__(self) -> Iterator[tuple[Plan, Tensor]]:
+        scenes = Scenes(self._drawings, torch.device("cpu"), seed=self._seed, plans_only=True)
+        captioner = Captioner(self._seed)
+        while True:
+            plan = scenes.plan(self._batch)
+            yield plan, captioner.ids(scenes.captions(plan))
 
 
 @cache

@@ -60,6 +60,12 @@ def new_text_encoder() -> CLIPTextModel:
     )
 
 
+def fast(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """The network compiled where that pays: on a GPU, where small networks mostly wait for their launches."""
+    compiled: torch.nn.Module = torch.compile(network) if device.type == "cuda" else network
+    return compiled
+
+
 def noise_schedule() -> DDIMScheduler:
     """Stable Diffusion 1's own noise schedule, predicting the noise."""
     return DDIMScheduler(

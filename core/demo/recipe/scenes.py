@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,51 +18,82 @@ _STYLE_SHARES = {"": 0.58, "pixel art": 0.14, "line art": 0.14, "sticker": 0.14}
 _NAMED_BACKGROUND = 0.5  # share of pictures whose caption names the background
 
 
+class Plan(NamedTuple):
+    """What is on some scenes (N,): the drawing, its style, the background's colour, whether the caption names it."""
+
+    drawing: Tensor
+    style: Tensor
+    colour: Tensor
+    named: Tensor
+
+
 class Scenes:
     """Draws training pictures: what is on them from a generator on the host, which needs no waiting for the device,
     and where it stands from the same on the device. The same seeds, the same pictures."""
 
-    def __init__(self, drawings: Drawings, device: torch.device, *, nouns_only: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self,
+        drawings: Drawings,
+        device: torch.device,
+        *,
+        nouns_only: bool = True,
+        seed: int = 0,
+        plans_only: bool = False,
+    ) -> None:
         kept = drawings.noun >= (0 if nouns_only else -1)
         self.device = device
         self._host = torch.Generator().manual_seed(seed)
         self.noun = torch.from_numpy(drawings.noun[kept])
-        rgba = torch.from_numpy(np.ascontiguousarray(drawings.rgba[kept])).permute(0, 3, 1, 2).to(device)
-        self._plain = rgba
-        self._lines = torch.cat([_line_art(part.float() / 255).mul(255).byte() for part in rgba.split(256)])
-        self._stickers = torch.cat([_sticker(part.float() / 255).mul(255).byte() for part in rgba.split(256)])
         if nouns_only:  # each noun equally often, however many drawings it has
             counts = torch.bincount(self.noun, minlength=len(NOUNS)).clamp(min=1)
             self._weights = 1 / counts[self.noun].float()
         else:
             self._weights = torch.ones(len(self.noun))
         self._colours = torch.tensor(list(BACKGROUNDS.values()), device=device) / 255
+        if plans_only:
+            return
+        rgba = torch.from_numpy(np.ascontiguousarray(drawings.rgba[kept])).permute(0, 3, 1, 2).to(device)
+        self._plain = rgba
+        self._lines = torch.cat([_line_art(part.float() / 255).mul(255).byte() for part in rgba.split(256)])
+        self._stickers = torch.cat([_sticker(part.float() / 255).mul(255).byte() for part in rgba.split(256)])
+
+    def plan(self, count: int, noun: int | None = None) -> Plan:
+        """What is to be on some scenes, without a pixel: cheap, and on the host. `noun` asks for one noun only."""
+        weights = self._weights if noun is None else (self.noun == noun).float()
+        shares = torch.tensor([_STYLE_SHARES[style] for style in STYLES])
+        return Plan(
+            drawing=torch.multinomial(weights, count, replacement=True, generator=self._host),
+            style=torch.multinomial(shares, count, replacement=True, generator=self._host),
+            colour=torch.randint(len(BACKGROUNDS), (count,), generator=self._host),
+            named=torch.rand(count, generator=self._host) < _NAMED_BACKGROUND,
+        )
+
+    def captions(self, plan: Plan) -> list[str]:
+        """The captions of planned scenes."""
+        names = list(BACKGROUNDS)
+        return [
+            caption(NOUNS[n].phrase if n >= 0 else "", STYLES[s], names[b] if named else "")
+            for n, s, b, named in zip(
+                self.noun[plan.drawing].tolist(),
+                plan.style.tolist(),
+                plan.colour.tolist(),
+                plan.named.tolist(),
+                strict=True,
+            )
+        ]
+
+    def paint(self, generator: torch.Generator, plan: Plan) -> Tensor:
+        """Planned scenes as pictures (N, 3, 64, 64) in [-1, 1] on the device; `generator` is the device's."""
+        drawing, style, colour, named = (part.to(self.device, non_blocking=True) for part in plan)
+        background = self._backgrounds(generator, colour, named)
+        return self._compose(generator, self._cut_outs(drawing, style), background, style == STYLES.index("pixel art"))
 
     def draw(
         self, generator: torch.Generator, count: int, *, noun: int | None = None
     ) -> tuple[Tensor, list[str], Tensor]:
-        """Some scenes: pictures (count, 3, 64, 64) in [-1, 1] on the device, their captions, their nouns (count,).
-
-        `noun` asks for one noun only. `generator` is of the device; the host's goes on from this object's seed.
-        """
-        weights = self._weights if noun is None else (self.noun == noun).float()
-        index = torch.multinomial(weights, count, replacement=True, generator=self._host)
-        shares = torch.tensor([_STYLE_SHARES[style] for style in STYLES])
-        style = torch.multinomial(shares, count, replacement=True, generator=self._host)
-        colour = torch.randint(len(BACKGROUNDS), (count,), generator=self._host)
-        named = torch.where(torch.rand(count, generator=self._host) < _NAMED_BACKGROUND, colour, -1)
-        styles_there = style.to(self.device, non_blocking=True)
-        cut_out = self._cut_outs(index.to(self.device, non_blocking=True), styles_there)
-        background = self._backgrounds(
-            generator, colour.to(self.device, non_blocking=True), (named >= 0).to(self.device, non_blocking=True)
-        )
-        pictures = self._compose(generator, cut_out, background, styles_there == STYLES.index("pixel art"))
-        names = list(BACKGROUNDS)
-        captions = [
-            caption(NOUNS[n].phrase if n >= 0 else "", STYLES[s], names[b] if b >= 0 else "")
-            for n, s, b in zip(self.noun[index].tolist(), style.tolist(), named.tolist(), strict=True)
-        ]
-        return pictures, captions, self.noun[index]
+        """Some scenes: pictures (count, 3, 64, 64) in [-1, 1] on the device, their captions, their nouns (count,)."""
+        plan = self.plan(count, noun)
+        return self.paint(generator, plan), self.captions(plan), self.noun[plan.drawing]
 
     def draw_unseen_colours(self, generator: torch.Generator, count: int) -> Tensor:
         """Scenes for the autoencoder: any drawing, hues turned and light changed at random, glowing lines on dark.
@@ -70,7 +103,7 @@ class Scenes:
         """
         pictures, _, _ = self.draw(generator, count)
         pictures = pictures / 2 + 0.5
-        turned = _turn_hue(pictures, 6.2832 * self._uniform(generator, count, 1, 1, 1))
+        turned = turn_hue(pictures, 6.2832 * self._uniform(generator, count, 1, 1, 1))
         light = 0.7 + 0.6 * self._uniform(generator, count, 1, 1, 1)
         saturation = 1.5 * self._uniform(generator, count, 1, 1, 1) + 0.25
         grey = turned.mean(1, keepdim=True)
@@ -172,8 +205,8 @@ def _sticker(rgba: Tensor) -> Tensor:
     return torch.cat([colour, rim], 1)
 
 
-def _turn_hue(pictures: Tensor, angle: Tensor) -> Tensor:
-    """Colours of (N, 3, H, W) in [0, 1] turned about the grey axis by `angle` (N, 1, 1, 1), radians."""
+def turn_hue(pictures: Tensor, angle: Tensor) -> Tensor:
+    """Colours of (N, 3, H, W) in [0, 1] turned about the grey axis by `angle` (N, 1, 1 or H, 1 or W), radians."""
     cos, sin = angle.cos(), angle.sin()
     third, root = 1 / 3, 3**-0.5
     red, green, blue = pictures.unbind(1)

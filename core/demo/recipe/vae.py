@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from core.demo.recipe.drawings import Drawings
-from core.demo.recipe.networks import new_autoencoder
+from core.demo.recipe.networks import fast, new_autoencoder
 from core.demo.recipe.progress import Length, rate, steps_of
 from core.demo.recipe.scenes import Scenes
 
@@ -23,7 +23,9 @@ def train(drawings: Drawings, device: torch.device, length: Length, batch: int, 
     torch.manual_seed(seed)
     generator = torch.Generator(device).manual_seed(seed)
     scenes = Scenes(drawings, device, nouns_only=False, seed=seed)
-    network = new_autoencoder().to(device, memory_format=torch.channels_last)
+    network = new_autoencoder().to(device)
+    encode = fast(torch.nn.Sequential(network.encoder, network.quant_conv), device)
+    decode = fast(torch.nn.Sequential(network.post_quant_conv, network.decoder), device)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=_RATE, betas=(0.9, 0.98), weight_decay=1e-4, fused=device.type == "cuda"
     )
@@ -32,21 +34,21 @@ def train(drawings: Drawings, device: torch.device, length: Length, batch: int, 
     for step, steps in steps_of(length):
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps, _RATE)
-        pictures = scenes.draw_unseen_colours(generator, batch).contiguous(memory_format=torch.channels_last)
+        pictures = scenes.draw_unseen_colours(generator, batch)
         with torch.autocast(device.type, torch.bfloat16):
-            posterior = network.encode(pictures).latent_dist
-            drawn = posterior.mean + posterior.std * torch.randn(
-                posterior.mean.shape, generator=generator, device=device
-            )
-            back = network.decode(drawn).sample
-        loss = reconstruction_loss(back.float(), pictures) + _KL * posterior.kl().mean() / drawn[0].numel()
+            mean, log_variance = encode(pictures).float().chunk(2, 1)
+            log_variance = log_variance.clamp(-30, 20)
+            drawn = mean + (0.5 * log_variance).exp() * torch.randn(mean.shape, generator=generator, device=device)
+            back = decode(drawn).float()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+        loss = reconstruction_loss(back, pictures) + _KL * divergence
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         torch._foreach_lerp_(average, list(network.parameters()), 1 / min(500, step + 2))
         if step % 500 == 0 or step == steps - 1:
-            error = (back.float() - pictures).abs().mean().item()
+            error = (back - pictures).abs().mean().item()
             print(
                 f"vae {step + 1}/{steps}  L1 {error:.4f}  std {drawn.std().item():.3f}"
                 f"  {time.monotonic() - started:.0f} s"

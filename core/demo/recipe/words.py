@@ -72,8 +72,23 @@ _OTHER_NAME = {
 
 # Plurals, masses and names take no article.
 _WITHOUT_ARTICLE = frozenset(
-    ["grapes", "cherries", "pancakes", "scissors", "headphones", "glasses", "french fries", "broccoli", "bread"]
-    + ["popcorn", "fire", "corn", "cheese", "dice", "santa claus"]
+    [
+        "grapes",
+        "cherries",
+        "pancakes",
+        "scissors",
+        "headphones",
+        "glasses",
+        "french fries",
+        "broccoli",
+        "bread",
+        "popcorn",
+        "fire",
+        "corn",
+        "cheese",
+        "dice",
+        "santa claus",
+    ]
 )
 _UNIQUE = frozenset({"sun", "moon"})
 
