@@ -82,6 +82,9 @@ class Validation(Event):
 class Sample(Event):
     """A preview was written. `path` is relative to the run's folder. `of_class`: it shows the plain class, made with
     the seed of a preview of the subject.
+
+    On the embedded model alone: `noun` is what its recogniser takes the picture for; `likeness`, from 0 to 1, how much
+    it is the subject, where that is one of the demo's own.
     """
 
     kind: ClassVar[str] = "sample"
@@ -91,6 +94,8 @@ class Sample(Event):
     seed: int
     concept: str = ""
     of_class: bool = False
+    noun: str = ""
+    likeness: float | None = None
     id: str | None = None
 
 

@@ -341,6 +341,7 @@ def _is_sound(event: Event) -> bool:
         and not (isinstance(event, Step | Validation | Sample | Checkpoint) and event.step is None)
         and not (isinstance(event, Phase) and not isinstance(event.name, str))
         and not (isinstance(event, Step) and not all(_is_figure(getattr(event, name)) for name in STEP_SERIES))
+        and not (isinstance(event, Sample) and not (_is_figure(event.likeness) and isinstance(event.noun, str)))
         and not (isinstance(event, Validation) and not (_is_figure(event.instance) and _is_figure(event.prior)))
     )
 

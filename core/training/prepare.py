@@ -31,6 +31,7 @@ from core.training import faults
 from core.training.batches import Assembler
 from core.training.conditioning import Conditioning
 from core.training.device import Settled
+from core.training.judging import Judge, judge_for
 from core.training.optimization import Optimization
 from core.training.precision import autocast
 from core.training.requests import Requests
@@ -50,6 +51,7 @@ class Prepared:
     validate_instance: FixedNoise
     validate_prior: FixedNoise
     previews: tuple[Preview, ...]
+    judge: Judge | None
     data_hash: str
 
 
@@ -102,6 +104,7 @@ def prepare(
             precision=settled.precision,
         ),
         previews=previews,
+        judge=judge_for(config) if previews else None,
         data_hash=_data_hash(dataset, model),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from core.events import Event, Phase, Sample
 from core.sampling.previews import make_previews
 from core.training import faults
 from core.training.device import Settled
+from core.training.judging import UNJUDGED
 from core.training.precision import autocast
 from core.training.prepare import Prepared
 from core.training.requests import Requests
@@ -36,8 +37,10 @@ def show(
     try:
         with model.vae_on(settled.device):
             for done, (preview, path) in enumerate(made, 1):
+                verdict = prepared.judge.look(folder / path, preview.concept) if prepared.judge else UNJUDGED
                 yield Sample(step=step, path=str(path), prompt=preview.prompt, seed=preview.seed,
-                             concept=preview.concept, of_class=preview.of_class, id=id)  # fmt: skip
+                             concept=preview.concept, of_class=preview.of_class, noun=verdict.noun,
+                             likeness=verdict.likeness, id=id)  # fmt: skip
                 yield Phase(name="sampling", done=done, total=len(previews))
     except (torch.OutOfMemoryError, OSError) as error:
         skipped = faults.sample_skipped(step, error, id)

@@ -26,6 +26,7 @@ from core.events import (
     Warned,
 )
 from core.texts import counted, duration_in_words, size_in_words
+from dbtui.monitor.words import seen_in
 from dbtui.printing import console
 from dbtui.safe import safe
 from dbtui.states import PHASES
@@ -97,7 +98,7 @@ def event_line(event: Event) -> str | None:
             drift = "" if event.prior is None else f", class {_figure(event.prior)}"
             return f"Step {event.step}: validation loss {_figure(event.instance)}{drift}"
         case Sample():
-            return f"Step {event.step}: preview {event.path}"
+            return f"Step {event.step}: preview {event.path}{seen_in(event)}"
         case Checkpoint():
             return f"Step {event.step}: saved {event.path}, {size_in_words(event.bytes)} in {event.seconds:.1f} s"
         case Export():

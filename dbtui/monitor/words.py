@@ -33,6 +33,14 @@ def clock(moment: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
+def seen_in(sample: events.Sample) -> str:
+    """What the demo's recogniser makes of a preview, to stand behind its line; nothing where nobody judged it."""
+    if not sample.noun:
+        return ""
+    likeness = "" if sample.likeness is None else f", {sample.likeness:.0%} like the pictures"
+    return f" · shows {safe(sample.noun)}{likeness}"
+
+
 def line_of(event: events.Event) -> str | None:
     """The event as one line of the log; `None` for those that are curves (steps, validations)."""
     match event:
@@ -45,7 +53,7 @@ def line_of(event: events.Event) -> str | None:
             what = PHASES.get(event.name, safe(event.name))
             return f"{what}: {event.total:,}" if event.total > 1 and event.name != "training" else what
         case events.Sample():
-            return f"Preview at step {event.step:,}, seed {event.seed}: {safe(event.prompt)}"
+            return f"Preview at step {event.step:,}, seed {event.seed}: {safe(event.prompt)}{seen_in(event)}"
         case events.Checkpoint():
             took = duration_in_words(event.seconds)
             return f"Saved at step {event.step:,}: {safe(event.path)}, {size_in_words(event.bytes)} in {took}"
