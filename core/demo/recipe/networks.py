@@ -66,6 +66,12 @@ def fast(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
     return compiled
 
 
+def settle(device: torch.device) -> None:
+    """Wait until the device has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def noise_schedule() -> DDIMScheduler:
     """Stable Diffusion 1's own noise schedule, predicting the noise."""
     return DDIMScheduler(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -16,8 +16,11 @@ class Length:
     seconds: float = 0.0
 
 
-def steps_of(length: Length, *, warm: int = 30) -> Iterator[tuple[int, int]]:
-    """Count through a training: (step, steps). With seconds, the number is fixed after the first `warm` steps."""
+def steps_of(length: Length, settle: Callable[[], None] = lambda: None, *, warm: int = 60) -> Iterator[tuple[int, int]]:
+    """Count through a training: (step, steps). With seconds, the number is fixed after the first `warm` steps.
+
+    `settle` waits for the device, so that the clock tells the truth.
+    """
     if length.steps:
         yield from ((step, length.steps) for step in range(length.steps))
         return
@@ -25,8 +28,10 @@ def steps_of(length: Length, *, warm: int = 30) -> Iterator[tuple[int, int]]:
     half = 0.0
     for step in range(warm):
         if step == warm // 2:
+            settle()
             half = time.monotonic()
         yield step, 10_000
+    settle()
     each = (time.monotonic() - half) / (warm - warm // 2)
     total = warm + max(1, int((length.seconds - (time.monotonic() - start)) / each))
     yield from ((step, total) for step in range(warm, total))

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from core.demo.recipe.drawings import Drawings
-from core.demo.recipe.networks import fast, new_autoencoder
+from core.demo.recipe.networks import fast, new_autoencoder, settle
 from core.demo.recipe.progress import Length, rate, steps_of
 from core.demo.recipe.scenes import Scenes
 
@@ -31,7 +31,7 @@ def train(drawings: Drawings, device: torch.device, length: Length, batch: int, 
     )
     average = [parameter.detach().clone() for parameter in network.parameters()]
     started = time.monotonic()
-    for step, steps in steps_of(length):
+    for step, steps in steps_of(length, lambda: settle(device)):
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps, _RATE)
         pictures = scenes.draw_unseen_colours(generator, batch)
