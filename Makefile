@@ -12,10 +12,13 @@ ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev test test-slow lint types contracts format clean
+.PHONY: help demo screenshot run install install-dev test test-slow lint types contracts format clean learn
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: install  ## Install what is missing and watch a small model learn a new dog, in about a minute
+	@$(BIN)/dbtui demo $(ARGS) || [ $$? -eq 3 ]
 
 run: install  ## Install what is missing and open the app
 	@$(BIN)/dbtui $(ARGS) || [ $$? -eq 3 ]
@@ -28,6 +31,12 @@ test: install-dev lint types contracts  ## Install what is missing and run every
 
 test-slow: install-dev  ## Run the slow tests too
 	$(BIN)/python -m pytest -n 2 -m "not gpu" $(ARGS)
+
+learn: install-dev  ## Measure how well the embedded model learns, into docs/learning.md (half an hour on two cores)
+	$(BIN)/python -m tests.learn $(ARGS)
+
+screenshot: install-dev  ## Draw docs/demo.svg anew: the app itself, in the middle of the demo
+	$(BIN)/python -m tests.whole.screenshot docs/demo.svg
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -303,7 +303,15 @@ def generate(
         int | None, typer.Option(min=0, max=2**32 - 1, help="Otherwise a new one.", show_default=False)
     ] = None,
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Denoising steps.")] = 20,
-    guidance: Annotated[float, typer.Option(min=0, max=50, help="How closely to follow the prompt.")] = 7.5,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=50,
+            show_default=False,
+            help="How closely to follow the prompt. Otherwise as a run's previews do, for anything else 7.5.",
+        ),
+    ] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="Pictures of each prompt: seed, seed + 1, …")] = 1,
 ) -> int:
     """Make pictures with a run, an export or a source."""

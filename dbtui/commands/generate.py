@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.config.options import RunConfig
+from core.demo.preset import apply_for_source
 from core.demo.source import is_demo
 from core.families import hub
 from core.families.describe import SourceDescription, describe
@@ -30,7 +32,7 @@ def generate_pictures(
     negative: str,
     seed: int | None,
     steps: int,
-    guidance: float,
+    guidance: float | None,
     count: int,
     output: Path,
 ) -> int:
@@ -54,6 +56,7 @@ def generate_pictures(
     model = load_model(source, device=machine.device)
     step = _load_state(state, model) if state is not None else None
     first = fresh_seed() if seed is None else seed
+    guidance = _usual_guidance(run, source) if guidance is None else guidance
     order = Order(prompts, negative, first, count, SamplingSettings(guidance_scale=guidance, steps=steps, size=size))
     precision = precisions.settle("auto", machine.device, machine.knows_bf16)
     context = autocast(precision, next(model.unet.parameters()).device)
@@ -80,6 +83,12 @@ def _source_of_run(run: Run) -> tuple[SourceDescription, int]:
     source = describe(config.model.source, config.model.revision, config.model.variant)
     resolution = config.model.resolution
     return source, source.native_resolution if resolution == "auto" else resolution
+
+
+def _usual_guidance(run: Run | None, source: SourceDescription) -> float:
+    """As the previews of the run were made; for the demo's model what suits it; else the usual."""
+    config = run.config() if run is not None else apply_for_source(RunConfig(), source.source)
+    return config.concepts[0].sample.guidance_scale
 
 
 def _fetch(repository: str) -> None:
