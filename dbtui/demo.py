@@ -53,7 +53,7 @@ class Demo:
             return CACHING
         if state == "done":
             return DONE[self.prior]
-        return TRAINING[self.prior] if step or state == "training" else BEFORE
+        return TRAINING[self.prior] if step else BEFORE
 
 
 def demo_of(folder: Path) -> Demo | None:

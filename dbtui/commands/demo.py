@@ -86,6 +86,7 @@ class DemoDisplay:
             elif not isinstance(event, Validation):
                 if isinstance(event, Step):
                     self._step = event.step
+                    self._tell("training")
                 elif isinstance(event, Phase):
                     self._phase(event)
                 self._display.show([event])

@@ -7,7 +7,7 @@ ROOMS = (
     "core.texts", "core.events", "core.seeds", "core.files", "core.machine", "core.choices.optimizers",
     "core.config.presets", "core.config.runfile", "core.config.settle", "core.data.scan", "core.data.batches",
     "core.data.captions", "core.families.describe", "core.families.vocabulary", "core.planning.checks",
-    "core.planning.plan", "core.planning.survey", "core.runs",
+    "core.planning.plan", "core.planning.survey", "core.runs", "core.demo.preset", "core.demo.run",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "diffusers", "accelerate", "bitsandbytes", "numpy", "PIL", "textual", "rich", "dbtui")
 
