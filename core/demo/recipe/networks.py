@@ -91,6 +91,9 @@ def write_folder(
     for name, network in (("unet", unet), ("vae", autoencoder), ("text_encoder", text_encoder)):
         network.to(device="cpu", dtype=torch.float16, memory_format=torch.contiguous_format)
         network.save_pretrained(out / name, safe_serialization=True)
+        config = json.loads((out / name / "config.json").read_text())
+        config.pop("_name_or_path", None)  # where it was made is nobody's business
+        (out / name / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     noise_schedule().save_pretrained(out / "scheduler")
     index = {
         "_class_name": "StableDiffusionPipeline",
