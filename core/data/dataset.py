@@ -9,10 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Item:
-    """One picture and what it is said to show."""
+    """One picture, what it is said to show, and its size in px (after EXIF rotation)."""
 
     path: Path
     caption: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)

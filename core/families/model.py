@@ -141,8 +141,8 @@ class Model:
         ids = tokens["text_encoder"].to(_device(encoder))
         return TextEmbedding(encoder(ids).last_hidden_state)
 
-    def conditioning(self, embedding: TextEmbedding, size: int) -> dict[str, Tensor]:
-        """What the UNet takes beside x and t, for square pictures of `size` px."""
+    def conditioning(self, embedding: TextEmbedding, geometry: Tensor) -> dict[str, Tensor]:
+        """What the UNet takes beside x and t, for pictures of this geometry (B, 6) fp32 (see `core.data.geometry`)."""
         return {"encoder_hidden_states": embedding.hidden}
 
     def denoise(self, x: Tensor, t: Tensor, cond: Mapping[str, Tensor]) -> Tensor:

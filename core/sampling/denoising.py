@@ -11,6 +11,7 @@ from diffusers import DPMSolverMultistepScheduler
 from PIL import Image
 from torch import Tensor
 
+from core.data.geometry import whole
 from core.families.model import Model, TextEmbedding
 
 SAMPLER = "DPM++ 2M"
@@ -64,7 +65,8 @@ def denoise(
     device = next(model.unet.parameters()).device
     guided = settings.guidance_scale > 1
     embedding = TextEmbedding.cat((negative, positive)) if guided else positive
-    conditioning = model.conditioning(embedding, settings.size)
+    geometry = torch.tensor([whole(settings.size, settings.size).numbers] * len(embedding), dtype=torch.float)
+    conditioning = model.conditioning(embedding, geometry.to(device))
     scheduler = solver(model)
     scheduler.set_timesteps(settings.steps, device=device)
     x: Tensor = noise.to(device) * scheduler.init_noise_sigma

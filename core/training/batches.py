@@ -11,30 +11,40 @@ from torch import Tensor
 from core.data.batches import Slot
 from core.data.caches import LatentTable, send
 from core.data.dataset import Dataset
+from core.data.geometry import centre_crop, rows
 from core.seeds import generator
+
+
+def geometries(dataset: Dataset, side: int) -> Tensor:
+    """(N, 6) fp32 on the host: the geometry of every picture, cut to a square of `side` px."""
+    return torch.tensor(rows([centre_crop(item.width, item.height, side) for item in dataset.items]), dtype=torch.float)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One forward pass, ordered [instance…, class…]; latents and noise (B, C, h, w), t (B,)."""
+    """One forward pass, ordered [instance…, class…]; latents and noise (B, C, h, w), t (B,), geometry (B, 6) fp32 (the
+    numbers of `Geometry`, in its order).
+    """
 
     items: tuple[int, ...]
     x0: Tensor
     noise: Tensor
     t: Tensor
+    geometry: Tensor
     instances: int
 
 
 class Assembler:
     """Draws everything random of a slot on the CPU, by (seed, purpose, step, slot), and sends it in one go.
 
-    `timesteps` is the length of the model's noise schedule.
+    `geometry` (N, 6) is that of every picture, `timesteps` the length of the model's noise schedule.
     """
 
     def __init__(
         self,
         table: LatentTable,
         dataset: Dataset,
+        geometry: Tensor,
         *,
         timesteps: int,
         offset_noise: float,
@@ -42,6 +52,7 @@ class Assembler:
     ) -> None:
         self._table = table
         self._first_instance, self._first_prior = dataset.first_instance, dataset.first_prior
+        self._geometry = geometry
         self._timesteps = timesteps
         self._offset_noise = offset_noise
         self._seed = seed
@@ -54,7 +65,8 @@ class Assembler:
         draws = [self._draw("instance", step, slot.index) for slot in slots]
         draws += [self._draw("prior", step, slot.index) for slot in with_prior]
         posterior, noise, t = (send(torch.stack(part), self._table.device) for part in zip(*draws, strict=True))
-        return Batch(tuple(items), self._table.draw(items, posterior), noise, t, len(slots))
+        geometry = send(self._geometry[items], self._table.device)
+        return Batch(tuple(items), self._table.draw(items, posterior), noise, t, geometry, len(slots))
 
     def _draw(self, purpose: str, step: int, slot: int) -> tuple[Tensor, Tensor, Tensor]:
         """Posterior noise and noise (C, h, w), and a timestep, of one picture of one slot."""

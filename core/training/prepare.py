@@ -16,7 +16,7 @@ from core.data.batches import BatchPlan
 from core.data.caches import LatentCache, LatentTable
 from core.data.captions import caption
 from core.data.dataset import ConceptItems, Dataset, Item
-from core.data.scan import Scan, scan
+from core.data.scan import Picture, Scan, scan
 from core.events import Event, Phase
 from core.families.load import load_model
 from core.families.model import Model
@@ -28,7 +28,7 @@ from core.sampling.denoising import SamplingSettings
 from core.sampling.previews import Preview, previews_of
 from core.tensors import digest
 from core.training import faults
-from core.training.batches import Assembler
+from core.training.batches import Assembler, geometries
 from core.training.conditioning import Conditioning
 from core.training.device import Settled
 from core.training.judging import Judge, judge_for
@@ -82,6 +82,7 @@ def prepare(
     )
     table = yield from _latents(dataset, folder, model, settled, requests)
 
+    geometry = geometries(dataset, settled.size)
     previews = previews_of(config, settled.size)
     prompts = [text for preview in previews for text in (preview.prompt, preview.negative_prompt)]
     seed, timesteps, offset = (
@@ -93,14 +94,14 @@ def prepare(
         model=model,
         dataset=dataset,
         batches=_batch_plan(config, dataset),
-        assembler=Assembler(table, dataset, timesteps=timesteps, offset_noise=offset, seed=seed),
+        assembler=Assembler(table, dataset, geometry, timesteps=timesteps, offset_noise=offset, seed=seed),
         conditioning=Conditioning(model, [item.caption for item in dataset.items], prompts, settled.device),
         validate_instance=FixedNoise(
-            table, dataset.instance_items, purpose="validate-instance", timesteps=timesteps, seed=seed,
+            table, dataset.instance_items, geometry, purpose="validate-instance", timesteps=timesteps, seed=seed,
             precision=settled.precision,
         ),
         validate_prior=FixedNoise(
-            table, dataset.prior_items, purpose="validate-prior", timesteps=timesteps, seed=seed,
+            table, dataset.prior_items, geometry, purpose="validate-prior", timesteps=timesteps, seed=seed,
             precision=settled.precision,
         ),
         previews=previews,
@@ -176,7 +177,7 @@ def _class_pictures(
 def _concept_items(config: RunConfig, folder: Path, concept: Concept, number: int, found: Scan) -> ConceptItems:
     instance = concept.instance
     items = [
-        Item(picture.path, caption(instance_prompt(concept), picture, instance.identifier, instance.class_noun))
+        _item(picture, caption(instance_prompt(concept), picture, instance.identifier, instance.class_noun))
         for picture in found.pictures
     ]
     prior = []
@@ -186,8 +187,12 @@ def _concept_items(config: RunConfig, folder: Path, concept: Concept, number: in
         pictures = scan(class_directory(config, folder, number), decode=True).pictures[:wanted]
         for picture in pictures:
             template = "[filewords]" if picture.caption_file else prompt
-            prior.append(Item(picture.path, caption(template, picture, instance.identifier, instance.class_noun)))
+            prior.append(_item(picture, caption(template, picture, instance.identifier, instance.class_noun)))
     return ConceptItems(concept_name(concept, number), tuple(items), instance.repeats, tuple(prior))
+def _item(picture: Picture, said: str) -> Item:
+    return Item(picture.path, said, picture.width, picture.height)
+
+
 
 
 def _latents(

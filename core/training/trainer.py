@@ -85,7 +85,6 @@ class Trainer:
             yield faults.data_changed(state.step)
         self._prepared, self._model, self._conditioning = prepared, prepared.model, prepared.conditioning
 
-        networks = self._model.networks
         text_stopped = state.text_encoder_stopped if state else self._plan.text_encoder_steps == 0
         training = ["unet"] if text_stopped else ["unet", *self._model.text_encoders]
         trained = checkpoints.held_weights(found, networks) if found else training
@@ -170,7 +169,7 @@ class Trainer:
             batch = self._batch(slots, start)
             x = add_noise(model.schedule, batch.x0, batch.noise, batch.t)
             with autocast(self._settled.precision, self._settled.device):
-                cond = model.conditioning(self._conditioning.of(batch.items), self._settled.size)
+                cond = model.conditioning(self._conditioning.of(batch.items), batch.geometry)
                 pred = model.denoise(x, batch.t, cond)
             errors = squared_errors(pred, target_of(model.schedule, batch.x0, batch.noise, batch.t))
             loss, part = dreambooth_loss(errors, batch.instances, whole, self._config.prior_loss.weight)

@@ -22,15 +22,27 @@ DRAWS = 8
 
 
 class FixedNoise:
-    """`DRAWS` fixed draws over these items, their timesteps spread over the noise schedule."""
+    """`DRAWS` fixed draws over these items, their timesteps spread over the noise schedule.
+
+    `geometry` (N, 6) is that of every picture of the data set.
+    """
 
     def __init__(
-        self, table: LatentTable, items: Sequence[int], *, purpose: str, timesteps: int, seed: int, precision: str
+        self,
+        table: LatentTable,
+        items: Sequence[int],
+        geometry: Tensor,
+        *,
+        purpose: str,
+        timesteps: int,
+        seed: int,
+        precision: str,
     ) -> None:
         self._table = table
         self._precision = precision
         self._items = [items[draw * len(items) // DRAWS if len(items) > DRAWS else draw % len(items)]
                        for draw in range(DRAWS)] if items else []  # fmt: skip
+        self._geometry = send(geometry[self._items], table.device)
         self._t = send(torch.linspace(0.05, 0.95, DRAWS).mul(timesteps).long(), table.device)
         noise = [torch.randn(table.shape, generator=generator(seed, purpose, 0, draw)) for draw in range(DRAWS)]
         self._noise = send(torch.stack(noise), table.device)
@@ -45,9 +57,10 @@ class FixedNoise:
             on_batch()
             items = self._items[start : start + batch_size]
             noise, t = self._noise[start : start + batch_size], self._t[start : start + batch_size]
+            geometry = self._geometry[start : start + batch_size]
             x0 = self._table.draw(items, torch.zeros_like(noise))
             x = add_noise(model.schedule, x0, noise, t)
             with autocast(self._precision, self._table.device):
-                pred = model.denoise(x, t, model.conditioning(conditioning.of(items), self._table.side))
+                pred = model.denoise(x, t, model.conditioning(conditioning.of(items), geometry))
             errors.append(squared_errors(pred, target_of(model.schedule, x0, noise, t)))
         return torch.cat(errors).mean().item() if errors else None

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from core.data.geometry import whole
 from core.events import Event, Phase, Step
 from core.families.describe import describe
 from core.families.load import load_model
@@ -65,11 +66,12 @@ class Bare:
         self.x = torch.randn(2 * size, 4, 32, 32)
         self.noise = torch.randn_like(self.x)
         self.t = torch.randint(1000, (2 * size,))
+        self.geometry = torch.tensor([whole(64, 64).numbers] * len(self.x), dtype=torch.float)
 
     def step(self) -> None:
         half = len(self.x) // 2
         with autocast(self.precision, torch.device("cpu")):
-            cond = self.model.conditioning(self.model.encode_text(self.tokens), 64)
+            cond = self.model.conditioning(self.model.encode_text(self.tokens), self.geometry)
             pred = self.model.denoise(self.x, self.t, cond)
         loss = functional.mse_loss(pred[:half].float(), self.noise[:half])
         loss = loss + 0.75 * functional.mse_loss(pred[half:].float(), self.noise[half:])

@@ -9,9 +9,14 @@ import pytest
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 
+from core.data.geometry import whole
 from core.families.describe import describe
 from core.families.load import load_model, noise_schedule
 from core.families.model import Model, TextEmbedding
+
+
+def geometry(count: int) -> torch.Tensor:
+    return torch.tensor([whole(64, 64).numbers] * count, dtype=torch.float)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +59,10 @@ def test_the_vae_computes_in_its_own_precision_under_autocast(tiny_model: Model)
 def test_the_unet_predicts_what_diffusers_unet_predicts(tiny_model: Model, pipeline):
     x, t = torch.randn(2, 4, 32, 32), torch.tensor([3, 900])
     embedding = tiny_model.encode_text(tiny_model.tokenize(["a dog", "a cat"]))
-    prediction = tiny_model.denoise(x, t, tiny_model.conditioning(embedding, 64))
+    prediction = tiny_model.denoise(x, t, tiny_model.conditioning(embedding, geometry(2)))
     assert torch.equal(prediction, pipeline.unet(x, t, encoder_hidden_states=embedding.hidden).sample)
     with torch.autocast("cpu", torch.bfloat16):
-        rough = tiny_model.denoise(x, t, tiny_model.conditioning(embedding, 64))
+        rough = tiny_model.denoise(x, t, tiny_model.conditioning(embedding, geometry(2)))
     assert rough.dtype == torch.bfloat16
     assert torch.allclose(rough.float(), prediction, atol=0.1)
 
@@ -94,7 +99,7 @@ def test_only_what_is_asked_for_trains_and_checkpointing_changes_no_gradient(tin
         generator = torch.Generator().manual_seed(0)
         x = torch.randn(1, 4, 32, 32, generator=generator)
         embedding = model.encode_text(model.tokenize(["a dog"]))
-        model.denoise(x, torch.tensor([10]), model.conditioning(embedding, 64)).square().mean().backward()
+        model.denoise(x, torch.tensor([10]), model.conditioning(embedding, geometry(1))).square().mean().backward()
         return {
             f"{name}.{key}": parameter.grad
             for name in ("unet", "text_encoder")
