@@ -11,19 +11,20 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from core.events import Checkpoint, Warned
-from core.families.keys import from_folder
 from core.files import DamagedFiles, free_bytes, remove_directory, staged_directory, sweep_staging, verify_directory
 from core.machine import inspect_machine
 from core.tensors import iterate_tensors, read_tensors, write_tensors
 from core.texts import UserError, message, path_in_words, size_in_words
+from core.training.trained import Trained
 
 NAME = re.compile(r"step-(\d{6,})")
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -227,24 +228,14 @@ def component_file(component: str) -> str:
     return f"{component}.safetensors"
 
 
-def weights_of(component: str, module: nn.Module) -> dict[str, Tensor]:
-    """The module's own tensors (no copies) under the names that stand in files."""
-    return {from_folder(component, name): tensor for name, tensor in module.state_dict().items()}
-
-
-def held_weights(path: Path, components: Iterable[str]) -> list[str]:
-    """Which of these components a verified state holds; the others were never trained."""
-    return [component for component in components if (path / component_file(component)).exists()]
-
-
 def held_components(path: Path) -> list[str]:
     """The components whose weights a verified state holds: those that were trained."""
     return [file.stem for file in sorted(path.glob("*.safetensors")) if file.name != OPTIMIZER_FILE]
 
 
-def load_weights(path: Path, components: Mapping[str, nn.Module]) -> None:
-    """Copy a verified state's weights into these modules, tensor by tensor."""
-    for component, module in components.items():
-        own = weights_of(component, module)
+@torch.no_grad()
+def load_weights(path: Path, trained: Trained) -> None:
+    """Copy a verified state's weights into these parameters, tensor by tensor."""
+    for component, own in trained.components.items():
         for name, tensor in iterate_tensors(path / component_file(component)):
             own[name].copy_(tensor)

@@ -16,12 +16,13 @@ from core.choices.schedulers import rate_at
 class Optimization:
     """The optimizer over named components (`unet`, `text_encoder`), each a parameter group with its own rate.
 
-    `rates` are the peak rates by component. Trained weights are fp32; a component that needs no gradient is refused.
+    `components` are those of `Trained`: component → name → parameter. `rates` are the peak rates by component. Trained
+    weights are fp32; a parameter that needs no gradient is refused.
     """
 
     def __init__(
         self,
-        components: Mapping[str, nn.Module],
+        components: Mapping[str, Mapping[str, nn.Parameter]],
         *,
         optimizer: str,
         weight_decay: float,
@@ -37,12 +38,12 @@ class Optimization:
         self._max_grad_norm = max_grad_norm
         self.names: dict[Tensor, str] = {
             parameter: f"{component}/{name}"
-            for component, module in components.items()
-            for name, parameter in module.named_parameters()
+            for component, parameters in components.items()
+            for name, parameter in parameters.items()
         }
         groups = [
-            {"params": list(module.parameters()), "lr": rates[component], "component": component}
-            for component, module in components.items()
+            {"params": list(parameters.values()), "lr": rates[component], "component": component}
+            for component, parameters in components.items()
         ]
         for parameter, name in self.names.items():
             if not parameter.requires_grad or parameter.dtype != torch.float32:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from core.config.options import Concept, RunConfig
 from core.config.prompts import class_prompt, concept_name, instance_prompt
@@ -36,6 +35,7 @@ from core.training.optimization import Optimization
 from core.training.precision import autocast
 from core.training.requests import Requests
 from core.training.start import Material, left_out
+from core.training.trained import Trained
 from core.training.validation import FixedNoise
 
 
@@ -110,17 +110,15 @@ def prepare(
     )  # fmt: skip
 
 
-def build_optimization(
-    config: RunConfig, settled: Settled, plan: Plan, components: dict[str, nn.Module]
-) -> Optimization:
-    """The optimizer of the components that are trained from now on, with the rates of the configuration."""
+def build_optimization(config: RunConfig, settled: Settled, plan: Plan, trained: Trained) -> Optimization:
+    """The optimizer of what is trained from now on, with the rates of the configuration."""
     rate = config.learning_rate.rate
     text_rate = config.performance.text_encoder_rate or rate
     return Optimization(
-        components,
+        trained.components,
         optimizer=settled.optimizer,
         weight_decay=config.performance.weight_decay,
-        rates={name: rate if name == "unet" else text_rate for name in components},
+        rates={name: rate if name == "unet" else text_rate for name in trained.components},
         scheduler=config.learning_rate.scheduler,
         total=plan.steps,
         warmup=plan.warmup,
@@ -189,10 +187,10 @@ def _concept_items(config: RunConfig, folder: Path, concept: Concept, number: in
             template = "[filewords]" if picture.caption_file else prompt
             prior.append(_item(picture, caption(template, picture, instance.identifier, instance.class_noun)))
     return ConceptItems(concept_name(concept, number), tuple(items), instance.repeats, tuple(prior))
+
+
 def _item(picture: Picture, said: str) -> Item:
     return Item(picture.path, said, picture.width, picture.height)
-
-
 
 
 def _latents(

@@ -19,10 +19,10 @@ from core.training.checkpoints import (
     TrainingState,
     component_file,
     saved_as,
-    weights_of,
 )
 from core.training.faults import warning
 from core.training.optimization import Optimization
+from core.training.trained import Trained
 
 RETRY_SECONDS = 60.0
 PATIENCE_SECONDS, TRY_SECONDS, LOOK_SECONDS = 600.0, 10.0, 0.1
@@ -32,7 +32,7 @@ PATIENCE_SECONDS, TRY_SECONDS, LOOK_SECONDS = 600.0, 10.0, 0.1
 class Saving:
     """Saves and exports one run. A save that fails while training goes on is told, and tried again a minute later.
 
-    `trained` are the components whose weights differ from the source's, whether or not they still train.
+    `trained` is what differs from the source, whether or not it still trains.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Saving:
         folder: Path,
         model: Model,
         optimization: Optimization,
-        trained: list[str],
+        trained: Trained,
         *,
         resumed: Path | None,
     ) -> None:
@@ -144,5 +144,5 @@ class Saving:
 
     def _snapshot(self, state: TrainingState) -> Snapshot:
         tensors, plain = self._optimization.state()
-        files = {component_file(name): weights_of(name, self._model.networks[name]) for name in self._trained}
-        return Snapshot(state.with_optimizer(plain), files | {OPTIMIZER_FILE: tensors})
+        files = {component_file(name): weights for name, weights in self._trained.components.items()}
+        return Snapshot(state.with_optimizer(plain), {**files, OPTIMIZER_FILE: tensors})

@@ -30,6 +30,7 @@ from core.training.previewing import show
 from core.training.requests import Command, Poll, Requests, StopRequested, too_late
 from core.training.saving import Saving
 from core.training.start import gather, plan_run, started
+from core.training.trained import whole_networks
 
 SKIPS_ALLOWED = 3
 """So many steps in a row may give no number; then the run stops."""
@@ -87,14 +88,12 @@ class Trainer:
 
         text_stopped = state.text_encoder_stopped if state else self._plan.text_encoder_steps == 0
         training = ["unet"] if text_stopped else ["unet", *self._model.text_encoders]
-        trained = checkpoints.held_weights(found, networks) if found else training
+        trained = whole_networks(self._model, checkpoints.held_components(found) if found else training)
         self._model.train_only(training, gradient_checkpointing=config.performance.gradient_checkpointing)
-        self._optimization = build_optimization(
-            config, self._settled, self._plan, {name: networks[name] for name in training}
-        )
+        self._optimization = build_optimization(config, self._settled, self._plan, trained.only(training))
         self._scale, self._micro_batch = LossScale.for_precision(self._settled.precision), config.batch.size
         if state and found:
-            checkpoints.load_weights(found, {name: networks[name] for name in trained})
+            checkpoints.load_weights(found, trained)
             self._optimization.restore(checkpoints.read_optimizer(found), state.optimizer)
             self._updates, self._micro_batch = state.updates, state.micro_batch
             if state.precision == self._settled.precision:

@@ -114,6 +114,7 @@ def _newest_state(run: Run) -> Path:
 def _load_state(state: Path, model: Model) -> int:
     """Put a saved state into the networks; returns its step."""
     from core.training.checkpoints import held_components, load_weights, read_state
+    from core.training.trained import whole_networks
 
-    load_weights(state, {component: model.networks[component] for component in held_components(state)})
+    load_weights(state, whole_networks(model, held_components(state)))
     return read_state(state).step

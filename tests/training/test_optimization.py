@@ -18,7 +18,7 @@ def networks(seed: int = 0) -> dict[str, nn.Module]:
 
 def optimization(parts: dict[str, nn.Module], optimizer: str = "adamw", max_grad_norm: float = 0.0) -> Optimization:
     return Optimization(
-        parts,
+        {name: dict(part.named_parameters()) for name, part in parts.items()},
         optimizer=optimizer,
         weight_decay=0.01,
         rates={"unet": 1e-2, "text_encoder": 1e-3},
