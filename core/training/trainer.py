@@ -12,8 +12,6 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
-import torch
-
 from core.config.options import RunConfig
 from core.config.runfile import fingerprint
 from core.data.batches import Slot
@@ -21,10 +19,9 @@ from core.events import Done, Event, Phase, Step, Stopped, Validation, Warned
 from core.planning.plan import is_due
 from core.texts import UserError
 from core.training import checkpoints, device, faults
-from core.training.batches import Batch
 from core.training.checkpoints import TrainingState
-from core.training.loss import Shares, add_noise, dreambooth_loss, squared_errors, target_of
-from core.training.precision import LossScale, autocast
+from core.training.gradients import Gradients
+from core.training.precision import LossScale
 from core.training.prepare import build_optimization, prepare
 from core.training.previewing import show
 from core.training.requests import Command, Poll, Requests, StopRequested, too_late
@@ -46,7 +43,6 @@ class Trainer:
         self._requests = Requests(poll)
         self._saving: Saving | None = None
         self._step = self._updates = self._skipped = 0
-        self._ahead: tuple[int, Batch] | None = None
 
     def run(self) -> Iterator[Event]:
         """Everything from loading to export. Raises `UserError` for what a person can mend."""
@@ -91,15 +87,19 @@ class Trainer:
         trained = whole_networks(self._model, checkpoints.held_components(found) if found else training)
         self._model.train_only(training, gradient_checkpointing=config.performance.gradient_checkpointing)
         self._optimization = build_optimization(config, self._settled, self._plan, trained.only(training))
-        self._scale, self._micro_batch = LossScale.for_precision(self._settled.precision), config.batch.size
+        self._scale, micro_batch = LossScale.for_precision(self._settled.precision), config.batch.size
         if state and found:
             checkpoints.load_weights(found, trained)
             self._optimization.restore(checkpoints.read_optimizer(found), state.optimizer)
-            self._updates, self._micro_batch = state.updates, state.micro_batch
+            self._updates, micro_batch = state.updates, state.micro_batch
             if state.precision == self._settled.precision:
                 self._scale.scale, self._scale.good = state.loss_scale, state.good_updates
         if text_stopped:
             self._freeze_text_encoders()
+        self._gradients = Gradients(
+            prepared, self._settled, self._optimization, self._scale,
+            steps=self._plan.steps, micro_batch=micro_batch, look=self._requests.look,
+        )  # fmt: skip
         return Saving(config, self._folder, self._model, self._optimization, trained, resumed=found)
 
     def _train(self, saving: Saving) -> Iterator[Event]:
@@ -122,13 +122,13 @@ class Trainer:
     def _train_step(self) -> Iterator[Event]:
         slots = self._prepared.batches.step(self._step)
         rates = self._optimization.set_rates(self._updates)
-        while (figures := self._figures_if_they_fit(slots)) is None:
-            yield self._halve_micro_batch()
-        instance, prior, norm = figures
-        loss = instance + self._config.prior_loss.weight * prior
-        finite = math.isfinite(loss) and math.isfinite(norm)
+        prior_weight = self._config.prior_loss.weight
+        while (figures := self._gradients.if_they_fit(self._step, slots, prior_weight)) is None:
+            yield self._gradients.halve()
+        loss = figures.instance + prior_weight * figures.prior
+        finite = math.isfinite(loss) and math.isfinite(figures.norm)
         if finite:
-            self._optimization.update(self._norm)
+            self._optimization.update(self._gradients.norm)
             self._scale.went_well()
             self._updates, self._skipped = self._updates + 1, 0
         else:
@@ -140,59 +140,15 @@ class Trainer:
             step=self._step,
             epoch=(self._step - 1) // self._plan.steps_per_epoch + 1,
             loss=loss,
-            instance_loss=instance,
-            prior_loss=prior if any(slot.prior is not None for slot in slots) else None,
+            instance_loss=figures.instance,
+            prior_loss=figures.prior if any(slot.prior is not None for slot in slots) else None,
             rate=rates["unet"],
             text_encoder_rate=next((rate for name, rate in rates.items() if name != "unet"), None),
-            gradient_norm=norm,
+            gradient_norm=figures.norm,
             images_per_second=speed,
             memory_bytes=device.peak_memory_bytes(self._settled.device),
             skipped=not finite,
         )
-
-    def _figures_if_they_fit(self, slots: Sequence[Slot]) -> tuple[float, float, float] | None:
-        """`None` where the device's memory is not enough; by then nothing holds what filled it any more."""
-        try:
-            return self._forward_backward(slots)
-        except torch.OutOfMemoryError:
-            return None
-
-    def _forward_backward(self, slots: Sequence[Slot]) -> tuple[float, float, float]:
-        """Gradients of the whole effective batch; its instance loss, prior loss and gradient norm.
-
-        The three come in one copy, the only wait for the device in a step, looked at before weights are touched.
-        """
-        model, whole = self._model, Shares(len(slots), sum(slot.prior is not None for slot in slots))
-        parts = torch.zeros(2, device=self._settled.device)
-        for start in range(0, len(slots), self._micro_batch):
-            batch = self._batch(slots, start)
-            x = add_noise(model.schedule, batch.x0, batch.noise, batch.t)
-            with autocast(self._settled.precision, self._settled.device):
-                cond = model.conditioning(self._conditioning.of(batch.items), batch.geometry)
-                pred = model.denoise(x, batch.t, cond)
-            errors = squared_errors(pred, target_of(model.schedule, batch.x0, batch.noise, batch.t))
-            loss, part = dreambooth_loss(errors, batch.instances, whole, self._config.prior_loss.weight)
-            torch.autograd.backward(loss * self._scale.scale)
-            parts += part
-            self._requests.look()
-        self._norm = self._optimization.unscaled_norm(self._scale.scale)
-        figures = torch.cat((parts, self._norm[None]))
-        self._prefetch()
-        instance, prior, norm = figures.tolist()
-        return instance, prior, norm
-
-    def _batch(self, slots: Sequence[Slot], start: int) -> Batch:
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == self._step and start == 0:
-            return ahead[1]
-        return self._prepared.assembler.batch(self._step, slots[start : start + self._micro_batch])
-
-    def _prefetch(self) -> None:
-        """Draw and send the next step's first pictures: a GPU still computes this one meanwhile."""
-        following = self._step + 1
-        if following < self._plan.steps:
-            slots = self._prepared.batches.step(following)[: self._micro_batch]
-            self._ahead = (following, self._prepared.assembler.batch(following, slots))
 
     def _skip(self, slots: Sequence[Slot], loss: float) -> None:
         """Leave the weights alone; give up where skipping does not help."""
@@ -204,16 +160,6 @@ class Trainer:
             concepts = self._prepared.dataset.concepts
             names = [concepts[slot.concept].instance[slot.instance].path.name for slot in slots]
             raise faults.not_finite(self._skipped, self._step + 1, names)
-
-    def _halve_micro_batch(self) -> Warned:
-        """After a lack of memory: the same effective batch in smaller pieces, down to one picture."""
-        self._optimization.discard_gradients()
-        self._ahead = None
-        torch.cuda.empty_cache()
-        if self._micro_batch == 1:
-            raise faults.out_of_memory(self._settled.size)
-        self._micro_batch = -(-self._micro_batch // 2)
-        return faults.smaller_batches(self._micro_batch)
 
     def _freeze_text_encoders(self) -> None:
         self._conditioning.freeze()
@@ -239,7 +185,7 @@ class Trainer:
     def _validate(self) -> Iterator[Event]:
         if self._config.intervals.validate_every_steps:
             instance, prior = (
-                fixed_noise.measure(self._model, self._conditioning, self._micro_batch, self._requests.look)
+                fixed_noise.measure(self._model, self._conditioning, self._gradients.micro_batch, self._requests.look)
                 for fixed_noise in (self._prepared.validate_instance, self._prepared.validate_prior)
             )
             yield Validation(step=self._step, instance=instance, prior=prior)
@@ -285,7 +231,7 @@ class Trainer:
             step=self._step,
             updates=self._updates,
             total_steps=self._plan.steps,
-            micro_batch=self._micro_batch,
+            micro_batch=self._gradients.micro_batch,
             loss_scale=self._scale.scale,
             good_updates=self._scale.good,
             text_encoder_stopped=self._conditioning.frozen,

@@ -15,6 +15,7 @@ from core.config.settle import settle
 from core.events import Event, Phase
 from core.tensors import digest, read_tensors
 from core.training.checkpoints import list_checkpoints
+from core.training.gradients import Figures
 from core.training.requests import Command
 from core.training.trainer import Trainer
 
@@ -75,6 +76,12 @@ def ready_trainer(config: RunConfig, folder: Path) -> Trainer:
         if isinstance(event, Phase) and event.name == "training":
             return trainer
     raise AssertionError("training never began")
+
+
+def first_gradients(trainer: Trainer) -> Figures:
+    """The figures of the first step, whose gradients the networks hold afterwards."""
+    slots = trainer._prepared.batches.step(0)
+    return trainer._gradients.of(0, slots, trainer._config.prior_loss.weight)
 
 
 def final_weights(folder: Path) -> dict[str, str]:

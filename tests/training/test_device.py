@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.families.load import noise_schedule
-from tests.training.runs import quick_config, ready_trainer
+from tests.training.runs import first_gradients, quick_config, ready_trainer
 
 META = torch.device("meta")
 
@@ -52,9 +52,9 @@ def test_a_step_keeps_to_its_device_and_waits_for_no_copy(
     trainer = ready_trainer(config, tmp_path / "run")
     on_device(trainer, monkeypatch)
     with BlockingCopies() as copies, pytest.raises(NotImplementedError, match="meta"):
-        trainer._forward_backward(trainer._prepared.batches.step(0))  # ends where the figures are asked for
+        first_gradients(trainer)  # ends where the figures are asked for
     assert copies.found == ["(3,) from meta to cpu"], "loss, prior loss and norm, once"
-    assert trainer._ahead is not None and trainer._ahead[1].x0.device == META
+    assert trainer._gradients._ahead is not None and trainer._gradients._ahead[1].x0.device == META
     assert all(p.grad is not None and p.grad.device == META for p in trainer._model.unet.parameters())
 
 
@@ -66,8 +66,8 @@ def on_device(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("core.data.caches", "core.training.batches", "core.training.conditioning"):
         monkeypatch.setattr(f"{module}.send", send)
-    monkeypatch.setattr("core.training.trainer.autocast", lambda *_: contextlib.nullcontext())
-    trainer._settled = replace(trainer._settled, device=META)
+    monkeypatch.setattr("core.training.gradients.autocast", lambda *_: contextlib.nullcontext())
+    trainer._settled = trainer._gradients._settled = replace(trainer._settled, device=META)
     model, assembler, conditioning = trainer._model, trainer._prepared.assembler, trainer._conditioning
     for network in model.networks.values():
         network.to(META)

@@ -15,7 +15,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from core.config.options import RunConfig
 from core.seeds import generator
 from tests.tiny import make_tiny_sd1
-from tests.training.runs import draw_pictures, quick_config, ready_trainer
+from tests.training.runs import draw_pictures, first_gradients, quick_config, ready_trainer
 
 SIDE = 32
 
@@ -79,7 +79,7 @@ def test_one_step_has_the_loss_and_gradients_of_the_reference(
     )
     trainer = ready_trainer(config, tmp_path / "run")
     slots = trainer._prepared.batches.step(0)
-    instance, prior, norm = trainer._forward_backward(slots)
+    figures = first_gradients(trainer)
 
     concept = trainer._prepared.dataset.concepts[0]
     reference = Reference(source, config)
@@ -89,7 +89,7 @@ def test_one_step_has_the_loss_and_gradients_of_the_reference(
     )
     loss.backward()  # type: ignore[no-untyped-call]
 
-    assert instance + 0.75 * prior == pytest.approx(loss.item(), rel=1e-5)
+    assert figures.instance + 0.75 * figures.prior == pytest.approx(loss.item(), rel=1e-5)
     for ours, theirs in (
         (trainer._model.unet, reference.unet),
         (trainer._model.text_encoders["text_encoder"], reference.text_encoder),
@@ -98,7 +98,7 @@ def test_one_step_has_the_loss_and_gradients_of_the_reference(
     everything = [
         p.grad for n in (reference.unet, reference.text_encoder) for p in n.parameters() if p.grad is not None
     ]
-    assert norm == pytest.approx(nn.utils.get_total_norm(everything).item(), rel=1e-4)
+    assert figures.norm == pytest.approx(nn.utils.get_total_norm(everything).item(), rel=1e-4)
 
 
 def compare_gradients(ours: nn.Module, theirs: nn.Module) -> None:

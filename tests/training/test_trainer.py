@@ -4,7 +4,7 @@ import errno
 import os
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from core.texts import UserError
 from core.training.checkpoints import list_checkpoints, read_state
 from core.training.precision import LossScale
 from core.training.trainer import Trainer
-from tests.training.runs import final_weights, no_commands, quick_config, ready_trainer, run_to_end
+from tests.training.runs import final_weights, first_gradients, no_commands, quick_config, ready_trainer, run_to_end
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def test_accumulation_makes_the_update_of_the_larger_batch(
             concepts__0__prior__images_per_instance=1,
         )
         trainer = ready_trainer(config, tmp_path / name)
-        figures.append(trainer._forward_backward(trainer._prepared.batches.step(0)))
+        figures.append(first_gradients(trainer))
         networks = trainer._model.networks
         gradients.append([p.grad for part in ("unet", "text_encoder") for p in networks[part].parameters()])
-    assert figures[1] == pytest.approx(figures[0], rel=1e-5)
+    assert astuple(figures[1]) == pytest.approx(astuple(figures[0]), rel=1e-5)
     for large, small in zip(*gradients, strict=True):
         assert large is not None and small is not None
         torch.testing.assert_close(small, large, rtol=1e-4, atol=1e-6)
@@ -116,7 +116,7 @@ def test_gradient_checkpointing_gives_both_networks_the_same_gradients(
     for checkpointing in (False, True):
         config = quick_config(tiny_sd1, pictures, performance__gradient_checkpointing=checkpointing)
         trainer = ready_trainer(config, tmp_path / str(checkpointing))
-        trainer._forward_backward(trainer._prepared.batches.step(0))
+        first_gradients(trainer)
         networks = trainer._model.networks
         gradients.append(
             [parameter.grad for name in ("unet", "text_encoder") for parameter in networks[name].parameters()]
@@ -128,8 +128,8 @@ def test_gradient_checkpointing_gives_both_networks_the_same_gradients(
 
 def test_trained_weights_and_optimizer_are_fp32_under_bf16(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
     trainer = ready_trainer(quick_config(tiny_sd1, pictures, performance__mixed_precision="bf16"), tmp_path / "run")
-    trainer._forward_backward(trainer._prepared.batches.step(0))
-    trainer._optimization.update(trainer._norm)
+    first_gradients(trainer)
+    trainer._optimization.update(trainer._gradients.norm)
     assert {parameter.dtype for parameter in trainer._model.unet.parameters()} == {torch.float32}
     assert {tensor.dtype for tensor in trainer._optimization.state()[0].values()} == {torch.float32}
 
@@ -142,8 +142,8 @@ def test_fp16_has_the_figures_of_fp32(
     for precision in ("no", "fp16"):
         config = quick_config(tiny_sd1, pictures, performance__mixed_precision=precision)
         trainer = ready_trainer(config, tmp_path / precision)
-        figures.append(trainer._forward_backward(trainer._prepared.batches.step(0)))
-    assert figures[1] == pytest.approx(figures[0], rel=2e-2)
+        figures.append(first_gradients(trainer))
+    assert astuple(figures[1]) == pytest.approx(astuple(figures[0]), rel=2e-2)
 
 
 def test_overflows_of_fp16_lower_the_scale_and_do_not_stop_the_run(
@@ -173,7 +173,7 @@ def test_the_vae_has_no_part_in_a_step(
     trainer = ready_trainer(quick_config(tiny_sd1, pictures), tmp_path / "run")
     monkeypatch.setattr(trainer._model.vae, "encode", None)
     monkeypatch.setattr(trainer._model.vae, "decode", None)
-    trainer._forward_backward(trainer._prepared.batches.step(0))
+    first_gradients(trainer)
 
 
 class Waits(TorchDispatchMode):
@@ -211,7 +211,7 @@ def test_figures_that_are_no_numbers_leave_the_weights_alone_and_stop_the_run(
             events.append(event)
             if isinstance(event, Step) and event.step == 2:
                 weights = {name: tensor.clone() for name, tensor in trainer._model.unet.state_dict().items()}
-                monkeypatch.setattr("core.training.trainer.squared_errors", lambda *_: torch.full((1,), torch.nan,
+                monkeypatch.setattr("core.training.gradients.squared_errors", lambda *_: torch.full((1,), torch.nan,
                                     requires_grad=True))  # fmt: skip
     assert ".png" in str(refused.value), "the pictures of the step are named"
     assert [event.skipped for event in steps_of(events)] == [False, False, True, True]
@@ -221,7 +221,7 @@ def test_figures_that_are_no_numbers_leave_the_weights_alone_and_stop_the_run(
 def test_one_bad_step_is_skipped_and_counts_for_the_data_but_not_for_the_rate(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.training import trainer as loop
+    from core.training import gradients as loop
 
     original, calls = loop.squared_errors, iter(range(100))
 
@@ -241,7 +241,7 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
 ) -> None:
     config = quick_config(tiny_sd1, pictures, batch__size=4, concepts__0__prior__images_per_instance=1)
     expected = steps_of(run_to_end(config, tmp_path / "enough"))
-    from core.training import trainer as loop
+    from core.training import gradients as loop
 
     original = loop.add_noise
 
@@ -269,7 +269,7 @@ def test_what_filled_the_memory_is_let_go_before_it_is_emptied(
         raise torch.OutOfMemoryError("made by the test")
 
     trainer = ready_trainer(quick_config(tiny_sd1, pictures, batch__size=2), tmp_path / "run")
-    monkeypatch.setattr("core.training.trainer.add_noise", too_large)
+    monkeypatch.setattr("core.training.gradients.add_noise", too_large)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.append(held[-1]() is not None))
     assert isinstance(next(trainer._train_step()), Warned)
     assert alive == [False]
@@ -281,7 +281,7 @@ def test_out_of_memory_with_one_picture_stops_with_advice(
     def no_room(*_: Any) -> None:
         raise torch.OutOfMemoryError("made by the test")
 
-    monkeypatch.setattr("core.training.trainer.add_noise", no_room)
+    monkeypatch.setattr("core.training.gradients.add_noise", no_room)
     with pytest.raises(UserError, match="gradient_checkpointing"):
         run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "run")
 
