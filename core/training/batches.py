@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.data.batches import Slot
 from core.data.caches import LatentTable, send
 from core.data.dataset import Dataset
 from core.data.geometry import centre_crop, rows
 from core.seeds import generator
+from core.training.passes import Pass
 
 
 def geometries(dataset: Dataset, side: int) -> Tensor:
@@ -57,16 +56,15 @@ class Assembler:
         self._offset_noise = offset_noise
         self._seed = seed
 
-    def batch(self, step: int, slots: Sequence[Slot]) -> Batch:
-        """The tensors of these slots of the effective batch of `step`. Nothing here waits for the device."""
-        with_prior = [slot for slot in slots if slot.prior is not None]
-        items = [self._first_instance[slot.concept] + slot.instance for slot in slots]
-        items += [self._first_prior[slot.concept] + slot.prior for slot in with_prior if slot.prior is not None]
-        draws = [self._draw("instance", step, slot.index) for slot in slots]
-        draws += [self._draw("prior", step, slot.index) for slot in with_prior]
+    def batch(self, step: int, these: Pass) -> Batch:
+        """The tensors of one pass of the effective batch of `step`. Nothing here waits for the device."""
+        items = [self._first_instance[slot.concept] + slot.instance for slot in these.instances]
+        items += [self._first_prior[slot.concept] + slot.prior for slot in these.priors if slot.prior is not None]
+        draws = [self._draw("instance", step, slot.index) for slot in these.instances]
+        draws += [self._draw("prior", step, slot.index) for slot in these.priors]
         posterior, noise, t = (send(torch.stack(part), self._table.device) for part in zip(*draws, strict=True))
         geometry = send(self._geometry[items], self._table.device)
-        return Batch(tuple(items), self._table.draw(items, posterior), noise, t, geometry, len(slots))
+        return Batch(tuple(items), self._table.draw(items, posterior), noise, t, geometry, len(these.instances))
 
     def _draw(self, purpose: str, step: int, slot: int) -> tuple[Tensor, Tensor, Tensor]:
         """Posterior noise and noise (C, h, w), and a timestep, of one picture of one slot."""

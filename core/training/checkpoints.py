@@ -49,6 +49,8 @@ class TrainingState:
     data_hash: str
     versions: Mapping[str, str]
     optimizer: Mapping[str, Any] = field(default_factory=dict)
+    split_pairs: bool = False
+    """Whether a micro-batch of one has its class picture in a pass of its own."""
 
     def with_optimizer(self, plain: Mapping[str, Any]) -> TrainingState:
         """The same with the optimizer's plain values (its tensors stand in a file of their own)."""
@@ -83,6 +85,31 @@ class SaveFailed(UserError):
             mend="What was saved before is untouched.", step=step, reason=reason.rstrip(".") + ".",
         )  # fmt: skip
         self.id = id
+
+
+class NotFinite(UserError):
+    """Weights that are no numbers any more: there is nothing to save, now or later."""
+
+    def __init__(self, step: int, weight: str) -> None:
+        super().__init__(
+            "checkpoint.not-finite", "The weights of step {step} are not all numbers ({weight} is not): they are not "
+            "saved.",
+            mend="Resume from the last saved state with a lower learning_rate.rate.", step=step, weight=weight,
+        )  # fmt: skip
+
+
+def refuse_not_finite(snapshot: Snapshot) -> None:
+    """Raises `NotFinite` for a weight that is infinite or not a number. Waits for the device once."""
+    weights = {
+        f"{Path(file).stem}/{name}": tensor
+        for file, tensors in snapshot.files.items()
+        if file != OPTIMIZER_FILE
+        for name, tensor in tensors.items()
+    }
+    largest = torch.stack([norm.float() for norm in torch._foreach_norm(list(weights.values()), torch.inf)])
+    for name, finite in zip(weights, largest.isfinite().tolist(), strict=True):
+        if not finite:
+            raise NotFinite(snapshot.state.step, name)
 
 
 class Checkpoints:

@@ -33,13 +33,24 @@ def out_of_memory(size: int) -> UserError:
     )  # fmt: skip
 
 
-def smaller_batches(pictures: int) -> Warned:
-    """After the micro-batch was halved."""
+def no_room_for_the_optimizer() -> UserError:
+    """Where the gradients fit and the optimizer's own memory does not."""
+    return UserError(
+        "training.no-room-for-the-optimizer",
+        "The device's memory is enough for the gradients, but not for what the optimizer keeps beside them.",
+        mend="Use adamw_8bit, set performance.text_encoder_ratio to 0, or close other programs on the GPU. The run can "
+        "be resumed from the last saved state.",
+    )  # fmt: skip
+
+
+def smaller_batches(slots: int, *, with_class: bool) -> Warned:
+    """After the effective batch was cut into smaller passes."""
     return warning(
         "training.smaller-batches",
         "The device's memory was not enough: from here on {count} at a time and more passes for each update. The "
         "result is the same, the speed lower.",
-        count=counted(pictures, "picture"),
+        count=counted(slots, "picture of yours with its class picture", "pictures of yours with their class pictures")
+        if with_class else counted(slots, "picture"),
     )  # fmt: skip
 
 
@@ -50,6 +61,13 @@ def sample_skipped(step: int, error: Exception, id: str | None) -> Warned:  # no
     else:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return warning("sample.skipped", "The preview of step {step} was skipped: {reason}.", id, step=step, reason=reason)
+
+
+def validation_skipped(step: int) -> Warned:
+    """A validation that did not fit; training goes on."""
+    return warning(
+        "validation.skipped", "The validation of step {step} was skipped: the device's memory is not enough.", step=step
+    )
 
 
 def no_previews(id: str | None) -> Warned:  # noqa: A002

@@ -19,6 +19,7 @@ from core.training.batches import Batch
 from core.training.device import Settled
 from core.training.loss import Shares, add_noise, dreambooth_loss, squared_errors, target_of
 from core.training.optimization import Optimization
+from core.training.passes import Portion
 from core.training.precision import LossScale, autocast
 from core.training.prepare import Prepared
 
@@ -33,7 +34,7 @@ class Figures:
 
 
 class Gradients:
-    """Forward and backward of `micro_batch` slots at a time. `look` is called after each pass.
+    """Forward and backward of one `portion` at a time. `look` is called after each pass.
 
     `steps` is how many the run has: the first pictures of the next one are drawn while the device still computes.
     """
@@ -46,7 +47,7 @@ class Gradients:
         scale: LossScale,
         *,
         steps: int,
-        micro_batch: int,
+        portion: Portion,
         look: Callable[[], None],
     ) -> None:
         self._prepared, self._settled = prepared, settled
@@ -54,7 +55,7 @@ class Gradients:
         self._steps = steps
         self._look = look
         self._ahead: tuple[int, Batch] | None = None
-        self.micro_batch = micro_batch
+        self.portion = portion
         self.norm = torch.zeros(())
         """The norm of the gradients that are held now, unscaled, on the device."""
 
@@ -72,8 +73,10 @@ class Gradients:
         """
         whole = Shares(len(slots), sum(slot.prior is not None for slot in slots))
         parts = torch.zeros(2, device=self._settled.device)
-        for start in range(0, len(slots), self.micro_batch):
-            loss, part = self._loss(self._batch(step, slots, start), whole, prior_weight)
+        for place, these in enumerate(self.portion.passes(slots)):
+            ahead = self._taken(step) if place == 0 else None
+            batch = ahead or self._prepared.assembler.batch(step, these)
+            loss, part = self._loss(batch, whole, prior_weight)
             torch.autograd.backward(loss * self._scale.scale)
             parts += part
             self._look()
@@ -82,18 +85,35 @@ class Gradients:
         self._prefetch(step + 1)
         return Figures(*figures.tolist())
 
+    def apply(self) -> None:
+        """Change the weights by the gradients that are held.
+
+        Raises `UserError` where the optimizer finds no memory: some weights may be changed by then and others not, so
+        nothing may be saved afterwards.
+        """
+        if not self._optimization.optimizer.state:
+            torch.cuda.empty_cache()  # what the first pass left behind in pieces is room for the optimizer's state
+        try:
+            self._optimization.update(self.norm)
+            return
+        except torch.OutOfMemoryError:
+            pass
+        raise faults.no_room_for_the_optimizer()
+
     def halve(self) -> Warned:
-        """After a lack of memory: the same effective batch in smaller pieces, down to one picture.
+        """After a lack of memory: the same effective batch in smaller pieces, down to a single picture.
 
         Raises `UserError` with advice where it cannot be cut any smaller.
         """
         self._optimization.discard_gradients()
         self._ahead = None
         torch.cuda.empty_cache()
-        if self.micro_batch == 1:
+        pairs = any(concept.prior for concept in self._prepared.dataset.concepts)
+        smaller = self.portion.halved(pairs=pairs)
+        if smaller is None:
             raise faults.out_of_memory(self._settled.size)
-        self.micro_batch = -(-self.micro_batch // 2)
-        return faults.smaller_batches(self.micro_batch)
+        self.portion = smaller
+        return faults.smaller_batches(smaller.slots, with_class=pairs and not smaller.split_pairs)
 
     def _loss(self, batch: Batch, whole: Shares, prior_weight: float) -> tuple[Tensor, Tensor]:
         """One pass: noise the latents, predict, compare. See `dreambooth_loss` for what comes back."""
@@ -105,14 +125,13 @@ class Gradients:
         errors = squared_errors(pred, target_of(model.schedule, batch.x0, batch.noise, batch.t))
         return dreambooth_loss(errors, batch.instances, whole, prior_weight)
 
-    def _batch(self, step: int, slots: Sequence[Slot], start: int) -> Batch:
+    def _taken(self, step: int) -> Batch | None:
+        """What was drawn ahead for this step; it is given away once."""
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == step and start == 0:
-            return ahead[1]
-        return self._prepared.assembler.batch(step, slots[start : start + self.micro_batch])
+        return ahead[1] if ahead is not None and ahead[0] == step else None
 
     def _prefetch(self, step: int) -> None:
-        """Draw and send the first pictures of `step`: a GPU still computes the one before meanwhile."""
+        """Draw and send the first pass of `step`: a GPU still computes the one before meanwhile."""
         if step < self._steps:
-            slots = self._prepared.batches.step(step)[: self.micro_batch]
-            self._ahead = (step, self._prepared.assembler.batch(step, slots))
+            first = self.portion.passes(self._prepared.batches.step(step))[0]
+            self._ahead = (step, self._prepared.assembler.batch(step, first))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from core.config.options import RunConfig
@@ -14,10 +15,12 @@ from core.texts import UserError, duration_in_words
 from core.training.checkpoints import (
     OPTIMIZER_FILE,
     Checkpoints,
+    NotFinite,
     SaveFailed,
     Snapshot,
     TrainingState,
     component_file,
+    refuse_not_finite,
     saved_as,
 )
 from core.training.faults import warning
@@ -73,6 +76,8 @@ class Saving:
             try:
                 yield from self.save(state, final=True)
                 return
+            except NotFinite:
+                raise
             except UserError as error:
                 if time.monotonic() >= deadline or given_up():
                     raise
@@ -83,6 +88,11 @@ class Saving:
             while time.monotonic() < again and not given_up():
                 time.sleep(LOOK_SECONDS)
 
+    def save_last_good(self, state: TrainingState, given_up: Callable[[], bool]) -> Iterator[Event]:
+        """The same for a run that fails: weights that are no numbers any more are not saved, and nothing is raised."""
+        with suppress(UserError):
+            yield from self.save_finally(state, given_up)
+
     def save(self, state: TrainingState, *, id: str | None = None, final: bool = False) -> Iterator[Event]:  # noqa: A002
         """Save the state; events of what is durable by now. A `final` save is waited for and raises if it fails."""
         self._checkpoints.join()
@@ -92,10 +102,12 @@ class Saving:
                 yield Checkpoint(step=state.step, path=self._latest.path, bytes=self._latest.bytes, seconds=0.0,
                                  id=id)  # fmt: skip
             return
+        snapshot = self._snapshot(state)
+        refuse_not_finite(snapshot)
         try:
             if final:
                 yield Phase(name="saving", done=0, total=1)
-            self._checkpoints.save(self._snapshot(state), id)
+            self._checkpoints.save(snapshot, id)
             yield from self._durable(wait=final)
             self._retry_at = None
         except UserError as error:

@@ -15,12 +15,13 @@ from pathlib import Path
 from core.config.options import RunConfig
 from core.config.runfile import fingerprint
 from core.data.batches import Slot
-from core.events import Done, Event, Phase, Step, Stopped, Validation, Warned
+from core.events import Done, Event, Phase, Step, Stopped, Warned
 from core.planning.plan import is_due
 from core.texts import UserError
 from core.training import checkpoints, device, faults
 from core.training.checkpoints import TrainingState
 from core.training.gradients import Gradients
+from core.training.passes import Portion, picture_names
 from core.training.precision import LossScale
 from core.training.prepare import build_optimization, prepare
 from core.training.previewing import show
@@ -28,6 +29,7 @@ from core.training.requests import Command, Poll, Requests, StopRequested, too_l
 from core.training.saving import Saving
 from core.training.start import gather, plan_run, started
 from core.training.trained import whole_networks
+from core.training.validating import validate
 
 SKIPS_ALLOWED = 3
 """So many steps in a row may give no number; then the run stops."""
@@ -87,18 +89,18 @@ class Trainer:
         trained = whole_networks(self._model, checkpoints.held_components(found) if found else training)
         self._model.train_only(training, gradient_checkpointing=config.performance.gradient_checkpointing)
         self._optimization = build_optimization(config, self._settled, self._plan, trained.only(training))
-        self._scale, micro_batch = LossScale.for_precision(self._settled.precision), config.batch.size
+        self._scale, portion = LossScale.for_precision(self._settled.precision), Portion(config.batch.size)
         if state and found:
             checkpoints.load_weights(found, trained)
             self._optimization.restore(checkpoints.read_optimizer(found), state.optimizer)
-            self._updates, micro_batch = state.updates, state.micro_batch
+            self._updates, portion = state.updates, Portion(state.micro_batch, state.split_pairs)
             if state.precision == self._settled.precision:
                 self._scale.scale, self._scale.good = state.loss_scale, state.good_updates
         if text_stopped:
             self._freeze_text_encoders()
         self._gradients = Gradients(
             prepared, self._settled, self._optimization, self._scale,
-            steps=self._plan.steps, micro_batch=micro_batch, look=self._requests.look,
+            steps=self._plan.steps, portion=portion, look=self._requests.look,
         )  # fmt: skip
         return Saving(config, self._folder, self._model, self._optimization, trained, resumed=found)
 
@@ -128,11 +130,11 @@ class Trainer:
         loss = figures.instance + prior_weight * figures.prior
         finite = math.isfinite(loss) and math.isfinite(figures.norm)
         if finite:
-            self._optimization.update(self._gradients.norm)
+            self._gradients.apply()
             self._scale.went_well()
             self._updates, self._skipped = self._updates + 1, 0
         else:
-            self._skip(slots, loss)
+            yield from self._skip(slots, loss)
         self._step += 1
         now = time.monotonic()
         speed, self._clock = len(slots) / max(now - self._clock, 1e-9), now
@@ -150,16 +152,16 @@ class Trainer:
             skipped=not finite,
         )
 
-    def _skip(self, slots: Sequence[Slot], loss: float) -> None:
-        """Leave the weights alone; give up where skipping does not help."""
+    def _skip(self, slots: Sequence[Slot], loss: float) -> Iterator[Event]:
+        """Leave the weights alone; where skipping does not help, save them as they are and give up."""
         self._optimization.discard_gradients()
         if math.isfinite(loss) and self._scale.overflowed():
             return
         self._skipped += 1
         if self._skipped >= SKIPS_ALLOWED:
-            concepts = self._prepared.dataset.concepts
-            names = [concepts[slot.concept].instance[slot.instance].path.name for slot in slots]
-            raise faults.not_finite(self._skipped, self._step + 1, names)
+            if self._saving is not None and self._updates:
+                yield from self._saving.save_last_good(self._state(), self._requests.given_up)
+            raise faults.not_finite(self._skipped, self._step + 1, picture_names(self._prepared.dataset, slots))
 
     def _freeze_text_encoders(self) -> None:
         self._conditioning.freeze()
@@ -184,11 +186,10 @@ class Trainer:
 
     def _validate(self) -> Iterator[Event]:
         if self._config.intervals.validate_every_steps:
-            instance, prior = (
-                fixed_noise.measure(self._model, self._conditioning, self._gradients.micro_batch, self._requests.look)
-                for fixed_noise in (self._prepared.validate_instance, self._prepared.validate_prior)
-            )
-            yield Validation(step=self._step, instance=instance, prior=prior)
+            prepared = self._prepared
+            yield from validate(prepared.validate_instance, prepared.validate_prior, self._model, self._conditioning,
+                                step=self._step, batch_size=self._gradients.portion.slots,
+                                on_batch=self._requests.look)  # fmt: skip
 
     def _sample(self, id: str | None = None) -> Iterator[Event]:  # noqa: A002 - the event's own field
         yield from show(self._prepared, self._settled, self._requests, folder=self._folder,
@@ -231,7 +232,8 @@ class Trainer:
             step=self._step,
             updates=self._updates,
             total_steps=self._plan.steps,
-            micro_batch=self._gradients.micro_batch,
+            micro_batch=self._gradients.portion.slots,
+            split_pairs=self._gradients.portion.split_pairs,
             loss_scale=self._scale.scale,
             good_updates=self._scale.good,
             text_encoder_stopped=self._conditioning.frozen,

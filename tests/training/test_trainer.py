@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import weakref
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -234,56 +233,6 @@ def test_one_bad_step_is_skipped_and_counts_for_the_data_but_not_for_the_rate(
     steps = steps_of(run_to_end(config, tmp_path / "run"))
     assert [step.skipped for step in steps] == [False, True] + [False] * 6
     assert [step.rate for step in steps[:4]] == pytest.approx([1e-3 / 8, 2e-3 / 8, 2e-3 / 8, 3e-3 / 8])
-
-
-def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = quick_config(tiny_sd1, pictures, batch__size=4, concepts__0__prior__images_per_instance=1)
-    expected = steps_of(run_to_end(config, tmp_path / "enough"))
-    from core.training import gradients as loop
-
-    original = loop.add_noise
-
-    def no_room_for_more_than_four(schedule: Any, x0: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
-        if len(x0) > 4:
-            raise torch.OutOfMemoryError("made by the test")
-        return original(schedule, x0, *rest)
-
-    monkeypatch.setattr(loop, "add_noise", no_room_for_more_than_four)
-    events = run_to_end(config, tmp_path / "short")
-    assert [event.code for event in events if isinstance(event, Warned)] == ["training.smaller-batches"]
-    for short, enough in zip(steps_of(events), expected, strict=True):
-        assert short.loss == pytest.approx(enough.loss, rel=1e-4)
-
-
-def test_what_filled_the_memory_is_let_go_before_it_is_emptied(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held: list[weakref.ref[torch.Tensor]] = []
-    alive: list[bool] = []
-
-    def too_large(_: Any, x0: torch.Tensor, *__: torch.Tensor) -> torch.Tensor:
-        activation = x0.clone()
-        held.append(weakref.ref(activation))
-        raise torch.OutOfMemoryError("made by the test")
-
-    trainer = ready_trainer(quick_config(tiny_sd1, pictures, batch__size=2), tmp_path / "run")
-    monkeypatch.setattr("core.training.gradients.add_noise", too_large)
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.append(held[-1]() is not None))
-    assert isinstance(next(trainer._train_step()), Warned)
-    assert alive == [False]
-
-
-def test_out_of_memory_with_one_picture_stops_with_advice(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_room(*_: Any) -> None:
-        raise torch.OutOfMemoryError("made by the test")
-
-    monkeypatch.setattr("core.training.gradients.add_noise", no_room)
-    with pytest.raises(UserError, match="gradient_checkpointing"):
-        run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "run")
 
 
 def test_previews_carry_prompt_and_seed_and_change_as_the_model_learns(
