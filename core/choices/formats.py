@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.choices.adapters import METHODS, WHOLE
+from core.texts import UserError
+
+ANY = (WHOLE, *METHODS)
+
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """`suffix` is empty where a folder is written."""
+    """`suffix` is empty where a folder is written. `methods` are those of training that it can hold: a whole model's
+    formats hold every one, adapters merged in.
+    """
 
     id: str
     title: str
     help: str
     suffix: str
+    methods: tuple[str, ...] = ANY
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether it holds the adapters alone, without the model."""
+        return WHOLE not in self.methods
 
 
 EXPORT_FORMATS: dict[str, ExportFormat] = {
@@ -23,5 +36,38 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
         ),
         ExportFormat("ckpt", "Single file (.ckpt)", "The old pickle format, for programs that know no other.", ".ckpt"),
         ExportFormat("diffusers", "diffusers folder", "For Python programs built on diffusers.", ""),
+        ExportFormat(
+            "lora", "LoRA (.safetensors)", "The small matrices alone, for A1111, ComfyUI, Forge and diffusers.",
+            ".safetensors", tuple(METHODS),
+        ),
+        # diffusers refuses LoHa and LoKr and drops DoRA's lengths without a word.
+        ExportFormat(
+            "lora-diffusers", "LoRA for diffusers (.safetensors)", "The small matrices alone, under diffusers' names.",
+            ".safetensors", ("lora",),
+        ),
     )
-}
+}  # fmt: skip
+
+
+def settle(asked: str, method: str) -> str:
+    """What `auto` becomes for a method of training: the model in one file, or the adapters alone."""
+    if asked != "auto":
+        return asked
+    return "safetensors" if method == WHOLE else "lora"
+
+
+def formats_for(method: str) -> tuple[ExportFormat, ...]:
+    """The formats that can hold what this method trained."""
+    return tuple(entry for entry in EXPORT_FORMATS.values() if method in entry.methods)
+
+
+def refuse_unfit(format: str, method: str) -> None:  # noqa: A002 - the option's own name
+    """`UserError` where a format (not `auto`) cannot hold what this method trained."""
+    if method in EXPORT_FORMATS[format].methods:
+        return
+    trained = "the whole model" if method == WHOLE else METHODS[method].title
+    raise UserError(
+        "export.format-unfit", "The format {format} cannot hold what this run trained: {trained}.",
+        mend="Choose one of {fitting}.", format=format, trained=trained,
+        fitting=", ".join(entry.id for entry in formats_for(method)),
+    )  # fmt: skip

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from core.choices import formats
+from core.choices.adapters import METHODS, TARGETS, WHOLE, settled_rate
 from core.choices.formats import EXPORT_FORMATS
 from core.choices.optimizers import OPTIMIZERS
 from core.choices.precisions import PRECISIONS
@@ -78,8 +80,15 @@ def _resolution(value: int | str) -> int | str:
     return value
 
 
+def _rate(value: float | str) -> float | str:
+    if not isinstance(value, str) and not 0 < value <= 1:
+        raise ValueError("above 0 and up to 1")
+    return value
+
+
 OPTIMIZER_CHOICES = ("auto", *OPTIMIZERS)
 PRECISION_CHOICES = ("auto", *PRECISIONS)
+FORMAT_CHOICES = ("auto", *EXPORT_FORMATS)
 FAMILY_CHOICES = ("auto", *FAMILY_NAMES)
 
 RunName = Annotated[str, AfterValidator(_run_name)]
@@ -89,7 +98,10 @@ OptimizerName = Annotated[str, _one_of(*OPTIMIZER_CHOICES)]
 PrecisionName = Annotated[str, _one_of(*PRECISION_CHOICES)]
 FamilyName = Annotated[str, _one_of(*FAMILY_CHOICES)]
 SchedulerName = Annotated[str, _one_of(*SCHEDULERS)]
-FormatName = Annotated[str, _one_of(*EXPORT_FORMATS)]
+FormatName = Annotated[str, _one_of(*FORMAT_CHOICES)]
+Rate = Annotated[float | Literal["auto"], AfterValidator(_rate)]
+MethodName = Annotated[str, _one_of(*METHODS)]
+TargetsName = Annotated[str, _one_of(*TARGETS)]
 
 
 class ModelOptions(Section):
@@ -274,8 +286,9 @@ class BatchOptions(Section):
 
 
 class LearningRateOptions(Section):
-    rate: float = option(
-        1e-6, "Learning rate", "How far each update goes. 1e-6 to 5e-6 is usual for a whole model.", gt=0, le=1,
+    rate: Rate = option(
+        "auto", "Learning rate", "How far each update goes. 1e-6 to 5e-6 is usual for a whole model, 1e-4 for LoRA. "
+        "auto: 1e-6 for a whole model, 1e-4 for LoRA and its kin.",
     )  # fmt: skip
     scheduler: SchedulerName = option("constant_with_warmup", "Scheduler", "How the rate changes over the run.",
                                       choices=tuple(SCHEDULERS))  # fmt: skip
@@ -293,11 +306,40 @@ class PriorLossOptions(Section):
     )  # fmt: skip
 
 
+class LoraOptions(Section):
+    enabled: bool = option(
+        False, "LoRA", "Trains small matrices beside the model instead of the model itself: a file of some megabytes "
+        "that is used with the model, and far less memory. Off: the model itself learns, which is a little better.",
+    )  # fmt: skip
+    method: MethodName = option(
+        "lora", "LoRA method", "lora is read by every program; dora, loha and lokr are variants of it.",
+        choices=tuple(METHODS), more=True,
+    )  # fmt: skip
+    rank: int = option(
+        16, "Rank", "How much the U-Net's matrices can hold. 4 to 32 is usual; files grow with it.", ge=1, le=1024,
+    )  # fmt: skip
+    alpha: float = option(
+        16.0, "Alpha", "How strong they are: what they do is multiplied with alpha / rank. As large as the rank: 1.",
+        more=True, gt=0, le=4096,
+    )  # fmt: skip
+    text_encoder_rank: int = option(16, "Text encoder rank", "The same for the text encoder.", more=True, ge=1,
+                                    le=1024)  # fmt: skip
+    text_encoder_alpha: float = option(16.0, "Text encoder alpha", "The same for the text encoder.", more=True, gt=0,
+                                       le=4096)  # fmt: skip
+    targets: TargetsName = option(
+        "attention", "LoRA targets", "Which matrices get one: attention, attention+mlp, or all (with convolutions). "
+        "More learns more and takes more memory.", choices=tuple(TARGETS), more=True,
+    )  # fmt: skip
+
+
 class SavingOptions(Section):
     export_name: RunName = option("", "Export name", "File name of the exported model. Empty: the run's name.",
                                   more=True)  # fmt: skip
-    export_format: FormatName = option("safetensors", "Export format", "What the finished model is written as.",
-                                       choices=tuple(EXPORT_FORMATS))  # fmt: skip
+    export_format: FormatName = option(
+        "auto", "Export format", "What the finished model is written as. auto: safetensors for a whole model, lora for "
+        "LoRA and its kin. A whole model's formats hold a LoRA run's model with its matrices merged in.",
+        choices=FORMAT_CHOICES,
+    )  # fmt: skip
     half: bool = option(True, "Half precision", "Export in 16 bits: half the size, the same pictures.")
     export_when_done: bool = option(True, "Export when done", "Write the model for other programs at the end.",
                                     more=True)  # fmt: skip
@@ -323,4 +365,20 @@ class RunConfig(Section):
     batch: BatchOptions = option(BatchOptions, "Batch", "How many pictures at a time.")
     learning_rate: LearningRateOptions = option(LearningRateOptions, "Learning rate", "How fast it learns.")
     prior_loss: PriorLossOptions = option(PriorLossOptions, "Prior loss", "How much the class counts.")
+    lora: LoraOptions = option(LoraOptions, "LoRA", "Small matrices beside the model instead of the model itself.")
     saving: SavingOptions = option(SavingOptions, "Saving", "What you take home.")
+
+    @property
+    def method(self) -> str:
+        """What is trained: an id of `METHODS`, or `WHOLE` for the model itself."""
+        return self.lora.method if self.lora.enabled else WHOLE
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, `auto` settled for the method."""
+        return settled_rate(self.learning_rate.rate, self.method)
+
+    @property
+    def export_format(self) -> str:
+        """The format of exports, `auto` settled for the method."""
+        return formats.settle(self.saving.export_format, self.method)

@@ -51,6 +51,8 @@ class Option:
             return 'a number of updates, or a share of the run such as "10%"'
         if self.name == "resolution":
             return "auto, or a number of pixels from 8 to 4096"
+        if self.path == "learning_rate.rate":
+            return "auto, or a number above 0 and up to 1"
         if self.path == "model.name" or self.name in ("name", "export_name"):
             return "letters, digits, - _ and . (at most 64, not starting with - or .)"
         if self.type == "switch":

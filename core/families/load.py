@@ -25,12 +25,16 @@ def load_model(
 ) -> Model:
     """All networks of a source on `device` in `dtype`, whatever precision the files have; eval mode, no gradients.
 
+    The VAE stands in fp32 in any case: it runs rarely, and in half precision some overflow.
     Beside the networks themselves no more than one tensor is held. Raises `UserError` for missing, unexpected,
     misshapen and non-finite weights.
     """
     device = torch.device(device)
     family = FAMILIES[description.family]
-    networks = {component: _network(component, description, device, dtype) for component in family.components}
+    networks = {
+        component: _network(component, description, device, torch.float32 if component == "vae" else dtype)
+        for component in family.components
+    }
     return Model(
         family=family,
         description=description,

@@ -7,12 +7,21 @@ from typing import ClassVar
 
 import torch
 
+from core.choices.adapters import WHOLE
+
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
     """The context of a forward pass; does nothing for `no`."""
     return torch.autocast(device.type, dtype=DTYPES[precision], enabled=precision != "no")
+
+
+def base_dtype(method: str, precision: str) -> torch.dtype:
+    """What the networks are held in: 32 bits where they are trained themselves, as the precision says under adapters,
+    which are always in 32.
+    """
+    return torch.float32 if method == WHOLE else DTYPES[precision]
 
 
 @dataclass

@@ -32,7 +32,7 @@ from core.training.conditioning import Conditioning
 from core.training.device import Settled
 from core.training.judging import Judge, judge_for
 from core.training.optimization import Optimization
-from core.training.precision import autocast
+from core.training.precision import autocast, base_dtype
 from core.training.requests import Requests
 from core.training.start import Material, left_out
 from core.training.trained import Trained
@@ -66,7 +66,7 @@ def prepare(
     if machine.gpu and settled.device.type == "cpu":
         yield faults.gpu_unused(machine.gpu)
     yield Phase(name="loading")
-    model = load_model(material.source, device=settled.device)
+    model = load_model(material.source, device=settled.device, dtype=base_dtype(config.method, settled.precision))
     requests.look_or_stop()
 
     for number, concept in enumerate(config.concepts):
@@ -112,7 +112,7 @@ def prepare(
 
 def build_optimization(config: RunConfig, settled: Settled, plan: Plan, trained: Trained) -> Optimization:
     """The optimizer of what is trained from now on, with the rates of the configuration."""
-    rate = config.learning_rate.rate
+    rate = config.rate
     text_rate = config.performance.text_encoder_rate or rate
     return Optimization(
         trained.components,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from core.adapters.inject import inject
+from core.adapters.kind import Kind
 from core.families.keys import from_folder
 from core.families.model import Model
 
@@ -35,8 +37,12 @@ class Trained:
                 yield f"{component}/{name}", parameter
 
 
-def whole_networks(model: Model, components: Iterable[str]) -> Trained:
-    """Every parameter of these networks."""
+def trained_of(model: Model, components: Iterable[str], kind: Kind | None, *, seed: int) -> Trained:
+    """What is trained of these components: fresh adapters of a kind, which this puts beside the weights, or every
+    parameter where there is none.
+    """
+    if kind is not None:
+        return Trained(inject(model, components, kind, seed=seed))
     return Trained(
         {
             component: {
@@ -46,3 +52,13 @@ def whole_networks(model: Model, components: Iterable[str]) -> Trained:
             for component in components
         }
     )
+
+
+def train_only(model: Model, trained: Trained, components: Iterable[str], *, gradient_checkpointing: bool) -> None:
+    """Gradients for what is trained of these components and nothing else, and train mode for their networks."""
+    components = list(components)
+    model.train_only(components, gradient_checkpointing=gradient_checkpointing)
+    for component in components:
+        model.networks[component].requires_grad_(False)
+        for parameter in trained.components[component].values():
+            parameter.requires_grad_(True)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
+from core.adapters.kind import kind_of
 from core.config.options import RunConfig
 from core.config.runfile import fingerprint
 from core.data.batches import Slot
@@ -28,7 +29,7 @@ from core.training.previewing import show
 from core.training.requests import Command, Poll, Requests, StopRequested, too_late
 from core.training.saving import Saving
 from core.training.start import gather, plan_run, started
-from core.training.trained import whole_networks
+from core.training.trained import train_only, trained_of
 from core.training.validating import validate
 
 SKIPS_ALLOWED = 3
@@ -86,8 +87,11 @@ class Trainer:
 
         text_stopped = state.text_encoder_stopped if state else self._plan.text_encoder_steps == 0
         training = ["unet"] if text_stopped else ["unet", *self._model.text_encoders]
-        trained = whole_networks(self._model, checkpoints.held_components(found) if found else training)
-        self._model.train_only(training, gradient_checkpointing=config.performance.gradient_checkpointing)
+        trained = trained_of(
+            self._model, checkpoints.held_components(found) if found else training,
+            kind_of(config.lora, tuple(self._model.text_encoders)), seed=config.performance.seed,
+        )  # fmt: skip
+        train_only(self._model, trained, training, gradient_checkpointing=config.performance.gradient_checkpointing)
         self._optimization = build_optimization(config, self._settled, self._plan, trained.only(training))
         self._scale, portion = LossScale.for_precision(self._settled.precision), Portion(config.batch.size)
         if state and found:

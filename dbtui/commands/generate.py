@@ -54,7 +54,7 @@ def generate_pictures(
     complain(safe(f"Loading {target if run or is_demo(target) else source.path} …"))
     machine = inspect_machine()
     model = load_model(source, device=machine.device)
-    step = _load_state(state, model) if state is not None else None
+    step = _load_state(state, model, run.config()) if run is not None and state is not None else None
     first = fresh_seed() if seed is None else seed
     guidance = _usual_guidance(run, source) if guidance is None else guidance
     order = Order(prompts, negative, first, count, SamplingSettings(guidance_scale=guidance, steps=steps, size=size))
@@ -111,10 +111,12 @@ def _newest_state(run: Run) -> Path:
     return state
 
 
-def _load_state(state: Path, model: Model) -> int:
+def _load_state(state: Path, model: Model, config: RunConfig) -> int:
     """Put a saved state into the networks; returns its step."""
+    from core.adapters.kind import kind_of
     from core.training.checkpoints import held_components, load_weights, read_state
-    from core.training.trained import whole_networks
+    from core.training.trained import trained_of
 
-    load_weights(state, whole_networks(model, held_components(state)))
+    kind = kind_of(config.lora, tuple(model.text_encoders))
+    load_weights(state, trained_of(model, held_components(state), kind, seed=config.performance.seed))
     return read_state(state).step

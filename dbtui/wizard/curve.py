@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from core.choices.schedulers import rate_at
-from core.config.options import LearningRateOptions, RunConfig
+from core.config.options import RunConfig
 from core.planning.plan import Plan
 
 POINTS = 300
@@ -33,12 +33,12 @@ class RateCurve(Vertical):
         """Draw the curve of `config` over the plan's steps."""
         if plan is None:
             return
-        asked = (config.learning_rate, plan.steps, plan.warmup)
+        asked = (config, plan.steps, plan.warmup)
         if asked != self._drawn:
             self._drawn = asked
             self.call_after_refresh(self._draw, *asked)
 
-    async def _draw(self, options: LearningRateOptions, steps: int, warmup: int) -> None:
+    async def _draw(self, config: RunConfig, steps: int, warmup: int) -> None:
         from dbtui.widgets.plot import Curve, Plot
 
         if not self.query(Plot):
@@ -46,7 +46,8 @@ class RateCurve(Vertical):
             await self.mount(Plot(allow_pan_and_zoom=False))
         updates = sorted({round(number * (steps - 1) / (POINTS - 1)) for number in range(POINTS)} | {0, warmup})
         updates = [update for update in updates if update < steps]
-        rates = [rate_at(options.scheduler, update, steps, warmup, options.rate, options.final_rate)
+        options = config.learning_rate
+        rates = [rate_at(options.scheduler, update, steps, warmup, config.rate, options.final_rate)
                  for update in updates]  # fmt: skip
         curve = Curve("rate", LINE, [update + 1 for update in updates], rates)
         self.query_one(Plot).draw([curve], first=1, last=max(2, steps))

@@ -24,6 +24,8 @@ def values_of(option: Option) -> st.SearchStrategy[Any]:
         return st.integers(0, 10**9) | st.integers(0, 100).map(lambda share: f"{share}%") | st.just("2.5%")
     if option.name == "resolution":
         return st.just("auto") | st.integers(8, 4096)
+    if option.path == "learning_rate.rate":
+        return st.just("auto") | st.floats(0, 1, exclude_min=True)
     if option.name in ("name", "export_name"):
         return st.just("") | NAMES
     if option.type == "switch":

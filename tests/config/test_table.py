@@ -24,7 +24,7 @@ def test_titles_are_unique_within_a_table() -> None:
     [
         ("intervals.epochs", "a whole number from 1 to 1,000,000"),
         ("performance.seed", "a whole number from -1 to 4,294,967,295"),
-        ("learning_rate.rate", "a number above 0 and up to 1"),
+        ("learning_rate.rate", "auto, or a number above 0 and up to 1"),
         ("performance.text_encoder_ratio", "a number from 0 to 1"),
         ("saving.half", "true or false"),
         ("batch.incomplete", "one of error, wrap, drop"),

@@ -153,7 +153,7 @@ def test_resume_refuses_what_a_run_keeps_for_life(
     assert main(["train", "clock", "--resume", "--set", "learning_rate.rate=1e-5"]) == 2
     assert "learning_rate.rate" in capfd.readouterr().err
     assert len(trainer.lives) == 1
-    assert Run.open(home, "clock").config().learning_rate.rate == 1e-6
+    assert Run.open(home, "clock").config().learning_rate.rate == "auto"
 
 
 def test_resuming_a_file_counts_its_changes_and_nothing_that_the_run_settled(

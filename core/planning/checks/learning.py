@@ -27,6 +27,8 @@ class Rates:
 
 WHOLE_MODEL = Rates("a whole model", 1e-8, 1e-6, 1e-4, "1e-6 to 5e-6 is usual; 1e-4 belongs to LoRA.")
 """DreamBooth paper and diffusers' example."""
+ADAPTERS = Rates("LoRA", 1e-6, 1e-4, 1e-2, "1e-4 is usual; 1e-6 belongs to a whole model.")
+"""diffusers' LoRA examples; LoRA's and DoRA's papers use 1e-4 to 4e-4."""
 SMALL_MODEL = Rates("so small a model", 1e-5, 2e-4, 2e-3, "About 2e-4 suits it.")
 """Measured on the demo's."""
 SMALL_PARAMETERS = 100_000_000
@@ -38,8 +40,8 @@ def rates(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """A rate that breaks a model, and one that teaches it nothing."""
     source = facts.description
     small = source is not None and source.parameters["unet"] < SMALL_PARAMETERS
-    suits = SMALL_MODEL if small else WHOLE_MODEL
-    for field, rate in (("learning_rate.rate", config.learning_rate.rate),
+    suits = ADAPTERS if config.lora.enabled else SMALL_MODEL if small else WHOLE_MODEL
+    for field, rate in (("learning_rate.rate", config.rate),
                         ("performance.text_encoder_rate", config.performance.text_encoder_rate)):  # fmt: skip
         fixes = (Fix(message("fix.rate", "Set it to {rate:g}", rate=suits.usual), {field: suits.usual}),)
         if rate > suits.high:
@@ -62,10 +64,10 @@ def scheduler(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             mend="Choose a falling scheduler, or set it to 0.", final=options.final_rate, scheduler=chosen.id),
             (Fix(message("fix.zero", "Set it to 0"), {"learning_rate.final_rate": 0.0}),
              *(_scheduler(entry.id, entry.title) for entry in falling)))  # fmt: skip
-    elif options.final_rate > options.rate:
+    elif options.final_rate > config.rate:
         yield Finding(Level.WARNING, "learning_rate.final_rate", message(
             "rate.final-high", "The final rate {final:g} is higher than the rate {rate:g}: the scheduler would rise.",
-            mend="Set it below the rate; 0 is usual.", final=options.final_rate, rate=options.rate),
+            mend="Set it below the rate; 0 is usual.", final=options.final_rate, rate=config.rate),
             (Fix(message("fix.zero", "Set it to 0"), {"learning_rate.final_rate": 0.0}),))  # fmt: skip
     if options.warmup_steps not in (0, "0%") and not chosen.warms_up:
         yield Finding(Level.WARNING, "learning_rate.warmup_steps", message(
