@@ -34,8 +34,10 @@ def picture_seed(seed: int, purpose: str, index: int) -> int:
     return derive(seed, purpose, 0, index) >> (63 - SEED_BITS)
 
 
-def generator(seed: int, purpose: str, step: int = 0, slot: int = 0) -> torch.Generator:
-    """A CPU generator for one draw: the same numbers whatever device the run uses."""
+def generator(
+    seed: int, purpose: str, step: int = 0, slot: int = 0, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """A generator for one draw. On the CPU, the numbers are the same whatever device the run uses."""
     import torch
 
-    return torch.Generator(device="cpu").manual_seed(derive(seed, purpose, step, slot))
+    return torch.Generator(device=device).manual_seed(derive(seed, purpose, step, slot))

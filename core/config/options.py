@@ -38,10 +38,13 @@ def option(
     more: bool = False,
     choices: tuple[str, ...] = (),
     kind: str = "",
+    expects: str = "",
     **limits: Any,
 ) -> Any:
-    """One option. `more` puts it behind "more" in the form; `kind` is path, directory, prompt or empty."""
-    extra: Any = {"unit": unit, "more": more, "choices": choices, "kind": kind}
+    """One option. `more` puts it behind "more" in the form; `kind` is path, directory, prompt or empty; `expects` says
+    what a value must be where its type does not.
+    """
+    extra: Any = {"unit": unit, "more": more, "choices": choices, "kind": kind, "expects": expects}
     if isinstance(default, type) and issubclass(default, BaseModel):
         return Field(default_factory=default, title=title, description=help, json_schema_extra=extra)
     return Field(default=default, title=title, description=help, json_schema_extra=extra, **limits)
@@ -86,6 +89,29 @@ def _rate(value: float | str) -> float | str:
     return value
 
 
+def _decay(value: float | str) -> float | str:
+    if isinstance(value, float) and not 0 <= value <= 1:
+        raise ValueError("between 0 and 1")
+    return value
+
+
+def _epsilon(value: float | str) -> float | str:
+    if isinstance(value, float) and not 0 < value <= 1:
+        raise ValueError("above 0 and up to 1")
+    return value
+
+
+def _betas(value: str) -> str:
+    """`0.9,0.999` → `0.9, 0.999`."""
+    parts = [part.strip() for part in value.split(",")]
+    if value.strip() == "auto":
+        return "auto"
+    if len(parts) != 2 or not all(re.fullmatch(r"0(\.\d+)?|\.\d+", part) for part in parts):
+        raise ValueError(BETAS_EXPECTED)
+    return ", ".join(parts)
+
+
+BETAS_EXPECTED = "auto, or two numbers from 0 to below 1, for example 0.9, 0.999"
 OPTIMIZER_CHOICES = ("auto", *OPTIMIZERS)
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 FORMAT_CHOICES = ("auto", *EXPORT_FORMATS)
@@ -93,6 +119,9 @@ FAMILY_CHOICES = ("auto", *FAMILY_NAMES)
 
 RunName = Annotated[str, AfterValidator(_run_name)]
 Warmup = Annotated[int | str, AfterValidator(_warmup)]
+Decay = Annotated[float | Literal["auto"], AfterValidator(_decay)]
+Betas = Annotated[str, AfterValidator(_betas)]
+Epsilon = Annotated[float | Literal["auto"], AfterValidator(_epsilon)]
 Resolution = Annotated[int | Literal["auto"], AfterValidator(_resolution)]
 OptimizerName = Annotated[str, _one_of(*OPTIMIZER_CHOICES)]
 PrecisionName = Annotated[str, _one_of(*PRECISION_CHOICES)]
@@ -231,8 +260,17 @@ class PerformanceOptions(Section):
         1.0, "Gradient clipping", "Longest gradient allowed, over all weights together. 0 is off.", more=True, ge=0,
         le=1e6,
     )  # fmt: skip
-    weight_decay: float = option(
-        0.01, "Weight decay", "Pulls weights towards zero a little at each update.", more=True, ge=0, le=1,
+    weight_decay: Decay = option(
+        "auto", "Weight decay", "Pulls weights towards zero a little at each update. auto: the optimizer's usual one.",
+        more=True, expects="auto, or a number from 0 to 1",
+    )  # fmt: skip
+    betas: Betas = option(
+        "auto", "Betas", "How long the optimizer remembers gradients and their squares: two numbers, for example "
+        "0.9, 0.999. auto: the optimizer's usual ones.", more=True, expects=BETAS_EXPECTED,
+    )  # fmt: skip
+    eps: Epsilon = option(
+        "auto", "Epsilon", "Keeps the optimizer from dividing by zero. auto: the optimizer's usual one.", more=True,
+        expects="auto, or a number above 0 and up to 1",
     )  # fmt: skip
     seed: int = option(
         -1, "Seed", "Everything random follows from it. -1 draws one when the run is made and writes it down.",
@@ -288,7 +326,7 @@ class BatchOptions(Section):
 class LearningRateOptions(Section):
     rate: Rate = option(
         "auto", "Learning rate", "How far each update goes. 1e-6 to 5e-6 is usual for a whole model, 1e-4 for LoRA. "
-        "auto: 1e-6 for a whole model, 1e-4 for LoRA and its kin.",
+        "auto: 1e-6 for a whole model, 1e-4 for LoRA and its kin.", expects="auto, or a number above 0 and up to 1",
     )  # fmt: skip
     scheduler: SchedulerName = option("constant_with_warmup", "Scheduler", "How the rate changes over the run.",
                                       choices=tuple(SCHEDULERS))  # fmt: skip
@@ -303,6 +341,10 @@ class PriorLossOptions(Section):
     weight: float = option(
         0.75, "Prior loss weight", "How much the class pictures count beside yours. More keeps the class better, "
         "less learns the subject faster.", ge=0, le=100,
+    cycles: int = option(1, "Cycles", "How often a scheduler with restarts falls.", unit="times", more=True, ge=1,
+                         le=1000)  # fmt: skip
+    power: float = option(1.0, "Power", "How the polynomial scheduler falls: 1 is a line, more falls sooner.",
+                          more=True, gt=0, le=100)  # fmt: skip
     )  # fmt: skip
 
 

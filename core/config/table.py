@@ -33,6 +33,7 @@ class Option:
     exclusive_minimum: bool
     more: bool
     kind: str
+    expects: str = ""
 
     @property
     def section(self) -> str:
@@ -47,12 +48,12 @@ class Option:
         """What a value must be, in words: `a whole number from 1 to 1024`."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
+        if self.expects:
+            return self.expects
         if self.name == "warmup_steps":
             return 'a number of updates, or a share of the run such as "10%"'
         if self.name == "resolution":
             return "auto, or a number of pixels from 8 to 4096"
-        if self.path == "learning_rate.rate":
-            return "auto, or a number above 0 and up to 1"
         if self.path == "model.name" or self.name in ("name", "export_name"):
             return "letters, digits, - _ and . (at most 64, not starting with - or .)"
         if self.type == "switch":
@@ -155,4 +156,5 @@ def _option(path: str, info: FieldInfo) -> Option:
         exclusive_minimum="gt" in limits,
         more=bool(extra.get("more", False)),
         kind=str(extra.get("kind", "")),
+        expects=str(extra.get("expects", "")),
     )

@@ -18,6 +18,7 @@ from core.data.dataset import ConceptItems, Dataset, Item
 from core.data.scan import Picture, Scan, scan
 from core.events import Event, Phase
 from core.families.load import load_model
+from core.planning.learning import numbers_of, schedule_of
 from core.families.model import Model
 from core.files import explain, hash_file
 from core.machine import inspect_machine
@@ -117,12 +118,10 @@ def build_optimization(config: RunConfig, settled: Settled, plan: Plan, trained:
     return Optimization(
         trained.components,
         optimizer=settled.optimizer,
-        weight_decay=config.performance.weight_decay,
+        seed=config.performance.seed,
+        numbers=numbers_of(config, settled.optimizer),
         rates={name: rate if name == "unet" else text_rate for name in trained.components},
-        scheduler=config.learning_rate.scheduler,
-        total=plan.steps,
-        warmup=plan.warmup,
-        final_rate=config.learning_rate.final_rate,
+        schedule=schedule_of(config.learning_rate, plan.steps, plan.warmup),
         max_grad_norm=config.performance.max_grad_norm,
     )
 

@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from core.choices.schedulers import rate_at
 from core.config.options import RunConfig
+from core.planning.learning import schedule_of
 from core.planning.plan import Plan
 
 POINTS = 300
@@ -46,8 +46,7 @@ class RateCurve(Vertical):
             await self.mount(Plot(allow_pan_and_zoom=False))
         updates = sorted({round(number * (steps - 1) / (POINTS - 1)) for number in range(POINTS)} | {0, warmup})
         updates = [update for update in updates if update < steps]
-        options = config.learning_rate
-        rates = [rate_at(options.scheduler, update, steps, warmup, config.rate, options.final_rate)
-                 for update in updates]  # fmt: skip
+        schedule = schedule_of(config.learning_rate, steps, warmup)
+        rates = [schedule.rate_at(update, config.rate) for update in updates]
         curve = Curve("rate", LINE, [update + 1 for update in updates], rates)
         self.query_one(Plot).draw([curve], first=1, last=max(2, steps))

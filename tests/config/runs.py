@@ -26,6 +26,12 @@ def values_of(option: Option) -> st.SearchStrategy[Any]:
         return st.just("auto") | st.integers(8, 4096)
     if option.path == "learning_rate.rate":
         return st.just("auto") | st.floats(0, 1, exclude_min=True)
+    if option.name == "betas":
+        return st.sampled_from(["auto", "0.9, 0.99", "0, .5"])
+    if option.name == "weight_decay":
+        return st.just("auto") | st.floats(0, 1)
+    if option.name == "eps":
+        return st.just("auto") | st.floats(0, 1, exclude_min=True)
     if option.name in ("name", "export_name"):
         return st.just("") | NAMES
     if option.type == "switch":
