@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,18 @@ def tiny_sd1(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny import make_tiny_sd1
 
     return make_tiny_sd1(tmp_path_factory.mktemp("models") / "tiny-sd1")
+
+
+@pytest.fixture(scope="session")
+def tiny_of(tmp_path_factory: pytest.TempPathFactory, tiny_sd1: Path) -> Callable[[str], Path]:
+    """Family's id → a diffusers folder with a tiny random pipeline (64 px). Never write into one: copy it first."""
+    from tests.tiny import make_tiny
+
+    made = {"sd1": tiny_sd1}
+
+    def of(family: str) -> Path:
+        if family not in made:
+            made[family] = make_tiny(family, tmp_path_factory.mktemp("models") / f"tiny-{family}")
+        return made[family]
+
+    return of

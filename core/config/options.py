@@ -17,8 +17,8 @@ from core.choices.formats import EXPORT_FORMATS
 from core.choices.optimizers import OPTIMIZERS
 from core.choices.precisions import PRECISIONS
 from core.choices.schedulers import SCHEDULERS
+from core.families import FAMILIES
 
-FAMILY_NAMES = ("sd1",)
 LONGEST_NAME = 64
 NAME_PATTERN = rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}"
 
@@ -115,7 +115,7 @@ BETAS_EXPECTED = "auto, or two numbers from 0 to below 1, for example 0.9, 0.999
 OPTIMIZER_CHOICES = ("auto", *OPTIMIZERS)
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 FORMAT_CHOICES = ("auto", *EXPORT_FORMATS)
-FAMILY_CHOICES = ("auto", *FAMILY_NAMES)
+FAMILY_CHOICES = ("auto", *FAMILIES)
 
 RunName = Annotated[str, AfterValidator(_run_name)]
 Warmup = Annotated[int | str, AfterValidator(_warmup)]
@@ -136,21 +136,23 @@ TargetsName = Annotated[str, _one_of(*TARGETS)]
 class ModelOptions(Section):
     name: RunName = option("", "Run name", "The folder of the run and, unless you say otherwise, of the exported file.")
     source: str = option(
-        "", "Source model", "What you start from: a .safetensors or .ckpt file of Stable Diffusion 1, a folder "
-        "that diffusers wrote, or the name of one on the Hugging Face hub, for example "
+        "", "Source model", "What you start from: a .safetensors or .ckpt file of Stable Diffusion 1, 2 or XL, a "
+        "folder that diffusers wrote, or the name of one on the Hugging Face hub, for example "
         "stable-diffusion-v1-5/stable-diffusion-v1-5 (4 GB, downloaded when the run starts). demo is the small model "
         "that comes with the program: a minute on any computer.", kind="path",
     )  # fmt: skip
     family: FamilyName = option(
-        "auto", "Family", "Which Stable Diffusion it is. auto reads it from the weights; a wrong choice is refused.",
+        "auto", "Family", "Which Stable Diffusion it is. auto reads it from the weights; a wrong choice is refused. "
+        "Only some single files of Stable Diffusion 2 need one: they do not say whether they are the base model.",
         choices=FAMILY_CHOICES, more=True,
     )  # fmt: skip
     revision: str = option("", "Hub revision", "Branch, tag or commit of a hub id. Empty: its main branch.", more=True)
     variant: str = option("", "Hub variant", "Which files of a hub id, for example fp16. Empty: the plain ones.",
                           more=True)  # fmt: skip
     resolution: Resolution = option(
-        "auto", "Resolution", "Side of the training pictures. auto: the size the model was made for (512 px for "
-        "Stable Diffusion 1).", unit="px", more=True,
+        "auto", "Resolution", "Side of the training pictures. auto: the size the model was made for ("
+        + ", ".join(f"{family.resolution} px for {family.title}" for family in FAMILIES.values()) + ").",
+        unit="px", more=True,
     )  # fmt: skip
 
 

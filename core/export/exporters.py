@@ -14,9 +14,9 @@ from torch import Tensor
 
 from core.export.metadata import HASH_KEY, content_hash
 from core.families import keys
-from core.families.family import Configs, Family
+from core.families.family import PREDICTION_TYPES, Configs, Family
 from core.families.folder import INDEX, WEIGHT_NAMES
-from core.families.single_file import CONFIGS_KEY, sidecar
+from core.families.single_file import CONFIGS_KEY, V_MARK, ZERO_SNR_MARK, sidecar
 from core.files import explain, free_bytes, staged_directory, staged_file, write_atomic
 from core.tensors import write_tensors
 from core.texts import UserError, path_in_words, size_in_words
@@ -27,13 +27,20 @@ Parts = Mapping[str, Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class Package:
-    """What an exporter writes: parts in their final precision, configs, tokenizer files by name, metadata."""
+    """What an exporter writes: parts in their final precision, configs, folder → tokenizer files by name, metadata."""
 
     family: Family
     parts: Parts
     configs: Configs
-    tokenizer: Mapping[str, bytes]
+    tokenizers: Mapping[str, Mapping[str, bytes]]
     metadata: Mapping[str, str]
+
+    @property
+    def brings_configs(self) -> bool:
+        """Whether a single file must hold the configs: the family's published ones do not describe it, or names and
+        shapes fit another family too.
+        """
+        return unusual_configs(self.family, self.configs) or self.family.predictions != PREDICTION_TYPES
 
     @property
     def bytes(self) -> int:
@@ -43,7 +50,7 @@ class Package:
 def export_model(
     parts: Parts,
     configs: Configs,
-    tokenizer: Mapping[str, bytes],
+    tokenizers: Mapping[str, Mapping[str, bytes]],
     path: Path,
     format: str,  # noqa: A002 - the option's own name
     half: bool,
@@ -61,7 +68,7 @@ def export_model(
         component: {name: _converted(component, name, tensor, dtype) for name, tensor in tensors.items()}
         for component, tensors in parts.items()
     }
-    package = Package(family, converted, configs, tokenizer, {"format": "pt", **metadata})
+    package = Package(family, converted, configs, tokenizers, {"format": "pt", **metadata})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_room(path, package.bytes)
@@ -86,7 +93,7 @@ def unusual_configs(family: Family, configs: Configs) -> bool:
 def _write_safetensors(path: Path, package: Package) -> None:
     tensors = _single_file(package)
     metadata = {**package.metadata, HASH_KEY: content_hash(tensors)}
-    if unusual_configs(package.family, package.configs):
+    if package.brings_configs:
         metadata[CONFIGS_KEY] = json.dumps(package.configs)
     with staged_file(path) as staging:
         write_tensors(staging, tensors, metadata)
@@ -98,7 +105,7 @@ def _write_ckpt(path: Path, package: Package) -> None:
     with staged_file(path) as staging:
         torch.save({"state_dict": tensors}, staging)
     beside = sidecar(path)
-    if unusual_configs(package.family, package.configs):
+    if package.brings_configs:
         write_atomic(beside, _json(package.configs))
     else:
         beside.unlink(missing_ok=True)
@@ -116,9 +123,9 @@ def _write_diffusers(path: Path, package: Package) -> None:
             (staging / component / "config.json").write_text(_json(config))
         (staging / "scheduler").mkdir()
         (staging / "scheduler" / "scheduler_config.json").write_text(_json(package.configs["scheduler"]))
-        for folder in package.family.tokenizers:
+        for folder, files in package.tokenizers.items():
             (staging / folder).mkdir()
-            for name, content in package.tokenizer.items():
+            for name, content in files.items():
                 (staging / folder / name).write_bytes(content)
         (staging / INDEX).write_text(_json(_index(package)))
 
@@ -134,20 +141,34 @@ _NOT_THE_NETWORK = frozenset(
     {
         "_class_name", "architectures", "model_type", "initializer_range", "initializer_factor", "force_upcast",
         "bos_token_id", "eos_token_id", "pad_token_id", "skip_prk_steps", "set_alpha_to_one", "clip_sample",
-        "steps_offset", "timestep_spacing", "addition_embed_type_num_heads", "projection_dim",
+        "steps_offset", "timestep_spacing", "addition_embed_type_num_heads", "projection_dim", "upcast_attention",
+        "interpolation_type", "use_karras_sigmas", "sample_max_value", "requires_safety_checker",
     }
 )  # fmt: skip
 """Keys that change neither the networks nor what they were trained to predict."""
 
 
 def _single_file(package: Package) -> dict[str, Tensor]:
-    """All tensors under their single-file names, the VAE's attention as 1×1 convolutions."""
+    """All tensors under their single-file names: the VAE's attention as 1×1 convolutions, OpenCLIP's query, key and
+    value as one matrix, and the marks of v-prediction and zero terminal SNR.
+    """
     tensors: dict[str, Tensor] = {}
+    thirds: dict[str, dict[int, Tensor]] = {}
     for component, part in package.parts.items():
         for name, tensor in part.items():
+            place = keys.to_single_file(package.family, component, name, package.configs)
             if keys.is_convolution_in_single_file(component, name):
                 tensor = tensor[:, :, None, None]
-            tensors[keys.to_single_file(component, name, package.configs)] = tensor
+            if place.third is not None:
+                thirds.setdefault(place.name, {})[place.third] = tensor
+            else:
+                tensors[place.name] = tensor.T.contiguous() if place.transposed else tensor
+    tensors |= {name: torch.cat([rows[third] for third in range(3)]) for name, rows in thirds.items()}
+    scheduler, mark = package.configs["scheduler"], next(iter(tensors.values())).new_empty(0)
+    if scheduler.get("prediction_type") == "v_prediction":
+        tensors[V_MARK] = mark
+    if scheduler.get("rescale_betas_zero_snr"):
+        tensors[ZERO_SNR_MARK] = mark.clone()
     return tensors
 
 
@@ -189,13 +210,11 @@ def _index(package: Package) -> dict[str, Any]:
     return {
         "_class_name": family.pipeline,
         "_diffusers_version": diffusers.__version__,
-        "feature_extractor": [None, None],
-        "image_encoder": [None, None],
-        "requires_safety_checker": False,
-        "safety_checker": [None, None],
+        **{name: [None, None] for name in family.empty_parts},
+        **package.configs["pipeline"],
         "scheduler": ["diffusers", package.configs["scheduler"].get("_class_name", "PNDMScheduler")],
-        **{name: ["transformers", "CLIPTextModel"] for name in family.text_encoders},
-        **{name: ["transformers", "CLIPTokenizer"] for name in family.tokenizers},
+        **{encoder.component: ["transformers", encoder.network] for encoder in family.encoders},
+        **{encoder.tokenizer: ["transformers", "CLIPTokenizer"] for encoder in family.encoders},
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }

@@ -46,7 +46,7 @@ def export_run(
     format = format or config.saving.export_format  # noqa: A001
     found, checkpoint = _checkpoint(run_folder / "checkpoints", step)
     verify_directory(checkpoint)
-    description = describe(config.model.source, config.model.revision, config.model.variant)
+    description = describe(config.model.source, config.model.revision, config.model.variant, family=config.model.family)
     parts = {
         component: _component(component, checkpoint, description)
         for component in FAMILIES[description.family].components
@@ -71,19 +71,23 @@ def trained_export(config: RunConfig, folder: Path, name: str) -> Path:
     return folder / "export" / (name + EXPORT_FORMATS[config.saving.export_format].suffix)
 
 
-def tokenizer_files(description: SourceDescription) -> dict[str, bytes]:
-    """The source's own tokenizer files, or those of the shipped vocabulary."""
-    if description.tokenizer is not None:
-        own = [description.tokenizer / name for name in TOKENIZER_FILES]
+def tokenizer_files(description: SourceDescription) -> dict[str, dict[str, bytes]]:
+    """Folder → the source's own tokenizer files, or those of the shipped vocabulary."""
+    return {encoder.tokenizer: _tokenizer_files(description, encoder.tokenizer)
+            for encoder in FAMILIES[description.family].encoders}  # fmt: skip
+
+
+def _tokenizer_files(description: SourceDescription, folder: str) -> dict[str, bytes]:
+    if folder in description.tokenizers:
+        own = [description.tokenizers[folder] / name for name in TOKENIZER_FILES]
         return {file.name: file.read_bytes() for file in own if file.is_file()}
-    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
+    config = FAMILIES[description.family].shipped_tokenizer(folder)
+    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": config["pad_token"]}
     lines = ["#version: 0.2", *(" ".join(pair) for pair in merges())]
     return {
         "vocab.json": json.dumps(vocabulary(), ensure_ascii=False).encode(),
         "merges.txt": "\n".join([*lines, ""]).encode(),
-        "tokenizer_config.json": json.dumps(
-            FAMILIES[description.family].shipped_tokenizer(), indent=2
-        ).encode(),
+        "tokenizer_config.json": json.dumps(config, indent=2).encode(),
         "special_tokens_map.json": json.dumps(special, indent=2).encode(),
     }  # fmt: skip
 

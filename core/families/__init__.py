@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from core.families.family import Family
 from core.families.sd1 import SD1
+from core.families.sd2 import SD2, SD2_BASE
+from core.families.sdxl import SDXL
 
-FAMILIES: dict[str, Family] = {family.id: family for family in (SD1,)}
+FAMILIES: dict[str, Family] = {family.id: family for family in (SD1, SD2_BASE, SD2, SDXL)}
 
 __all__ = ["FAMILIES", "Family"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.demo.source import demo_model, is_demo
-from core.families import FAMILIES, folder, hub, single_file
+from core.families import folder, hub, single_file
 from core.families.family import Configs, Family
 from core.families.stored import Parts, StoredTensor
 from core.families.wholeness import check_whole
@@ -36,17 +36,20 @@ class SourceDescription:
     configs: Configs
     tensors: Mapping[str, Mapping[str, StoredTensor]] = field(repr=False)
     """Component → file name (see `keys`) → where the tensor stands."""
-    tokenizer: Path | None = None
-    """The folder of the source's own tokenizer; `None`: the one that ships with the package."""
+    tokenizers: Mapping[str, Path] = field(default_factory=dict)
+    """Folder → path of the source's own tokenizers; for others there is the vocabulary that ships with the package."""
     commit: str = ""
     """Of a hub id: the commit that was downloaded."""
 
 
-def describe(source: str, revision: str = "", variant: str = "", cache_dir: Path | None = None) -> SourceDescription:
+def describe(
+    source: str, revision: str = "", variant: str = "", cache_dir: Path | None = None, *, family: str = "auto"
+) -> SourceDescription:
     """Describe a diffusers folder, a single file, a hub id that was downloaded, or `demo`, the embedded model.
 
-    Raises `UserError`: `source.none`, `source.missing`, `source.not-downloaded` (see `hub.download`) and one for each
-    thing that may be wrong with what is there.
+    `family` is the id of the one that a person named: it decides where a single file fits two and does not say which,
+    and nothing else. Raises `UserError`: `source.none`, `source.missing`, `source.not-downloaded` (see `hub.download`)
+    and one for each thing that may be wrong with what is there.
     """
     if not source.strip():
         raise UserError(
@@ -64,10 +67,9 @@ def describe(source: str, revision: str = "", variant: str = "", cache_dir: Path
             raise _missing(source, "there is no such file or folder")
         path = hub.find(source, revision, variant, cache_dir)
         commit = path.name
-    family = FAMILIES["sd1"]
-    parts = folder.read(path, family, variant) if path.is_dir() else single_file.read(path, family)
-    check_whole(parts, family, path)
-    return _described(source, path, family, parts, commit)
+    found, parts = folder.read(path, variant) if path.is_dir() else single_file.read(path, family)
+    check_whole(parts, found, path)
+    return _described(source, path, found, parts, commit)
 
 
 def _described(source: str, path: Path, family: Family, parts: Parts, commit: str) -> SourceDescription:
@@ -89,7 +91,7 @@ def _described(source: str, path: Path, family: Family, parts: Parts, commit: st
         bytes=sum(file.stat().st_size for file in files),
         configs=configs,
         tensors=parts.tensors,
-        tokenizer=parts.tokenizer,
+        tokenizers=parts.tokenizers,
         commit=commit,
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.families import keys, recognise
-from core.families.family import Family
+from core.families import FAMILIES, keys, recognise
+from core.families.family import Configs, Family
 from core.families.single_file import refuse_foreign
 from core.families.stored import Parts, StoredTensor, read_json, read_weight_file
 from core.families.wholeness import SCHEDULERS, check_configs
@@ -15,11 +15,14 @@ from core.texts import UserError, listed, path_in_words
 
 INDEX = "model_index.json"
 
+_TOKENIZERS = frozenset({"CLIPTokenizer", "CLIPTokenizerFast"})
 _CLASSES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "unet": (frozenset({"diffusers"}), frozenset({"UNet2DConditionModel"})),
     "vae": (frozenset({"diffusers"}), frozenset({"AutoencoderKL"})),
     "text_encoder": (frozenset({"transformers"}), frozenset({"CLIPTextModel"})),
-    "tokenizer": (frozenset({"transformers"}), frozenset({"CLIPTokenizer", "CLIPTokenizerFast"})),
+    "text_encoder_2": (frozenset({"transformers"}), frozenset({"CLIPTextModelWithProjection"})),
+    "tokenizer": (frozenset({"transformers"}), _TOKENIZERS),
+    "tokenizer_2": (frozenset({"transformers"}), _TOKENIZERS),
     "scheduler": (frozenset({"diffusers"}), SCHEDULERS),
     "safety_checker": (
         frozenset({"stable_diffusion", "diffusers.pipelines.stable_diffusion.safety_checker"}),
@@ -37,6 +40,7 @@ WEIGHT_NAMES: Mapping[str, tuple[str, str]] = {
     "unet": ("diffusion_pytorch_model", "diffusion_pytorch_model"),
     "vae": ("diffusion_pytorch_model", "diffusion_pytorch_model"),
     "text_encoder": ("model", "pytorch_model"),
+    "text_encoder_2": ("model", "pytorch_model"),
 }
 """Component → stem of its .safetensors and of its .bin file."""
 
@@ -46,21 +50,35 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 
 
-def read(path: Path, family: Family, variant: str) -> Parts:
-    """`UserError` says what is missing or what the folder is instead."""
-    index = _index(path, family)
+def read(path: Path, variant: str = "") -> tuple[Family, Parts]:
+    """The family and the parts of a folder; `UserError` says what is missing or what the folder is instead."""
+    index = _index(path)
+    unet = read_json(_there(path / "unet" / "config.json", path))
+    scheduler = read_json(_there(path / "scheduler" / "scheduler_config.json", path))
+    family = _family(index["_class_name"], unet, scheduler, path)
     configs = {component: read_json(_there(path / component / "config.json", path)) for component in family.components}
-    configs["scheduler"] = read_json(_there(path / "scheduler" / "scheduler_config.json", path))
-    refuse_foreign(recognise.foreign_configs(configs["unet"], configs["text_encoder"]), family, path)
+    configs["scheduler"] = scheduler
+    configs["pipeline"] = {name: index.get(name, value) for name, value in family.switches.items()}
     if configs["unet"].get("sample_size") is None:
         configs["unet"]["sample_size"] = family.shipped_configs()["unet"]["sample_size"]
-    check_configs(configs, path)
+    check_configs(configs, family, path)
     tensors = {}
     for component in family.components:
         if index.get(component, [None])[0] is None:
             raise _incomplete(path, component)
-        tensors[component] = _component(component, weight_files(path, component, variant))
-    return Parts("folder", configs, tensors, _tokenizer(path, family))
+        tensors[component] = _component(component, weight_files(path, component, variant), family, configs)
+    folders = {encoder.tokenizer: path / encoder.tokenizer for encoder in family.encoders}
+    return family, Parts("folder", configs, tensors, {name: at for name, at in folders.items() if _has_tokenizer(at)})
+
+
+def _family(pipeline: str, unet: Mapping[str, Any], scheduler: Mapping[str, Any], path: Path) -> Family:
+    refuse_foreign(recognise.special_input(unet.get("in_channels", 4)), path)
+    found = [family for family in FAMILIES.values() if family.pipeline == pipeline and family.is_unet(unet)]
+    if not found:
+        named = next(family.title for family in FAMILIES.values() if family.pipeline == pipeline)
+        refuse_foreign(f"named as {named} in its {INDEX}, but its UNet is of another kind", path)
+    prediction = scheduler.get("prediction_type", "epsilon")
+    return next((family for family in found if prediction in family.predictions), found[0])
 
 
 def weight_files(path: Path, component: str, variant: str) -> list[Path]:
@@ -89,11 +107,11 @@ def weight_files(path: Path, component: str, variant: str) -> list[Path]:
     )  # fmt: skip
 
 
-def _component(component: str, files: list[Path]) -> dict[str, StoredTensor]:
+def _component(component: str, files: list[Path], family: Family, configs: Configs) -> dict[str, StoredTensor]:
     found: dict[str, StoredTensor] = {}
     for file in files:
         for name, tensor in read_weight_file(file).tensors.items():
-            if keys.is_left_out(component, name):
+            if keys.is_left_out(family, component, name, configs):
                 continue
             if recognise.is_lora([name]):
                 raise UserError(
@@ -115,16 +133,16 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in files]
 
 
-def _index(path: Path, family: Family) -> dict[str, Any]:
-    """model_index.json, every name in it checked."""
+def _index(path: Path) -> dict[str, Any]:
+    """model_index.json, every name in it checked, its pipeline one of those that are trained here."""
     file = path / INDEX
     if not file.exists():
         raise _no_index(path)
     index = read_json(file)
     pipeline = index.get("_class_name")
-    if pipeline != family.pipeline:
+    if pipeline not in {family.pipeline for family in FAMILIES.values()}:
         known = recognise.PIPELINES.get(pipeline) if isinstance(pipeline, str) else None
-        refuse_foreign(known or f"made for the pipeline {str(pipeline)[:80]!r}", family, path)
+        refuse_foreign(known or f"made for the pipeline {str(pipeline)[:80]!r}", path)
     for component, value in index.items():
         if not isinstance(value, list) or value == [None, None]:
             continue
@@ -132,23 +150,22 @@ def _index(path: Path, family: Family) -> dict[str, Any]:
         if len(value) != 2 or value[0] not in libraries or value[1] not in classes:
             raise UserError(
                 "source.runs-code",
-                "{path} names {value} as its {component}, which is not a part of a {family} model. Nothing of it was "
-                "imported.",
+                "{path} names {value} as its {component}, which is not a part of a Stable Diffusion model. Nothing of "
+                "it was imported.",
                 mend="Take the model from a source that you trust, or choose a single .safetensors file.",
-                path=path_in_words(file), value=listed(value), component=component, family=family.title,
+                path=path_in_words(file), value=listed(value), component=component,
             )  # fmt: skip
-    return {name: value for name, value in index.items() if isinstance(value, list)}
+    return index
 
 
-def _tokenizer(path: Path, family: Family) -> Path | None:
-    """The folder of its own tokenizer, if it has all that one needs."""
-    folder = path / family.tokenizers[0]
+def _has_tokenizer(folder: Path) -> bool:
+    """Whether a folder has all that a tokenizer needs; what is there must be readable."""
     if (folder / "tokenizer.json").exists() or ((folder / "vocab.json").exists() and (folder / "merges.txt").exists()):
         for name in TOKENIZER_FILES:
             if name.endswith(".json") and (folder / name).exists():
                 read_json(folder / name)
-        return folder
-    return None
+        return True
+    return False
 
 
 def _there(file: Path, path: Path) -> Path:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.families.folder import INDEX, TOKENIZER_FILES, WEIGHT_NAMES
+from core.families.stored import read_json
 from core.texts import UserError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -39,7 +40,7 @@ def patterns(variant: str = "") -> list[str]:
         )
     ]
     configs = [f"{component}/config.json" for component in WEIGHT_NAMES]
-    tokenizer = [f"tokenizer/{name}" for name in TOKENIZER_FILES]
+    tokenizer = [f"{folder}/{name}" for folder in ("tokenizer", "tokenizer_2") for name in TOKENIZER_FILES]
     return [INDEX, "scheduler/scheduler_config.json", *configs, *tokenizer, *weights]
 
 
@@ -112,8 +113,10 @@ def download(
 
 def _has_weights(folder: Path, variant: str) -> bool:
     middle = f".{variant}" if variant else ""
+    named = read_json(folder / INDEX)
     return all(
         (folder / component / f"{stem}{middle}.safetensors").exists()
         or (folder / component / f"{stem}.safetensors.index{middle}.json").exists()
         for component, (stem, _) in WEIGHT_NAMES.items()
+        if component in named
     )

@@ -4,24 +4,22 @@ A single file (the layout of CompVis' latent-diffusion, which A1111, ComfyUI and
 the UNet through: `input_blocks.4.1.` is diffusers' `down_blocks.1.attentions.0.`. The tables are generated from the
 configs, so that every size is covered, and each is a bijection. Everywhere in this program a parameter of a file has
 its *file name*: diffusers' name, with the classic `text_model.` in the text encoder's (transformers 5.6 flattened
-`CLIPTextModel`; programs outside expect the classic one).
+`CLIPTextModel`; programs outside expect the classic one). OpenCLIP's layout stands in `openclip`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+from core.families import openclip
+from core.families.family import Family
+from core.families.openclip import Place
 
-PREFIXES: Mapping[str, str] = {
-    "unet": "model.diffusion_model.",
-    "vae": "first_stage_model.",
-    "text_encoder": "cond_stage_model.transformer.",
-}
-"""Where a component's parameters stand in a single file of the first family."""
+T = TypeVar("T")
 
 _UNET_RESNET = {
     "norm1": "in_layers.0",
@@ -38,29 +36,38 @@ _UNET_ENDS = {
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
 }
+_UNET_ADDED = {"add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2"}
 _VAE_RESNET = {"norm1": "norm1", "conv1": "conv1", "norm2": "norm2", "conv2": "conv2", "conv_shortcut": "nin_shortcut"}
 _VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
 _VAE_OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 _VAE_PROJECTION = re.compile(r"\.mid_block\.attentions\.0\.(to_q|to_k|to_v|to_out\.0)\.weight$")
 
 
-def to_single_file(component: str, name: str, configs: Mapping[str, Mapping[str, Any]]) -> str:
-    """The single-file name of a file name; `KeyError` where the configs know no such parameter."""
-    return PREFIXES[component] + _renamed(name, _table(component, configs))
+def to_single_file(family: Family, component: str, name: str, configs: Mapping[str, Mapping[str, Any]]) -> Place:
+    """Where the parameter of a file name stands in a single file; `KeyError` where the configs know no such one."""
+    prefix, encoder = family.prefix(component), family.encoder(component)
+    if encoder and encoder.openclip:
+        place = openclip.place(name)
+        return replace(place, name=prefix + place.name)
+    return Place(prefix + (name if encoder else _renamed(name, _table(component, configs))))
 
 
-def from_single_file(component: str, name: str, configs: Mapping[str, Mapping[str, Any]]) -> str:
-    """The file name of a single-file name; `KeyError` where the configs know no such parameter."""
-    inner = name.removeprefix(PREFIXES[component])
-    if component == "text_encoder":
-        return from_folder("text_encoder", inner)
-    return _renamed(inner, _inverse(component, configs))
+def from_single_file(
+    family: Family, component: str, name: str, configs: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, Place]]:
+    """(file name, place) of each parameter that a single file's tensor holds; `KeyError` for a foreign tensor."""
+    inner, encoder = name.removeprefix(family.prefix(component)), family.encoder(component)
+    if encoder and encoder.openclip:
+        return [(found, replace(place, name=name)) for found, place in openclip.held_in(inner)]
+    if encoder:
+        return [(from_folder(component, inner), Place(name))]
+    return [(_renamed(inner, _inverse(component, configs)), Place(name))]
 
 
 def from_folder(component: str, name: str) -> str:
     """The file name of a name in a diffusers folder, whichever version of the libraries wrote it."""
-    if component == "text_encoder":
-        return name if name.startswith("text_model.") else f"text_model.{name}"
+    if is_text_encoder(component):
+        return name if name.startswith(("text_model.", "text_projection.")) else f"text_model.{name}"
     if component == "vae":
         for old, new in _VAE_OLD_ATTENTION.items():
             name = re.sub(rf"(\.attentions\.0)\.{old}\.", rf"\1.{new}.", name)
@@ -79,20 +86,33 @@ def module_names(component: str, name: str, own: Container[str]) -> str:
     """
     if name in own:
         return name
-    short = name.removeprefix("text_model.") if component == "text_encoder" else name
+    short = name.removeprefix("text_model.") if is_text_encoder(component) else name
     if short not in own:
         raise KeyError(name)
     return short
 
 
-def is_left_out(component: str, name: str) -> bool:
+def is_text_encoder(component: str) -> bool:
+    """Whether a component is one of CLIP's, by the name that every pipeline of diffusers gives it."""
+    return component.startswith("text_encoder")
+
+
+def is_left_out(family: Family, component: str, name: str, configs: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether a parameter of a source (by its file name or single-file name) is no weight and is passed over:
-    position numbers, and what CLIP has beside its text encoder.
+    position numbers, what CLIP has beside its text encoder, and OpenCLIP's last layer where the one before it is the
+    last of the family's.
     """
-    if component != "text_encoder":
+    encoder = family.encoder(component)
+    if encoder is None:
         return False
-    return name.endswith("position_ids") or any(
-        part in name for part in ("logit_scale", "text_projection", "visual_projection", "vision_model")
+    if "text_projection" in name:
+        return not encoder.projects
+    if encoder.openclip and not encoder.penultimate:
+        layer = openclip.layer_of(name.removeprefix(encoder.prefix))
+        if layer is not None and layer == configs[component]["num_hidden_layers"]:
+            return True
+    return name.endswith(("position_ids", "attn_mask")) or any(
+        part in name for part in ("logit_scale", "visual_projection", "vision_model")
     )
 
 
@@ -105,7 +125,7 @@ def blocks(component: str, configs: Mapping[str, Mapping[str, Any]]) -> list[str
     """The parts that a whole component has, by the beginnings of their file names (`down_blocks.0.resnets.1.conv1`).
     Left out are shortcuts, which stand only where a block changes its width.
     """
-    if component == "text_encoder":
+    if is_text_encoder(component):
         layers = range(configs[component]["num_hidden_layers"])
         embeddings = [f"text_model.embeddings.{part}_embedding" for part in ("token", "position")]
         return [*embeddings, *(f"text_model.encoder.layers.{layer}" for layer in layers), "text_model.final_layer_norm"]
@@ -123,15 +143,14 @@ def _renamed(name: str, table: Mapping[str, str]) -> str:
 
 
 def _table(component: str, configs: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
-    if component == "text_encoder":
-        return {"text_model": "text_model"}
     config = configs[component]
     down, up = tuple(config["down_block_types"]), tuple(config["up_block_types"])
     layers = config.get("layers_per_block", 2)
     if component == "vae":
         return _vae_table(len(down), int(layers))
     each = (layers,) * len(down) if isinstance(layers, int) else tuple(layers)
-    return _unet_table(tuple("CrossAttn" in kind for kind in down), tuple("CrossAttn" in kind for kind in up), each)
+    down_attention, up_attention = (tuple("CrossAttn" in kind for kind in kinds) for kinds in (down, up))
+    return _unet_table(down_attention, up_attention, each, config.get("addition_embed_type") is not None)
 
 
 def _inverse(component: str, configs: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
@@ -139,9 +158,11 @@ def _inverse(component: str, configs: Mapping[str, Mapping[str, Any]]) -> Mappin
 
 
 @lru_cache(maxsize=8)
-def _unet_table(down: Sequence[bool], up: Sequence[bool], layers: Sequence[int]) -> Mapping[str, str]:
-    """`down` and `up` say which blocks have attention; `layers` are the resnets of each down block."""
-    table = dict(_UNET_ENDS)
+def _unet_table(down: Sequence[bool], up: Sequence[bool], layers: Sequence[int], added: bool) -> Mapping[str, str]:
+    """`down` and `up` say which blocks have attention; `layers` are the resnets of each down block; `added`: the UNet
+    takes more than the captions.
+    """
+    table = _UNET_ENDS | (_UNET_ADDED if added else {})
 
     def resnet(new: str, old: str) -> None:
         table.update({f"{new}.{part}": f"{old}.{inner}" for part, inner in _UNET_RESNET.items()})

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from core.families import FAMILIES, keys
 from core.families.describe import SourceDescription
@@ -25,7 +25,7 @@ def load_model(
 ) -> Model:
     """All networks of a source on `device` in `dtype`, whatever precision the files have; eval mode, no gradients.
 
-    The VAE stands in fp32 in any case: it runs rarely, and in half precision some overflow.
+    The VAE stands in fp32 in any case: it runs rarely, and in half precision some overflow (SDXL's does).
     Beside the networks themselves no more than one tensor is held. Raises `UserError` for missing, unexpected,
     misshapen and non-finite weights.
     """
@@ -42,30 +42,31 @@ def load_model(
         unet=networks["unet"],
         vae=networks["vae"],
         text_encoders={name: networks[name] for name in family.text_encoders},
-        tokenizers={name: load_tokenizer(description) for name in family.text_encoders},
+        tokenizers={encoder.component: load_tokenizer(description, encoder.tokenizer) for encoder in family.encoders},
         schedule=noise_schedule(description.configs["scheduler"], device),
     )
 
 
-def load_tokenizer(description: SourceDescription) -> CLIPTokenizer:
-    """The source's own, else one with the shipped vocabulary, padding with the end token."""
-    if description.tokenizer is not None:
+def load_tokenizer(description: SourceDescription, folder: str = "tokenizer") -> CLIPTokenizer:
+    """The source's own of that folder, else one with the shipped vocabulary that pads as the family does."""
+    own = description.tokenizers.get(folder)
+    if own is not None:
         try:
-            return CLIPTokenizer.from_pretrained(description.tokenizer, local_files_only=True)
+            return CLIPTokenizer.from_pretrained(own, local_files_only=True)
         except Exception as error:
             # The library raises whatever its parsers raise; the files are a person's.
             raise UserError(
                 "source.tokenizer", "The tokenizer in {path} cannot be read: {reason}.",
                 mend="Copy or download the model again; without a tokenizer folder the usual one is used.",
-                path=path_in_words(description.tokenizer), reason=_first_line(error),
+                path=path_in_words(own), reason=_first_line(error),
             ) from error  # fmt: skip
-    return shipped_tokenizer()
+    return shipped_tokenizer(FAMILIES[description.family].shipped_tokenizer(folder)["pad_token"])
 
 
-def shipped_tokenizer() -> CLIPTokenizer:
+def shipped_tokenizer(pad_token: str = END) -> CLIPTokenizer:
     """transformers' tokenizer with the vocabulary that ships with the package."""
     return CLIPTokenizer(vocab=vocabulary(), merges=list(merges()), bos_token=START, eos_token=END, unk_token=END,
-                         pad_token=END, model_max_length=77)  # fmt: skip
+                         pad_token=pad_token, model_max_length=77)  # fmt: skip
 
 
 def noise_schedule(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
@@ -77,11 +78,12 @@ def noise_schedule(config: Mapping[str, Any], device: torch.device) -> NoiseSche
 
 
 def _network(component: str, description: SourceDescription, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    family = FAMILIES[description.family]
     network = _without_memory(component, description)
     wanted = {
         keys.from_folder(component, name): tensor
         for name, tensor in network.state_dict().items()
-        if not keys.is_left_out(component, name)
+        if not keys.is_left_out(family, component, name, description.configs)
     }
     stored = description.tensors[component]
     refuse_missing(component, sorted(wanted.keys() - stored.keys()), description.path)
@@ -113,7 +115,9 @@ def _without_memory(component: str, description: SourceDescription) -> nn.Module
                 network = AutoencoderKL.from_config(config)
             else:
                 config = {key: value for key, value in config.items() if key not in ("dtype", "torch_dtype")}
-                network = CLIPTextModel(CLIPTextConfig(**config))
+                encoder = FAMILIES[description.family].encoder(component)
+                kind = CLIPTextModelWithProjection if encoder and encoder.projects else CLIPTextModel
+                network = kind(CLIPTextConfig(**config))
             return network
     except Exception as error:
         # Whatever a constructor raises for a config that a person brought is the config's fault.

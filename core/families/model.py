@@ -68,8 +68,8 @@ class TextEmbedding:
 class Model:
     """The networks of one source. They may be moved and trained; everything here follows where they are.
 
-    `unet`, `vae` and `text_encoders` ("text_encoder" → module) are diffusers' and transformers' own classes. The VAE
-    computes in its own precision whatever autocast says.
+    `unet`, `vae` and `text_encoders` ("text_encoder" → module, in the family's order) are diffusers' and transformers'
+    own classes. The VAE computes in its own precision whatever autocast says.
     """
 
     def __init__(
@@ -118,6 +118,11 @@ class Model:
         """What encoded latents are multiplied with before the UNet sees them."""
         return float(self.configs["vae"].get("scaling_factor", 0.18215))
 
+    @property
+    def zeroes_empty_captions(self) -> bool:
+        """Whether an empty caption is zeros to the UNet, and not what the text encoders make of it."""
+        return bool(self.configs["pipeline"].get("force_zeros_for_empty_prompt", False))
+
     @cached_property
     def vae_hash(self) -> str:
         """Of the VAE's weights and precision: latents made by another one are not these."""
@@ -135,17 +140,31 @@ class Model:
     def encode_text(self, tokens: Mapping[str, Tensor]) -> TextEmbedding:
         """The embedding of tokenized captions, with gradient where gradients are on.
 
-        The last layer with the final norm, no attention mask: what diffusers' pipeline feeds to the UNet.
+        What diffusers' pipeline feeds to the UNet: of each encoder the layer that the family names, side by side, and
+        the pooled embedding where there is one; no attention mask. An empty caption is zeros where the source says so.
         """
-        encoder = self.text_encoders["text_encoder"]
-        ids = tokens["text_encoder"].to(_device(encoder))
-        return TextEmbedding(encoder(ids).last_hidden_state)
+        hidden, pooled = [], None
+        for part in self.family.encoders:
+            encoder = self.text_encoders[part.component]
+            ids = tokens[part.component].to(_device(encoder))
+            made = encoder(ids, output_hidden_states=part.penultimate)
+            hidden.append(made.hidden_states[-2] if part.penultimate else made.last_hidden_state)
+            if part.projects:
+                pooled = made.text_embeds
+        embedding = TextEmbedding(torch.cat(hidden, -1) if len(hidden) > 1 else hidden[0], pooled)
+        return self._without_empty(embedding, tokens) if self.zeroes_empty_captions else embedding
 
-    def conditioning(self, embedding: TextEmbedding, geometry: Tensor) -> dict[str, Tensor]:
+    def _without_empty(self, embedding: TextEmbedding, tokens: Mapping[str, Tensor]) -> TextEmbedding:
+        first = self.family.encoders[0].component
+        said = (tokens[first][:, 1] != self.tokenizers[first].eos_token_id).to(embedding.hidden.device)
+        pooled = None if embedding.pooled is None else embedding.pooled * said[:, None]
+        return TextEmbedding(embedding.hidden * said[:, None, None], pooled)
+
+    def conditioning(self, embedding: TextEmbedding, geometry: Tensor) -> dict[str, Any]:
         """What the UNet takes beside x and t, for pictures of this geometry (B, 6) fp32 (see `core.data.geometry`)."""
-        return {"encoder_hidden_states": embedding.hidden}
+        return self.family.conditioning(embedding.hidden, embedding.pooled, geometry)
 
-    def denoise(self, x: Tensor, t: Tensor, cond: Mapping[str, Tensor]) -> Tensor:
+    def denoise(self, x: Tensor, t: Tensor, cond: Mapping[str, Any]) -> Tensor:
         """The UNet's prediction (B, 4, h, w) for noisy latents x (B, 4, h, w) at timesteps t (B,)."""
         prediction: Tensor = self.unet(x, t, **cond, return_dict=False)[0]
         return prediction

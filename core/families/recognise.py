@@ -1,20 +1,22 @@
-"""What a file full of tensors is, told from names and shapes: the right thing, or what it is instead."""
+"""What a file full of tensors is where it is no model to train, told from names and shapes. What is one is told by
+the families themselves (`Family.is_file`, `Family.is_unet`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from core.families.family import UNET
 from core.families.stored import StoredTensor
 
 Tensors = Mapping[str, StoredTensor]
 
-_UNET = "model.diffusion_model."
-_FIRST_CONVOLUTION = _UNET + "input_blocks.0.0.weight"
+_FIRST_CONVOLUTION = UNET + "input_blocks.0.0.weight"
 _CROSS_ATTENTION = "attn2.to_k.weight"
+_TEXT_ENCODERS = ("cond_stage_model.", "conditioner.")
 
 PIPELINES: Mapping[str, str] = {
-    "StableDiffusionXLPipeline": "a Stable Diffusion XL model",
     "StableDiffusionXLImg2ImgPipeline": "a Stable Diffusion XL refiner",
     "StableDiffusionXLInpaintPipeline": "a Stable Diffusion XL inpainting model",
     "StableDiffusionInpaintPipeline": "an inpainting model",
@@ -25,11 +27,11 @@ PIPELINES: Mapping[str, str] = {
     "StableDiffusion3Pipeline": "a Stable Diffusion 3 model",
     "FluxPipeline": "a FLUX model",
 }
-"""Pipelines of diffusers that people own and that are not Stable Diffusion 1."""
+"""Pipelines of diffusers that people own and that are not trained here."""
 
 
 def foreign_single_file(tensors: Tensors) -> str | None:
-    """What a single file is where it is no whole Stable Diffusion 1 model ("a LoRA", …), else `None`."""
+    """What a single file is where it is none of the models that are trained here ("a LoRA", …), else `None`."""
     names = tensors.keys()
     if is_lora(names):
         return "a LoRA (a small addition to a model, not a model)"
@@ -37,39 +39,21 @@ def foreign_single_file(tensors: Tensors) -> str | None:
         return "a ControlNet"
     if "emb_params" in names or "string_to_param" in names:
         return "a textual inversion (a word, not a model)"
-    if any(name.startswith("conditioner.embedders.1.") for name in names):
-        return "a Stable Diffusion XL model"
     if any(name.startswith("conditioner.embedders.0.model.") for name in names):
         return "a Stable Diffusion XL refiner"
     if any("joint_blocks." in name for name in names):
         return "a Stable Diffusion 3 model"
     if any("double_blocks." in name for name in names):
         return "a FLUX model"
-    if any(name.startswith("cond_stage_model.model.") for name in names):
-        return "a Stable Diffusion 2 model"
-    if any(name.startswith(_UNET) for name in names):
+    if any(name.startswith(UNET) for name in names):
         return _foreign_unet(tensors)
     if any(name.startswith(("down_blocks.", "up_blocks.")) for name in names):
         return "only the UNet out of a diffusers folder"
     if any(name.startswith(("first_stage_model.", "encoder.conv_in.", "decoder.conv_in.")) for name in names):
         return "only a VAE"
-    if any("embeddings.token_embedding.weight" in name for name in names):
+    if any("embeddings.token_embedding.weight" in name or name.startswith(_TEXT_ENCODERS) for name in names):
         return "only a text encoder"
     return "something other than a Stable Diffusion model"
-
-
-def foreign_configs(unet: Mapping[str, Any], text_encoder: Mapping[str, Any]) -> str | None:
-    """The same by the configs of a diffusers folder."""
-    width = unet.get("cross_attention_dim")
-    if unet.get("addition_embed_type") == "text_time":
-        return "a Stable Diffusion XL model"
-    if width == 1024 or unet.get("use_linear_projection"):
-        return "a Stable Diffusion 2 model"
-    if channels := special_input(unet.get("in_channels", 4)):
-        return channels
-    if text_encoder.get("hidden_size") == 1024:
-        return "a Stable Diffusion 2 model"
-    return None
 
 
 def special_input(channels: object) -> str | None:
@@ -97,11 +81,13 @@ def _foreign_unet(tensors: Tensors) -> str | None:
     first = tensors.get(_FIRST_CONVOLUTION)
     if first is not None and len(first.shape) == 4 and (special := special_input(first.shape[1])):
         return special
-    if any(name.startswith(_UNET + "label_emb.") for name in tensors):
+    if any(name.startswith(_TEXT_ENCODERS) for name in tensors):
+        return None
+    if any(name.startswith(UNET + "label_emb.") for name in tensors):
         return "only the UNet of a Stable Diffusion XL model"
     widths = {tensor.shape[-1] for name, tensor in tensors.items() if name.endswith(_CROSS_ATTENTION) and tensor.shape}
     if widths == {1024}:
-        return "the UNet of a Stable Diffusion 2 model"
+        return "only the UNet of a Stable Diffusion 2 model"
     if widths == {2048}:
-        return "the UNet of a Stable Diffusion XL model"
+        return "only the UNet of a Stable Diffusion XL model"
     return None

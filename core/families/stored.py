@@ -7,7 +7,7 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,15 +22,26 @@ Kind = Literal["safetensors", "ckpt"]
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """`name` as the file at `path` has it."""
+    """`name` as the file at `path` has it, `shape` as it is meant."""
 
     path: Path
     name: str
     shape: tuple[int, ...]
+    third: int | None = None
+    """Of the rows that stand in the file under this name, only this third (0, 1, 2) is meant."""
+    transposed: bool = False
+    """The file has it the other way round."""
 
     @property
     def elements(self) -> int:
         return math.prod(self.shape)
+
+    def part(self, third: int | None, transposed: bool) -> StoredTensor:
+        """A part of this whole tensor of a file; its shape is the part's."""
+        shape = self.shape
+        if third is not None and shape:
+            shape = (shape[0] // 3, *shape[1:])
+        return replace(self, shape=shape[::-1] if transposed else shape, third=third, transposed=transposed)
 
 
 @dataclass(frozen=True)
@@ -144,9 +155,11 @@ def _unreadable(path: Path, reason: str) -> UserError:
 
 @dataclass(frozen=True)
 class Parts:
-    """A source taken apart: `tensors` is component → file name (see `keys`) → where the tensor stands."""
+    """A source taken apart: `tensors` is component → file name (see `keys`) → where the tensor stands; `tokenizers` is
+    folder → path of its own tokenizers (those that it has).
+    """
 
     kind: Literal["folder", "safetensors", "ckpt"]
     configs: Mapping[str, Mapping[str, Any]]
     tensors: Mapping[str, Mapping[str, StoredTensor]]
-    tokenizer: Path | None
+    tokenizers: Mapping[str, Path]

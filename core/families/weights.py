@@ -21,15 +21,24 @@ def iterate_component(component: str, stored: Mapping[str, StoredTensor]) -> Ite
 
     The VAE's attention comes as matrices whichever layout the source has. No more than one tensor is held at a time.
     """
-    by_file: dict[Path, dict[str, str]] = {}
+    by_file: dict[Path, dict[str, list[str]]] = {}
     for name, place in stored.items():
-        by_file.setdefault(place.path, {})[place.name] = name
+        by_file.setdefault(place.path, {}).setdefault(place.name, []).append(name)
     for path, names in by_file.items():
-        for stored_name, tensor in _iterate_file(path, list(names)):
-            name = names[stored_name]
-            if keys.is_convolution_in_single_file(component, name) and tensor.ndim > 2:
-                tensor = tensor.reshape(tensor.shape[:2])
-            yield name, tensor
+        for stored_name, whole in _iterate_file(path, list(names)):
+            for name in names[stored_name]:
+                tensor = _part(whole, stored[name])
+                if keys.is_convolution_in_single_file(component, name) and tensor.ndim > 2:
+                    tensor = tensor.reshape(tensor.shape[:2])
+                yield name, tensor
+
+
+def _part(tensor: Tensor, place: StoredTensor) -> Tensor:
+    """What is meant of a tensor in a file, as a tensor of its own where it is not the whole."""
+    if place.third is not None:
+        rows = len(tensor) // 3
+        return tensor[place.third * rows : (place.third + 1) * rows].clone()
+    return tensor.T.contiguous() if place.transposed else tensor
 
 
 def _iterate_file(path: Path, names: list[str]) -> Iterator[tuple[str, Tensor]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.families import keys
-from core.families.family import Configs, Family
+from core.families.family import PREDICTION_TYPES, Configs, Family
 from core.families.stored import Parts, StoredTensor
 from core.texts import UserError, counted, listed, path_in_words
 
@@ -25,7 +25,6 @@ SCHEDULERS = frozenset(
 )  # fmt: skip
 """The schedulers of diffusers that a Stable Diffusion model may name."""
 
-PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid")
 
 Accepts = Callable[[Any], bool]
@@ -36,11 +35,14 @@ def check_whole(parts: Parts, family: Family, path: Path) -> None:
     for component in family.components:
         _check_blocks(component, parts.tensors[component], parts.configs, path)
         _check_sizes(component, parts.tensors[component], parts.configs, path)
+    _check_widths(parts.configs, family, path)
 
 
-def check_configs(configs: Configs, path: Path) -> None:
+def check_configs(configs: Configs, family: Family, path: Path) -> None:
     """Every value that this program reads itself, so that a strange one is named and not stumbled over."""
-    for component, key, accepts, wanted in _WANTED:
+    of_encoders = [(encoder, *rest) for encoder in family.text_encoders for rest in _WANTED_OF_ENCODERS]
+    added = ("unet", "addition_embed_type", _one_of(family.added_embedding), f"the added embedding of {family.title}")
+    for component, key, accepts, wanted in (*_WANTED, *of_encoders, added):
         value = configs[component].get(key, _ABSENT.get((component, key)))
         if not accepts(value):
             raise UserError(
@@ -106,6 +108,19 @@ def _check_sizes(component: str, tensors: Mapping[str, StoredTensor], configs: C
             refuse_other_size(component, name, tensors[name].shape, shape, path)
 
 
+def _check_widths(configs: Configs, family: Family, path: Path) -> None:
+    """What the text encoders give must be what the UNet takes."""
+    encoders = [(encoder, configs[encoder.component]) for encoder in family.encoders]
+    unet, width = configs["unet"], sum(config["hidden_size"] for _, config in encoders)
+    if width != unet["cross_attention_dim"]:
+        refuse_other_size("unet", "cross_attention_dim", unet["cross_attention_dim"], width, path)
+    if unet.get("addition_embed_type") == "text_time":
+        pooled = sum(config.get("projection_dim", 512) for encoder, config in encoders if encoder.projects)
+        added, wanted = unet.get("projection_class_embeddings_input_dim"), pooled + 6 * unet["addition_time_embed_dim"]
+        if added != wanted:
+            refuse_other_size("unet", "projection_class_embeddings_input_dim", added, wanted, path)
+
+
 def _whole_number(least: int, most: int) -> Accepts:
     return lambda value: type(value) is int and least <= value <= most
 
@@ -118,6 +133,11 @@ def _one_of(*values: object) -> Accepts:
     return lambda value: any(type(value) is type(known) and value == known for known in values)
 
 
+def _depths(value: Any) -> bool:
+    """A number of layers, one for each block, or one for each layer of each block."""
+    return any(accepts(value) for accepts in (_layers, _list_of(_layers), _list_of(_list_of(_layers))))
+
+
 _number: Accepts = lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1  # noqa: E731
 _layers = _whole_number(1, 16)
 _side = _whole_number(1, 16384)
@@ -128,12 +148,12 @@ _ABSENT: Mapping[tuple[str, str], Any] = {
     ("unet", "layers_per_block"): 2,
     ("unet", "mid_block_type"): "UNetMidBlock2DCrossAttn",
     ("unet", "class_embed_type"): None,
-    ("unet", "addition_embed_type"): None,
+    ("unet", "transformer_layers_per_block"): 1,
     ("vae", "latent_channels"): 4,
     ("vae", "layers_per_block"): 1,
     ("vae", "mid_block_add_attention"): True,
     ("vae", "scaling_factor"): 0.18215,
-    ("text_encoder", "max_position_embeddings"): 77,
+    **{(encoder, "max_position_embeddings"): 77 for encoder in ("text_encoder", "text_encoder_2")},
     ("unet", "_class_name"): "UNet2DConditionModel",
     ("vae", "_class_name"): "AutoencoderKL",
     ("scheduler", "_class_name"): "PNDMScheduler",
@@ -143,12 +163,17 @@ _ABSENT: Mapping[tuple[str, str], Any] = {
 """What a key that is not written means, by diffusers and transformers."""
 
 _WANTED: tuple[tuple[str, str, Accepts, str], ...] = (
-    ("unet", "_class_name", _one_of("UNet2DConditionModel"), "the UNet of SD 1"),
-    ("vae", "_class_name", _one_of("AutoencoderKL"), "the VAE of SD 1"),
-    ("scheduler", "_class_name", _one_of(*sorted(SCHEDULERS)), "a scheduler of diffusers for SD 1"),
-    ("unet", "down_block_types", _list_of(_one_of("CrossAttnDownBlock2D", "DownBlock2D")), "the blocks of SD 1"),
-    ("unet", "up_block_types", _list_of(_one_of("CrossAttnUpBlock2D", "UpBlock2D")), "the blocks of SD 1"),
-    ("unet", "mid_block_type", _one_of("UNetMidBlock2DCrossAttn"), "the blocks of SD 1"),
+    ("unet", "_class_name", _one_of("UNet2DConditionModel"), "the UNet of Stable Diffusion"),
+    ("vae", "_class_name", _one_of("AutoencoderKL"), "the VAE of Stable Diffusion"),
+    ("scheduler", "_class_name", _one_of(*sorted(SCHEDULERS)), "a scheduler of diffusers for Stable Diffusion"),
+    (
+        "unet",
+        "down_block_types",
+        _list_of(_one_of("CrossAttnDownBlock2D", "DownBlock2D")),
+        "the blocks of Stable Diffusion",
+    ),
+    ("unet", "up_block_types", _list_of(_one_of("CrossAttnUpBlock2D", "UpBlock2D")), "the blocks of Stable Diffusion"),
+    ("unet", "mid_block_type", _one_of("UNetMidBlock2DCrossAttn"), "the blocks of Stable Diffusion"),
     ("unet", "block_out_channels", _list_of(_side), "a list of 1 to 8 widths"),
     ("unet", "layers_per_block", lambda value: _layers(value) or _list_of(_layers)(value), "1 to 16 layers"),
     ("unet", "sample_size", _side, "a whole number of latent pixels"),
@@ -156,21 +181,25 @@ _WANTED: tuple[tuple[str, str, Accepts, str], ...] = (
     ("unet", "in_channels", _one_of(4), "4 channels"),
     ("unet", "out_channels", _one_of(4), "4 channels"),
     ("unet", "class_embed_type", _one_of(None), "no class embedding"),
-    ("unet", "addition_embed_type", _one_of(None), "no added embedding"),
-    ("vae", "down_block_types", _list_of(_one_of("DownEncoderBlock2D")), "the blocks of SD 1"),
-    ("vae", "up_block_types", _list_of(_one_of("UpDecoderBlock2D")), "the blocks of SD 1"),
+    ("unet", "addition_time_embed_dim", lambda value: value is None or _side(value), "a whole number"),
+    ("unet", "transformer_layers_per_block", _depths, "1 to 16 layers"),
+    ("vae", "down_block_types", _list_of(_one_of("DownEncoderBlock2D")), "the blocks of Stable Diffusion"),
+    ("vae", "up_block_types", _list_of(_one_of("UpDecoderBlock2D")), "the blocks of Stable Diffusion"),
     ("vae", "block_out_channels", _list_of(_side), "a list of 1 to 8 widths"),
     ("vae", "layers_per_block", _layers, "1 to 16 layers"),
     ("vae", "latent_channels", _one_of(4), "4 channels"),
     ("vae", "mid_block_add_attention", _one_of(True), "attention in the middle block"),
     ("vae", "scaling_factor", _number, "a factor between 0 and 1"),
-    ("text_encoder", "hidden_size", _side, "a whole number"),
-    ("text_encoder", "vocab_size", _whole_number(1, 2**24), "a whole number"),
-    ("text_encoder", "num_hidden_layers", _whole_number(1, 256), "1 to 256 layers"),
-    ("text_encoder", "max_position_embeddings", _one_of(77), "77 places for tokens"),
     ("scheduler", "prediction_type", _one_of(*PREDICTION_TYPES), "one of " + ", ".join(PREDICTION_TYPES)),
     ("scheduler", "num_train_timesteps", _whole_number(2, 100_000), "2 to 100,000 timesteps"),
     ("scheduler", "beta_schedule", _one_of(*BETA_SCHEDULES), "one of " + ", ".join(BETA_SCHEDULES)),
     ("scheduler", "beta_start", _number, "a number between 0 and 1"),
     ("scheduler", "beta_end", _number, "a number between 0 and 1"),
+)
+
+_WANTED_OF_ENCODERS: tuple[tuple[str, Accepts, str], ...] = (
+    ("hidden_size", _side, "a whole number"),
+    ("vocab_size", _whole_number(1, 2**24), "a whole number"),
+    ("num_hidden_layers", _whole_number(1, 256), "1 to 256 layers"),
+    ("max_position_embeddings", _one_of(77), "77 places for tokens"),
 )

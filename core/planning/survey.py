@@ -85,7 +85,7 @@ def _describe(config: RunConfig) -> SourceDescription | UserError | None:
     if not model.source.strip():
         return None
     try:
-        return describe(model.source, model.revision, model.variant)
+        return describe(model.source, model.revision, model.variant, family=model.family)
     except UserError as error:
         return error
 

@@ -37,13 +37,13 @@ def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Mate
     """
     model = config.model
     try:
-        source = describe(model.source, model.revision, model.variant)
+        source = describe(model.source, model.revision, model.variant, family=model.family)
     except UserError as error:
         if error.code != "source.not-downloaded":
             raise
         yield Phase(name="downloading")
         hub.download(model.source, model.revision, model.variant, while_waiting=requests.look_or_stop)
-        source = describe(model.source, model.revision, model.variant)
+        source = describe(model.source, model.revision, model.variant, family=model.family)
     scans = tuple(scan(Path(concept.instance.directory).expanduser(), decode=True) for concept in config.concepts)
     for concept, found in zip(config.concepts, scans, strict=True):
         if found.refused and not concept.instance.leave_out_unreadable:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from core.export.exporters import export_model
 from core.export.run import tokenizer_files
-from core.families import FAMILIES
 from core.families.describe import describe
 from core.families.keys import classic_names
 from core.families.load import load_model
@@ -28,9 +27,7 @@ def tiny_model(tiny_sd1: Path) -> Model:
 def export(model: Model, path: Path, format: str = "safetensors", half: bool = False) -> Path:  # noqa: A002
     """Write a model without metadata."""
     parts = {name: classic_names(name, network.state_dict()) for name, network in model.networks.items()}
-    export_model(
-        parts, model.configs, tokenizer_files(model.description), path, format, half, {}, family=FAMILIES["sd1"]
-    )
+    export_model(parts, model.configs, tokenizer_files(model.description), path, format, half, {}, family=model.family)
     return path
 
 
