@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.choices.optimizers import Optimizer
+
 WHOLE = "whole"
 """The method of a run without adapters: the model's own weights are trained."""
 
@@ -83,11 +85,13 @@ TARGETS: dict[str, Targets] = {
 }
 
 
-def settled_rate(asked: float | str, method: str) -> float:
+def settled_rate(asked: float | str, method: str, optimizer: Optimizer) -> float:
     """What a learning rate of `auto` becomes: small matrices that start at zero take a hundred times the rate."""
     if not isinstance(asked, str):
         return asked
-    return 1e-6 if method == WHOLE else 1e-4
+    if optimizer.finds_rate:
+        return optimizer.rate
+    return (1e-6 if method == WHOLE else 1e-4) * optimizer.rate
 
 
 def parameters(method: str, rank: int, shape: tuple[int, ...]) -> int:

@@ -1,4 +1,4 @@
-"""Arithmetic of the forward pass. Trained weights stay fp32 whatever is chosen."""
+"""Arithmetic of the forward pass, and what trained weights are kept in."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ PRECISIONS: dict[str, str] = {
 }
 
 
-def settle(asked: str, device: str, knows_bf16: bool) -> str:
-    """What `auto` becomes: bf16 where the device supports it, else fp16 on CUDA, else no."""
+WEIGHTS: dict[str, str] = {
+    "fp32": "The full precision. The choice where they fit.",
+    "bf16": "Half the memory, rounded at random so that small updates are not lost.",
+}
+
+
+def settle(asked: str, device: str, knows_bf16: bool, weights: str = "fp32") -> str:
+    """What `auto` becomes: bf16 where the device supports it or weights are kept in it, else fp16 on CUDA, else no."""
     if asked != "auto":
         return asked
-    if knows_bf16:
+    if knows_bf16 or weights == "bf16":
         return "bf16"
     return "fp16" if device.startswith("cuda") else "no"

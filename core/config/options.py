@@ -15,7 +15,7 @@ from core.choices import formats
 from core.choices.adapters import METHODS, TARGETS, WHOLE, settled_rate
 from core.choices.formats import EXPORT_FORMATS
 from core.choices.optimizers import OPTIMIZERS
-from core.choices.precisions import PRECISIONS
+from core.choices.precisions import PRECISIONS, WEIGHTS
 from core.choices.schedulers import SCHEDULERS
 from core.families import FAMILIES
 
@@ -126,6 +126,7 @@ Resolution = Annotated[int | Literal["auto"], AfterValidator(_resolution)]
 OptimizerName = Annotated[str, _one_of(*OPTIMIZER_CHOICES)]
 PrecisionName = Annotated[str, _one_of(*PRECISION_CHOICES)]
 FamilyName = Annotated[str, _one_of(*FAMILY_CHOICES)]
+WeightsName = Annotated[str, _one_of(*WEIGHTS)]
 SchedulerName = Annotated[str, _one_of(*SCHEDULERS)]
 FormatName = Annotated[str, _one_of(*FORMAT_CHOICES)]
 Rate = Annotated[float | Literal["auto"], AfterValidator(_rate)]
@@ -239,6 +240,18 @@ class PerformanceOptions(Section):
         0.0, "Text encoder ratio", "The text encoder trains for this share of the run, then freezes and leaves the "
         "device. 0.7 suits faces, 0.2 styles, 0 saves memory.", ge=0, le=1,
     )  # fmt: skip
+    ema: bool = option(
+        False, "Average of the weights (EMA)", "Keeps a running average of what is trained beside it: calmer than the "
+        "weights of the last update. Four more bytes for each trained parameter.",
+    )  # fmt: skip
+    ema_decay: float = option(
+        0.9999, "EMA decay", "How much of the average stays at each update. Early in a run less does.", more=True,
+        ge=0, le=0.999999,
+    )  # fmt: skip
+    ema_previews: bool = option(
+        False, "Previews from the average", "Previews show what the averaged model makes, not the one of the last "
+        "update.", more=True,
+    )  # fmt: skip
     optimizer: OptimizerName = option(
         "auto", "Optimizer", "How weights are updated. auto: 8bit AdamW on CUDA, AdamW elsewhere.",
         choices=OPTIMIZER_CHOICES,
@@ -246,6 +259,10 @@ class PerformanceOptions(Section):
     mixed_precision: PrecisionName = option(
         "auto", "Mixed precision", "Arithmetic of the forward pass; the weights stay in 32 bits. auto: bf16 where it "
         "works, else fp16 on CUDA, else no.", choices=PRECISION_CHOICES,
+    )  # fmt: skip
+    weights: WeightsName = option(
+        "fp32", "Trained weights in", "fp32: exact. bf16: half the memory, for large models on small cards; rounded at "
+        "random, so that small updates are not lost.", choices=tuple(WEIGHTS), more=True,
     )  # fmt: skip
     gradient_checkpointing: bool = option(
         False, "Gradient checkpointing", "Computes activations twice instead of keeping them: much less memory, "
@@ -257,6 +274,10 @@ class PerformanceOptions(Section):
     offset_noise: float = option(
         0.0, "Offset noise", "Shifts the noise of a whole picture, so that very dark and very bright pictures become "
         "possible. 0.05 to 0.1 is usual; 0 is off.", more=True, ge=0, le=1,
+    )  # fmt: skip
+    snr_gamma: float = option(
+        0.0, "Min-SNR gamma", "Counts the easy, little noised steps of the noise schedule less, so that all are "
+        "learned at a like pace. 5 is usual; 0 is off.", more=True, ge=0, le=1000,
     )  # fmt: skip
     max_grad_norm: float = option(
         1.0, "Gradient clipping", "Longest gradient allowed, over all weights together. 0 is off.", more=True, ge=0,
@@ -328,7 +349,8 @@ class BatchOptions(Section):
 class LearningRateOptions(Section):
     rate: Rate = option(
         "auto", "Learning rate", "How far each update goes. 1e-6 to 5e-6 is usual for a whole model, 1e-4 for LoRA. "
-        "auto: 1e-6 for a whole model, 1e-4 for LoRA and its kin.", expects="auto, or a number above 0 and up to 1",
+        "auto: 1e-6 for a whole model, 1e-4 for LoRA and its kin; a fifth of that with Lion, 1 with Prodigy.",
+        expects="auto, or a number above 0 and up to 1",
     )  # fmt: skip
     scheduler: SchedulerName = option("constant_with_warmup", "Scheduler", "How the rate changes over the run.",
                                       choices=tuple(SCHEDULERS))  # fmt: skip
@@ -337,16 +359,25 @@ class LearningRateOptions(Section):
         unit="optimizer steps",
     )  # fmt: skip
     final_rate: float = option(0.0, "Final rate", "Where a falling scheduler ends.", more=True, ge=0, le=1)
+    cycles: int = option(1, "Cycles", "How often a scheduler with restarts falls.", unit="times", more=True, ge=1,
+                         le=1000)  # fmt: skip
+    power: float = option(1.0, "Power", "How the polynomial scheduler falls: 1 is a line, more falls sooner.",
+                          more=True, gt=0, le=100)  # fmt: skip
 
 
 class PriorLossOptions(Section):
     weight: float = option(
         0.75, "Prior loss weight", "How much the class pictures count beside yours. More keeps the class better, "
         "less learns the subject faster.", ge=0, le=100,
-    cycles: int = option(1, "Cycles", "How often a scheduler with restarts falls.", unit="times", more=True, ge=1,
-                         le=1000)  # fmt: skip
-    power: float = option(1.0, "Power", "How the polynomial scheduler falls: 1 is a line, more falls sooner.",
-                          more=True, gt=0, le=100)  # fmt: skip
+    )  # fmt: skip
+    scaled: bool = option(
+        False, "Scale the prior loss", "Lets the weight fall along a line from the one above to a minimum.", more=True,
+    )  # fmt: skip
+    minimum: float = option(0.1, "Prior loss minimum", "Where a scaled weight ends.", more=True, ge=0,
+                            le=100)  # fmt: skip
+    target_epoch: int = option(
+        100, "Prior loss target", "The epoch at whose end a scaled weight has reached its minimum.", unit="epochs",
+        more=True, ge=1, le=1_000_000,
     )  # fmt: skip
 
 
@@ -389,6 +420,10 @@ class SavingOptions(Section):
                                     more=True)  # fmt: skip
     on_cancel: bool = option(True, "Export when stopped", "Write it also when you stop the run early.", more=True)
     on_save: bool = option(False, "Export at each save", "Write it each time a state is saved.", more=True)
+    include_ema: bool = option(
+        False, "Export the average too", "Writes the averaged model beside the other, with -ema behind its name.",
+        more=True,
+    )  # fmt: skip
     keep_checkpoints: int = option(
         2, "States kept", "Resumable states on disk; older ones are dropped. Exports are never dropped.",
         unit="states", more=True, ge=2, le=1000,

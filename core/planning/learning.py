@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.choices import optimizers
 from core.choices.schedulers import Schedule, Shape
-from core.config.options import LearningRateOptions, RunConfig
+from core.config.options import LearningRateOptions, PriorLossOptions, RunConfig
 
 
 def numbers_of(config: RunConfig, optimizer: str) -> optimizers.Numbers:
@@ -16,3 +16,13 @@ def numbers_of(config: RunConfig, optimizer: str) -> optimizers.Numbers:
 def schedule_of(options: LearningRateOptions, total: int, warmup: int) -> Schedule:
     """The learning rate over `total` updates, `warmup` of them rising."""
     return Schedule(options.scheduler, total, warmup, options.final_rate, Shape(options.cycles, options.power))
+
+
+def prior_weight_at(options: PriorLossOptions, step: int, steps_per_epoch: int) -> float:
+    """The prior loss's weight at `step` (0 is the first): where it is scaled, it falls along a line from the chosen
+    one to the minimum at the end of the target epoch, and stays there.
+    """
+    if not options.scaled:
+        return options.weight
+    share = min(1.0, step / (options.target_epoch * steps_per_epoch))
+    return options.weight + (options.minimum - options.weight) * share

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.choices import optimizers, precisions
+from core.choices.adapters import WHOLE
 from core.config.options import RunConfig
 from core.families.describe import SourceDescription
 from core.machine import Machine
@@ -49,10 +50,25 @@ def optimizer_of(config: RunConfig, machine: Machine | None) -> optimizers.Optim
     return optimizers.OPTIMIZERS[optimizers.settle(config.performance.optimizer, device_of(machine))]
 
 
+def weights_of(config: RunConfig) -> str:
+    """What trained weights are kept in: an id of `WEIGHTS`. Adapters are always in fp32."""
+    return config.performance.weights if config.method == WHOLE else "fp32"
+
+
+def weight_bytes(config: RunConfig) -> int:
+    """Bytes of a trained weight, and of its gradient."""
+    return 2 if weights_of(config) == "bf16" else 4
+
+
+def average_bytes(config: RunConfig) -> int:
+    """Bytes of the average for each trained weight."""
+    return 4 if config.performance.ema else 0
+
+
 def precision_of(config: RunConfig, machine: Machine | None) -> str:
     """The precision that will be used: `auto` settled for the machine."""
     knows_bf16 = machine is not None and machine.knows_bf16
-    return precisions.settle(config.performance.mixed_precision, device_of(machine), knows_bf16)
+    return precisions.settle(config.performance.mixed_precision, device_of(machine), knows_bf16, weights_of(config))
 
 
 def resolution_of(config: RunConfig, source: SourceDescription | None) -> int | None:
@@ -72,10 +88,10 @@ def trained_parameters(config: RunConfig, source: SourceDescription) -> int:
 def estimate_memory(config: RunConfig, source: SourceDescription, machine: Machine | None) -> MemoryEstimate:
     """The peak during training; making class pictures and previews takes less."""
     trained = trained_parameters(config, source)
-    per_parameter = 4 + 4 + optimizer_of(config, machine).state_bytes
+    per_parameter = 2 * weight_bytes(config) + optimizer_of(config, machine).state_bytes + average_bytes(config)
     half = precision_of(config, machine) != "no"
     checkpointed = config.performance.gradient_checkpointing
-    copies = 2 * source.parameters["unet"] if half and not checkpointed else 0
+    copies = 2 * source.parameters["unet"] if half and not checkpointed and weight_bytes(config) == 4 else 0
     with_class = any(concept.prior.images_per_instance for concept in config.concepts)
     images = config.batch.size * (2 if with_class else 1)
     side = (resolution_of(config, source) or source.native_resolution) // source.latent_factor

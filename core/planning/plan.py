@@ -14,7 +14,14 @@ from core.config.options import RunConfig
 from core.config.prompts import concept_name
 from core.families.describe import SourceDescription
 from core.planning.facts import Facts
-from core.planning.memory import estimate_memory, optimizer_of, resolution_of, trained_parameters
+from core.planning.memory import (
+    average_bytes,
+    estimate_memory,
+    optimizer_of,
+    resolution_of,
+    trained_parameters,
+    weight_bytes,
+)
 
 PICTURE_BYTES = 2
 """Bytes of a PNG for each pixel: photographs take 1.5 to 2."""
@@ -92,8 +99,9 @@ def count_due(steps: int, every_epochs: int, every_steps: int, steps_per_epoch: 
 
 
 def checkpoint_size(config: RunConfig, facts: Facts, source: SourceDescription) -> int:
-    """Bytes of a resumable state: each trained parameter in 32 bits and what the optimizer keeps for it."""
-    return round(trained_parameters(config, source) * (4 + optimizer_of(config, facts.machine).state_bytes))
+    """Bytes of a resumable state: each trained parameter, its average, and what the optimizer keeps for it."""
+    each = weight_bytes(config) + average_bytes(config) + optimizer_of(config, facts.machine).state_bytes
+    return round(trained_parameters(config, source) * each)
 
 
 def export_size(config: RunConfig, source: SourceDescription) -> int:
@@ -134,6 +142,7 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         side = resolution_of(config, source) or source.native_resolution
         kept = min(saves, config.saving.keep_checkpoints) + 1
         exports = saves if config.saving.on_save else int(config.saving.export_when_done or config.saving.on_cancel)
+        exports *= 2 if config.performance.ema and config.saving.include_ema else 1
         latents = (side // source.latent_factor) ** 2 * 4 * 2 * 4
         cached = sum(concept.pictures + concept.class_wanted for concept in concepts)
         disk = (kept * checkpoint + exports * export + (class_missing + previews) * side * side * PICTURE_BYTES

@@ -61,22 +61,25 @@ def make_previews(
     title: str,
     autocast: torch.autocast,
     on_step: Callable[[], None],
+    weights: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> Iterator[tuple[Preview, Path]]:
     """Make and write each preview; yields it with its path relative to `folder` once the file is whole.
 
     `embed` gives the embedding (1, 77, D) of a prompt: live, or remembered from when the text encoder stopped.
-    Raises `OSError` where one cannot be written; no empty folder is left.
+    `weights` is open while the networks compute, never while this yields. Raises `OSError` where one cannot be
+    written; no empty folder is left.
     """
     for preview in previews:
-        latents = denoise(
-            model,
-            embed(preview.prompt),
-            embed(preview.negative_prompt),
-            initial_noise(model, [preview.seed], preview.settings.size),
-            preview.settings,
-            autocast=autocast,
-            on_step=on_step,
-        )
+        with weights():
+            latents = denoise(
+                model,
+                embed(preview.prompt),
+                embed(preview.negative_prompt),
+                initial_noise(model, [preview.seed], preview.settings.size),
+                preview.settings,
+                autocast=autocast,
+                on_step=on_step,
+            )
         path = preview.path(step)
         recipe = Recipe(preview.prompt, preview.negative_prompt, preview.seed, preview.settings, title, step)
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

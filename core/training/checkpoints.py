@@ -1,8 +1,9 @@
 """Resumable states on disk: what is saved, how it is written beside training, and which one to resume from.
 
-A state is a folder `step-000100/`: `unet.safetensors` and, where it was trained, `text_encoder.safetensors` (fp32),
-`optimizer.safetensors`, `state.json`, and a manifest of sizes and hashes. It appears whole, verified, or not at all;
-older ones are dropped only afterwards. No pickle, no generator state: everything random follows from the step.
+A state is a folder `step-000100/`: `unet.safetensors` and, where it was trained, `text_encoder.safetensors` (as
+precise as they are trained), `average.safetensors` where an average is kept, `optimizer.safetensors`, `state.json`,
+and a manifest of sizes and hashes. It appears whole, verified, or not at all; older ones are dropped only afterwards.
+No pickle, no generator state: everything random follows from the step.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from core.training.trained import Trained
 
 NAME = re.compile(r"step-(\d{6,})")
 OPTIMIZER_FILE = "optimizer.safetensors"
+AVERAGE_FILE = "average.safetensors"
 STATE_FILE = "state.json"
 
 
@@ -251,13 +253,18 @@ def read_optimizer(path: Path) -> dict[str, Tensor]:
     return read_tensors(path / OPTIMIZER_FILE)
 
 
+def read_average(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a verified state, by `component/file name`; none where none were kept."""
+    return read_tensors(path / AVERAGE_FILE) if (path / AVERAGE_FILE).exists() else {}
+
+
 def component_file(component: str) -> str:
     return f"{component}.safetensors"
 
 
 def held_components(path: Path) -> list[str]:
     """The components whose weights a verified state holds: those that were trained."""
-    return [file.stem for file in sorted(path.glob("*.safetensors")) if file.name != OPTIMIZER_FILE]
+    return [file.stem for file in sorted(path.glob("*.safetensors")) if file.name not in (OPTIMIZER_FILE, AVERAGE_FILE)]
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ import torch
 from core.choices import optimizers, precisions
 from core.config.options import RunConfig
 from core.machine import inspect_machine
+from core.planning.memory import weights_of
 
 LIBRARIES = ("dbtui", "torch", "diffusers", "transformers", "safetensors")
 
@@ -38,7 +39,8 @@ def settle(config: RunConfig, native_resolution: int, threads: int | None) -> Se
     resolution = config.model.resolution
     return Settled(
         device,
-        precisions.settle(config.performance.mixed_precision, device.type, inspect_machine().knows_bf16),
+        precisions.settle(config.performance.mixed_precision, device.type, inspect_machine().knows_bf16,
+                          weights_of(config)),
         optimizers.settle(config.performance.optimizer, device.type),
         native_resolution if resolution == "auto" else resolution,
         threads or torch.get_num_threads(),

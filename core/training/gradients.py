@@ -17,7 +17,7 @@ from core.events import Warned
 from core.training import faults
 from core.training.batches import Batch
 from core.training.device import Settled
-from core.training.loss import Shares, add_noise, dreambooth_loss, squared_errors, target_of
+from core.training.loss import Shares, add_noise, dreambooth_loss, snr_weights, squared_errors, target_of
 from core.training.optimization import Optimization
 from core.training.passes import Portion
 from core.training.precision import LossScale, autocast
@@ -37,6 +37,7 @@ class Gradients:
     """Forward and backward of one `portion` at a time. `look` is called after each pass.
 
     `steps` is how many the run has: the first pictures of the next one are drawn while the device still computes.
+    `snr_gamma` is that of min-SNR, 0 for none.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Gradients:
         *,
         steps: int,
         portion: Portion,
+        snr_gamma: float,
         look: Callable[[], None],
     ) -> None:
         self._prepared, self._settled = prepared, settled
         self._optimization, self._scale = optimization, scale
         self._steps = steps
+        self._error_weights = snr_weights(prepared.model.schedule, snr_gamma) if snr_gamma > 0 else None
         self._look = look
         self._ahead: tuple[int, Batch] | None = None
         self.portion = portion
@@ -122,7 +125,9 @@ class Gradients:
         with autocast(self._settled.precision, self._settled.device):
             cond = model.conditioning(self._prepared.conditioning.of(batch.items), batch.geometry)
             pred = model.denoise(x, batch.t, cond)
-        errors = squared_errors(pred, target_of(model.schedule, batch.x0, batch.noise, batch.t))
+        errors = squared_errors(pred, target_of(model.schedule, batch.x0, batch.noise, batch.t), batch.mask)
+        if self._error_weights is not None:
+            errors = errors * self._error_weights[batch.t]
         return dreambooth_loss(errors, batch.instances, whole, prior_weight)
 
     def _taken(self, step: int) -> Batch | None:

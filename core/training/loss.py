@@ -31,9 +31,29 @@ def target_of(schedule: NoiseSchedule, x0: Tensor, noise: Tensor, t: Tensor) -> 
     raise ValueError(f"unknown prediction type {schedule.prediction_type}")
 
 
-def squared_errors(pred: Tensor, target: Tensor) -> Tensor:
-    """The mean squared error of each picture, (B, C, H, W) → (B,), in fp32."""
-    return (pred.float() - target.float()).square().flatten(1).mean(1)
+def squared_errors(pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The mean squared error of each picture, (B, C, H, W) → (B,), in fp32.
+
+    With a `mask` (B, 1, H, W) from 0 to 1 it is the weighted mean: divided by the mask's own, so that a small subject
+    learns as fast as a large one. What is masked whole has no error.
+    """
+    errors = (pred.float() - target.float()).square()
+    if mask is None:
+        return errors.flatten(1).mean(1)
+    return (errors * mask).flatten(1).mean(1) / mask.flatten(1).mean(1).clamp_min(SMALLEST_MASK)
+
+
+def snr_weights(schedule: NoiseSchedule, gamma: float) -> Tensor:
+    """What min-SNR-γ multiplies the error of each timestep with, (T,) (Hang et al., arXiv 2303.09556, section 3.4).
+
+    min(snr, γ) is the weight of an error in x0; divided by snr it is that of one in the noise, by snr + 1 of one in v.
+    At a zero-terminal schedule's last timestep, where snr is 0, the first of these is 1, its limit.
+    """
+    snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
+    if schedule.prediction_type == "epsilon":
+        return torch.where(snr > gamma, gamma / snr, torch.ones_like(snr))
+    limited = snr.clamp(max=gamma)
+    return limited / (snr + 1) if schedule.prediction_type == "v_prediction" else limited
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=DTYPES[precision], enabled=precision != "no")
 
 
-def base_dtype(method: str, precision: str) -> torch.dtype:
-    """What the networks are held in: 32 bits where they are trained themselves, as the precision says under adapters,
-    which are always in 32.
+def base_dtype(method: str, precision: str, weights: str) -> torch.dtype:
+    """What the networks are held in: as `weights` says where they are trained themselves, as the precision says under
+    adapters, which are always in 32 bits.
     """
-    return torch.float32 if method == WHOLE else DTYPES[precision]
+    if method == WHOLE:
+        return torch.bfloat16 if weights == "bf16" else torch.float32
+    return DTYPES[precision]
 
 
 @dataclass

@@ -18,10 +18,10 @@ from core.data.dataset import ConceptItems, Dataset, Item
 from core.data.scan import Picture, Scan, scan
 from core.events import Event, Phase
 from core.families.load import load_model
-from core.planning.learning import numbers_of, schedule_of
 from core.families.model import Model
 from core.files import explain, hash_file
 from core.machine import inspect_machine
+from core.planning.learning import numbers_of, schedule_of
 from core.planning.plan import Plan
 from core.sampling.class_pictures import ClassPictures, generated_in
 from core.sampling.denoising import SamplingSettings
@@ -67,7 +67,8 @@ def prepare(
     if machine.gpu and settled.device.type == "cpu":
         yield faults.gpu_unused(machine.gpu)
     yield Phase(name="loading")
-    model = load_model(material.source, device=settled.device, dtype=base_dtype(config.method, settled.precision))
+    dtype = base_dtype(config.method, settled.precision, config.performance.weights)
+    model = load_model(material.source, device=settled.device, dtype=dtype)
     requests.look_or_stop()
 
     for number, concept in enumerate(config.concepts):
@@ -118,11 +119,11 @@ def build_optimization(config: RunConfig, settled: Settled, plan: Plan, trained:
     return Optimization(
         trained.components,
         optimizer=settled.optimizer,
-        seed=config.performance.seed,
         numbers=numbers_of(config, settled.optimizer),
         rates={name: rate if name == "unet" else text_rate for name in trained.components},
         schedule=schedule_of(config.learning_rate, plan.steps, plan.warmup),
         max_grad_norm=config.performance.max_grad_norm,
+        seed=config.performance.seed,
     )
 
 

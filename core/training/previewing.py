@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -18,9 +19,11 @@ from core.training.requests import Requests
 
 
 def show(
-    prepared: Prepared, settled: Settled, requests: Requests, *, folder: Path, title: str, step: int, id: str | None  # noqa: A002
+    prepared: Prepared, settled: Settled, requests: Requests, *, folder: Path, title: str, step: int, id: str | None,  # noqa: A002
+    weights: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[Event]:  # fmt: skip
     """Make every preview of `step`; the VAE is on the device meanwhile. `id` is that of the command that asked.
+    `weights` puts in force those that the previews are made with.
 
     Lack of memory or a disk that fails is told as a warning. Raises `StopRequested` between denoising steps.
     """
@@ -32,6 +35,7 @@ def show(
     made = make_previews(
         model, previews, prepared.conditioning.prompt, folder=folder, step=step, title=title,
         autocast=autocast(settled.precision, settled.device), on_step=requests.look_or_stop,
+        weights=weights,
     )  # fmt: skip
     skipped = None
     try:

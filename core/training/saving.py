@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from torch import Tensor
 
 from core.config.options import RunConfig
 from core.events import Checkpoint, Event, Phase, Warned
 from core.export.run import export_trained, trained_export
 from core.families.model import Model
 from core.texts import UserError, duration_in_words
+from core.training.average import Average
 from core.training.checkpoints import (
+    AVERAGE_FILE,
     OPTIMIZER_FILE,
     Checkpoints,
     NotFinite,
@@ -35,7 +39,7 @@ PATIENCE_SECONDS, TRY_SECONDS, LOOK_SECONDS = 600.0, 10.0, 0.1
 class Saving:
     """Saves and exports one run. A save that fails while training goes on is told, and tried again a minute later.
 
-    `trained` is what differs from the source, whether or not it still trains.
+    `trained` is what differs from the source, whether or not it still trains; `average` that of what trains now.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Saving:
         model: Model,
         optimization: Optimization,
         trained: Trained,
+        average: Average,
         *,
         resumed: Path | None,
     ) -> None:
@@ -53,6 +58,7 @@ class Saving:
         self._model = model
         self._optimization = optimization
         self._trained = trained
+        self._average = average
         self._latest = saved_as(resumed) if resumed else None
         self._checkpoints = Checkpoints(
             folder / "checkpoints",
@@ -123,7 +129,8 @@ class Saving:
             yield self._told(error, error.id)
 
     def export(self, step: int, *, final: bool = False) -> Iterator[Event]:
-        """Write the model for other programs: under the export name at the end, with the step in it before.
+        """Write the model for other programs: under the export name at the end, with the step in it before; the
+        averaged one too, if it is wished, with `-ema` behind its name.
 
         A run that was finished once and then trained longer keeps what it exported then: the step is in the name again.
         """
@@ -133,6 +140,10 @@ class Saving:
             name = f"{name}-step-{step:06d}"
         try:
             yield export_trained(self._model, self._config, self._folder, name=name, step=step)
+            if self._config.saving.include_ema and self._average.state():
+                with self._average.in_force():
+                    averaged = export_trained(self._model, self._config, self._folder, name=f"{name}-ema", step=step)
+                yield averaged
         except UserError as error:
             if final:
                 raise
@@ -156,5 +167,8 @@ class Saving:
 
     def _snapshot(self, state: TrainingState) -> Snapshot:
         tensors, plain = self._optimization.state()
-        files = {component_file(name): weights for name, weights in self._trained.components.items()}
-        return Snapshot(state.with_optimizer(plain), {**files, OPTIMIZER_FILE: tensors})
+        files: dict[str, Mapping[str, Tensor]] = {OPTIMIZER_FILE: tensors}
+        files |= {component_file(name): weights for name, weights in self._trained.components.items()}
+        if average := self._average.state():
+            files[AVERAGE_FILE] = average
+        return Snapshot(state.with_optimizer(plain), files)

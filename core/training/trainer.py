@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from core.adapters.kind import kind_of
@@ -17,9 +18,11 @@ from core.config.options import RunConfig
 from core.config.runfile import fingerprint
 from core.data.batches import Slot
 from core.events import Done, Event, Phase, Step, Stopped, Warned
+from core.planning.learning import prior_weight_at
 from core.planning.plan import is_due
 from core.texts import UserError
 from core.training import checkpoints, device, faults
+from core.training.average import Average
 from core.training.checkpoints import TrainingState
 from core.training.gradients import Gradients
 from core.training.passes import Portion, picture_names
@@ -93,10 +96,13 @@ class Trainer:
         )  # fmt: skip
         train_only(self._model, trained, training, gradient_checkpointing=config.performance.gradient_checkpointing)
         self._optimization = build_optimization(config, self._settled, self._plan, trained.only(training))
+        averaged = trained.only(training if config.performance.ema else ())
+        self._average = Average(averaged, config.performance.ema_decay)
         self._scale, portion = LossScale.for_precision(self._settled.precision), Portion(config.batch.size)
         if state and found:
             checkpoints.load_weights(found, trained)
             self._optimization.restore(checkpoints.read_optimizer(found), state.optimizer)
+            self._average.restore(checkpoints.read_average(found))
             self._updates, portion = state.updates, Portion(state.micro_batch, state.split_pairs)
             if state.precision == self._settled.precision:
                 self._scale.scale, self._scale.good = state.loss_scale, state.good_updates
@@ -104,9 +110,9 @@ class Trainer:
             self._freeze_text_encoders()
         self._gradients = Gradients(
             prepared, self._settled, self._optimization, self._scale,
-            steps=self._plan.steps, portion=portion, look=self._requests.look,
+            steps=self._plan.steps, portion=portion, snr_gamma=config.performance.snr_gamma, look=self._requests.look,
         )  # fmt: skip
-        return Saving(config, self._folder, self._model, self._optimization, trained, resumed=found)
+        return Saving(config, self._folder, self._model, self._optimization, trained, self._average, resumed=found)
 
     def _train(self, saving: Saving) -> Iterator[Event]:
         yield Phase(name="training", done=self._step, total=self._plan.steps)
@@ -120,6 +126,7 @@ class Trainer:
             if self._updates >= self._plan.text_encoder_steps and not self._conditioning.frozen:
                 for name in self._model.text_encoders:
                     self._optimization.drop(name)
+                    self._average.drop(name)
                 self._freeze_text_encoders()
             yield from self._train_step()
             yield from self._between_steps(saving)
@@ -128,13 +135,14 @@ class Trainer:
     def _train_step(self) -> Iterator[Event]:
         slots = self._prepared.batches.step(self._step)
         rates = self._optimization.set_rates(self._updates)
-        prior_weight = self._config.prior_loss.weight
+        prior_weight = prior_weight_at(self._config.prior_loss, self._step, self._plan.steps_per_epoch)
         while (figures := self._gradients.if_they_fit(self._step, slots, prior_weight)) is None:
             yield self._gradients.halve()
         loss = figures.instance + prior_weight * figures.prior
         finite = math.isfinite(loss) and math.isfinite(figures.norm)
         if finite:
             self._gradients.apply()
+            self._average.update(self._updates)
             self._scale.went_well()
             self._updates, self._skipped = self._updates + 1, 0
         else:
@@ -196,8 +204,9 @@ class Trainer:
                                 on_batch=self._requests.look)  # fmt: skip
 
     def _sample(self, id: str | None = None) -> Iterator[Event]:  # noqa: A002 - the event's own field
+        weights = self._average.in_force if self._config.performance.ema_previews else nullcontext
         yield from show(self._prepared, self._settled, self._requests, folder=self._folder,
-                        title=self._config.model.name, step=self._step, id=id)  # fmt: skip
+                        title=self._config.model.name, step=self._step, id=id, weights=weights)  # fmt: skip
         yield Phase(name="training", done=self._step, total=self._plan.steps)
 
     def _obey(self, saving: Saving) -> Iterator[Event]:
