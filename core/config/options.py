@@ -454,8 +454,9 @@ class RunConfig(Section):
 
     @property
     def rate(self) -> float:
-        """The learning rate, `auto` settled for the method."""
-        return settled_rate(self.learning_rate.rate, self.method)
+        """The learning rate, `auto` settled for the method and the optimizer."""
+        chosen = OPTIMIZERS.get(self.performance.optimizer, OPTIMIZERS["adamw"])  # auto is one of AdamW's kin
+        return settled_rate(self.learning_rate.rate, self.method, chosen)
 
     @property
     def export_format(self) -> str:

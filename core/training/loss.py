@@ -9,6 +9,9 @@ from torch import Tensor
 
 from core.families.model import NoiseSchedule
 
+SMALLEST_MASK = 1e-6
+"""Of a mask's mean: less is a cut at random that met nothing of the subject."""
+
 
 def add_noise(schedule: NoiseSchedule, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     """Latents (B, C, H, W) at timesteps t (B,): √α̅·x0 + √(1-α̅)·noise, in fp32.
