@@ -25,6 +25,11 @@ class Kind:
     targets: Targets
     strengths: Mapping[str, Strength]
 
+    @property
+    def text_encoders(self) -> tuple[str, ...]:
+        """The family's, in its order."""
+        return tuple(component for component in self.strengths if component != "unet")
+
 
 def kind_of(options: LoraOptions, text_encoders: Sequence[str]) -> Kind | None:
     """What these options ask for; `None` where the whole model is trained."""

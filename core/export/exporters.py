@@ -65,13 +65,13 @@ def export_model(
     """
     dtype = torch.float16 if half else torch.float32
     converted = {
-        component: {name: _converted(component, name, tensor, dtype) for name, tensor in tensors.items()}
+        component: {name: in_precision(component, name, tensor, dtype) for name, tensor in tensors.items()}
         for component, tensors in parts.items()
     }
     package = Package(family, converted, configs, tokenizers, {"format": "pt", **metadata})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _check_room(path, package.bytes)
+        check_room(path, package.bytes)
         EXPORTERS[format](path, package)
         files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
         return sum(file.stat().st_size for file in files)
@@ -172,7 +172,8 @@ def _single_file(package: Package) -> dict[str, Tensor]:
     return tensors
 
 
-def _converted(component: str, name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+def in_precision(component: str, name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """A tensor in the precision of a file; `UserError` where it is not finite in it."""
     converted = tensor.detach() if tensor.dtype == dtype else tensor.detach().to(dtype).cpu()
     if not bool(torch.isfinite(converted).all()):
         if bool(torch.isfinite(tensor).all()):
@@ -195,7 +196,8 @@ def _alone(tensor: Tensor) -> Tensor:
     return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 
-def _check_room(path: Path, needed: int) -> None:
+def check_room(path: Path, needed: int) -> None:
+    """Refuse (`UserError`) to begin a file of so many bytes where the disk has no room for it."""
     free = free_bytes(path)
     if free < needed * 1.01:
         raise UserError(

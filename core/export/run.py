@@ -9,11 +9,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from core.choices.formats import EXPORT_FORMATS
+from core.adapters.files import Stored
+from core.adapters.kind import Kind, kind_of
+from core.choices.formats import EXPORT_FORMATS, refuse_unfit
 from core.config import runfile
 from core.config.options import RunConfig
 from core.events import Export
-from core.export.exporters import Parts, export_model
+from core.export.adapters import adapter_metadata, export_adapter, merged
+from core.export.exporters import export_model
 from core.export.metadata import modelspec, run_settings
 from core.families import FAMILIES, keys
 from core.families.describe import SourceDescription, describe
@@ -43,32 +46,37 @@ def export_run(
     goes into the run's own `export/`. Raises `UserError`; a state that is damaged is refused by name.
     """
     config = runfile.read(run_folder / "run.toml")
-    format = format or config.saving.export_format  # noqa: A001
+    format = format or config.export_format  # noqa: A001
+    refuse_unfit(format, config.method)
     found, checkpoint = _checkpoint(run_folder / "checkpoints", step)
     verify_directory(checkpoint)
     description = describe(config.model.source, config.model.revision, config.model.variant, family=config.model.family)
-    parts = {
-        component: _component(component, checkpoint, description)
+    trained = {
+        component: read_tensors(checkpoint / f"{component}.safetensors")
         for component in FAMILIES[description.family].components
+        if (checkpoint / f"{component}.safetensors").exists()
     }
     name = f"{config.saving.export_name or config.model.name or run_folder.name}-step-{found:06d}"
     path = _destination(output, run_folder / "export", name, format)
     half = config.saving.half if half is None else half
-    return _export(parts, description, config, path, run_folder, format, half, found, prompts)
+    return _export(trained, description, config, path, run_folder, format, half, found, prompts)
 
 
-def export_trained(model: Model, config: RunConfig, folder: Path, *, name: str, step: int) -> Export:
-    """Export a model that is in memory into the run's `export/` under `name`, as its options say."""
-    parts = {
+def export_trained(model: Model, trained: Stored, config: RunConfig, folder: Path, *, name: str, step: int) -> Export:
+    """Export what is in memory into the run's `export/` under `name`, as its options say. `trained` is component →
+    name → parameter; the rest of a whole model comes from `model`, of one with adapters from its source.
+    """
+    whole = {} if config.lora.enabled else {
         component: keys.classic_names(component, network.state_dict()) for component, network in model.networks.items()
-    }
-    saving, path = config.saving, trained_export(config, folder, name)
-    return _export(parts, model.description, config, path, folder, saving.export_format, saving.half, step, False)
+    }  # fmt: skip
+    path = trained_export(config, folder, name)
+    return _export({**whole, **trained}, model.description, config, path, folder, config.export_format,
+                   config.saving.half, step, False)  # fmt: skip
 
 
 def trained_export(config: RunConfig, folder: Path, name: str) -> Path:
     """Where `export_trained` puts the file or folder called `name`."""
-    return folder / "export" / (name + EXPORT_FORMATS[config.saving.export_format].suffix)
+    return folder / "export" / (name + EXPORT_FORMATS[config.export_format].suffix)
 
 
 def tokenizer_files(description: SourceDescription) -> dict[str, dict[str, bytes]]:
@@ -93,24 +101,35 @@ def _tokenizer_files(description: SourceDescription, folder: str) -> dict[str, b
 
 
 def _export(
-    parts: Parts, description: SourceDescription, config: RunConfig, path: Path, folder: Path, format: str,  # noqa: A002
+    trained: Stored, description: SourceDescription, config: RunConfig, path: Path, folder: Path, format: str,  # noqa: A002
     half: bool, step: int, prompts: bool,
 ) -> Export:  # fmt: skip
     family = FAMILIES[description.family]
     metadata = modelspec(family, description, path.name.removesuffix(EXPORT_FORMATS[format].suffix))
     metadata |= run_settings(config, step, prompts=prompts)
-    size = export_model(
-        parts, description.configs, tokenizer_files(description), path, format, half, metadata, family=family
-    )
+    kind = kind_of(config.lora, family.text_encoders)
+    if kind is not None and EXPORT_FORMATS[format].is_adapter:
+        size = export_adapter(trained, kind, path, format, half,
+                              metadata | adapter_metadata(kind, family))  # fmt: skip
+    else:
+        parts = {component: _component(component, trained, kind, description) for component in family.components}
+        size = export_model(
+            parts, description.configs, tokenizer_files(description), path, format, half, metadata, family=family
+        )
     inside = path.is_relative_to(folder)
     return Export(path=str(path.relative_to(folder) if inside else path), format=format, bytes=size)
 
 
-def _component(component: str, checkpoint: Path, description: SourceDescription) -> Mapping[str, Tensor]:
-    trained = checkpoint / f"{component}.safetensors"
-    if trained.exists():
-        return read_tensors(trained)
-    return dict(iterate_component(component, description.tensors[component]))
+def _component(
+    component: str, trained: Stored, kind: Kind | None, description: SourceDescription
+) -> Mapping[str, Tensor]:
+    """All of a component's weights: those that were trained, or the source's with what was trained merged in."""
+    if component in trained and kind is None:
+        return trained[component]
+    source = iterate_component(component, description.tensors[component])
+    return (
+        merged(source, trained[component], kind.strengths[component]) if kind and component in trained else dict(source)
+    )
 
 
 def _checkpoint(folder: Path, step: int | None) -> tuple[int, Path]:

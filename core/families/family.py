@@ -65,6 +65,8 @@ class Family:
     """The pipeline class in a diffusers folder's model_index.json."""
     modelspec: str
     """The architecture in SAI's ModelSpec."""
+    kohya: str
+    """The base model's name in the metadata of LoRA files (kohya's `ss_base_model_version`)."""
     encoders: tuple[TextEncoder, ...]
     is_file: Callable[[Mapping[str, StoredTensor]], bool]
     """Whether a single file with these tensors, a UNet among them, is of this family."""

@@ -27,6 +27,7 @@ SD1 = Family(
     resolution=512,
     pipeline="StableDiffusionPipeline",
     modelspec="stable-diffusion-v1",
+    kohya="sd_v1",
     encoders=(TextEncoder(),),
     is_file=_is_file,
     is_unet=_is_unet,

@@ -30,6 +30,7 @@ SD2_BASE = Family(
     resolution=512,
     pipeline="StableDiffusionPipeline",
     modelspec="stable-diffusion-v2-512",
+    kohya="sd_v2",
     encoders=(TextEncoder(prefix="cond_stage_model.model.", openclip=True),),
     is_file=_is_file,
     is_unet=_is_unet,
@@ -44,5 +45,6 @@ SD2 = replace(
     title="Stable Diffusion 2",
     resolution=768,
     modelspec="stable-diffusion-v2-768-v",
+    kohya="sd_v2_v",
     predictions=("v_prediction",),
 )

@@ -37,6 +37,7 @@ SDXL = Family(
     resolution=1024,
     pipeline="StableDiffusionXLPipeline",
     modelspec="stable-diffusion-xl-v1-base",
+    kohya="sdxl_base_v1-0",
     encoders=(
         TextEncoder(prefix="conditioner.embedders.0.transformer.", penultimate=True),
         TextEncoder(

@@ -16,6 +16,7 @@ from core.choices.adapters import WHOLE
 from core.config.options import RunConfig
 from core.families.describe import SourceDescription
 from core.machine import Machine
+from core.planning.trained import frozen_parameters, trained_parameters
 
 NUMBERS_KEPT = 200
 NUMBERS_KEPT_CHECKPOINTED = 33 + NUMBERS_KEPT // 8
@@ -79,19 +80,15 @@ def resolution_of(config: RunConfig, source: SourceDescription | None) -> int | 
     return source.native_resolution if source is not None else None
 
 
-def trained_parameters(config: RunConfig, source: SourceDescription) -> int:
-    """Parameters with gradients when the most is trained: the U-Net, and the text encoder if it trains at all."""
-    text = source.parameters["text_encoder"] if config.performance.text_encoder_ratio > 0 else 0
-    return source.parameters["unet"] + text
-
-
 def estimate_memory(config: RunConfig, source: SourceDescription, machine: Machine | None) -> MemoryEstimate:
     """The peak during training; making class pictures and previews takes less."""
     trained = trained_parameters(config, source)
     per_parameter = 2 * weight_bytes(config) + optimizer_of(config, machine).state_bytes + average_bytes(config)
     half = precision_of(config, machine) != "no"
     checkpointed = config.performance.gradient_checkpointing
-    copies = 2 * source.parameters["unet"] if half and not checkpointed and weight_bytes(config) == 4 else 0
+    frozen = frozen_parameters(config, source) * (2 if half else 4)
+    whole = half and not checkpointed and weight_bytes(config) == 4 and not frozen
+    copies = 2 * source.parameters["unet"] if whole else 0
     with_class = any(concept.prior.images_per_instance for concept in config.concepts)
     images = config.batch.size * (2 if with_class else 1)
     side = (resolution_of(config, source) or source.native_resolution) // source.latent_factor
@@ -103,4 +100,4 @@ def estimate_memory(config: RunConfig, source: SourceDescription, machine: Machi
         layers = 1 if checkpointed else int(text["num_hidden_layers"])
         numbers += TOKENS * int(text["hidden_size"]) * layers * TEXT_NUMBERS_KEPT
     activations = images * numbers * 4 * (HALF_SHARE if half else 1)
-    return MemoryEstimate(round(trained * per_parameter) + copies, round(activations))
+    return MemoryEstimate(round(trained * per_parameter) + frozen + copies, round(activations))

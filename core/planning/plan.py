@@ -9,19 +9,14 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from core.choices.formats import EXPORT_FORMATS
 from core.choices.schedulers import warmup_updates
 from core.config.options import RunConfig
 from core.config.prompts import concept_name
 from core.families.describe import SourceDescription
 from core.planning.facts import Facts
-from core.planning.memory import (
-    average_bytes,
-    estimate_memory,
-    optimizer_of,
-    resolution_of,
-    trained_parameters,
-    weight_bytes,
-)
+from core.planning.memory import average_bytes, estimate_memory, optimizer_of, resolution_of, weight_bytes
+from core.planning.trained import trained_parameters
 
 PICTURE_BYTES = 2
 """Bytes of a PNG for each pixel: photographs take 1.5 to 2."""
@@ -105,8 +100,10 @@ def checkpoint_size(config: RunConfig, facts: Facts, source: SourceDescription) 
 
 
 def export_size(config: RunConfig, source: SourceDescription) -> int:
-    """Bytes of an exported model: all its components."""
-    return sum(source.parameters.values()) * (2 if config.saving.half else 4)
+    """Bytes of an exported model: all its components, or the adapters alone."""
+    alone = EXPORT_FORMATS[config.export_format].is_adapter
+    numbers = trained_parameters(config, source) if alone else sum(source.parameters.values())
+    return numbers * (2 if config.saving.half else 4)
 
 
 def make_plan(config: RunConfig, facts: Facts) -> Plan | None:

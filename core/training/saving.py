@@ -139,10 +139,10 @@ class Saving:
         if not final or trained_export(self._config, self._folder, name).exists():
             name = f"{name}-step-{step:06d}"
         try:
-            yield export_trained(self._model, self._config, self._folder, name=name, step=step)
+            yield self._export(name, step)
             if self._config.saving.include_ema and self._average.state():
                 with self._average.in_force():
-                    averaged = export_trained(self._model, self._config, self._folder, name=f"{name}-ema", step=step)
+                    averaged = self._export(f"{name}-ema", step)
                 yield averaged
         except UserError as error:
             if final:
@@ -152,6 +152,10 @@ class Saving:
     def close(self) -> None:
         """Wait for what is being written. Its outcome is known from the disk by whoever resumes."""
         self._checkpoints.join()
+
+    def _export(self, name: str, step: int) -> Event:
+        trained = self._trained.components
+        return export_trained(self._model, trained, self._config, self._folder, name=name, step=step)
 
     def _durable(self, *, wait: bool) -> Iterator[Event]:
         if wait:

@@ -22,11 +22,11 @@ def resume_question(app: DbtuiApp, run: Run) -> Question:
 
 def export_question(run: Run) -> Question:
     """Dismissed with the id of a format or `None`."""
-    from core.choices.formats import EXPORT_FORMATS
+    from core.choices.formats import formats_for
 
     answers = [
         Answer(known.id, str(number), known.title, known.help)
-        for number, known in enumerate(EXPORT_FORMATS.values(), 1)
+        for number, known in enumerate(formats_for(run.config().method), 1)
     ]
     return Question(f"Export {safe(run.name)} as what?", "The newest saved state is written.", answers)
 

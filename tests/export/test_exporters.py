@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from core.choices.formats import EXPORT_FORMATS
 from core.export import exporters
+from core.export.adapters import ADAPTER_EXPORTERS
 from core.export.exporters import EXPORTERS, export_model, unusual_configs
 from core.families import FAMILIES
 from core.families.describe import describe
@@ -37,7 +38,8 @@ def model(tiny_sd1: Path) -> Model:
 
 
 def test_every_format_of_the_options_has_its_writer():
-    assert EXPORTERS.keys() == EXPORT_FORMATS.keys()
+    assert EXPORTERS.keys() | ADAPTER_EXPORTERS.keys() == EXPORT_FORMATS.keys()
+    assert ADAPTER_EXPORTERS.keys() == {entry.id for entry in EXPORT_FORMATS.values() if entry.is_adapter}
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -221,7 +223,7 @@ def test_v_prediction_and_zero_terminal_snr_survive_every_format(model: Model, t
     )
     change_json(source / "model_index.json", scheduler=["diffusers", "DDIMScheduler"])
     loaded = load_model(describe(str(source)), device="cpu")
-    for format in EXPORT_FORMATS:  # noqa: A001
+    for format in EXPORTERS:  # noqa: A001
         path = export(loaded, tmp_path / ("y" + EXPORT_FORMATS[format].suffix), format)
         again = load_model(describe(str(path)), device="cpu")
         assert again.schedule.prediction_type == "v_prediction"

@@ -73,7 +73,7 @@ def test_what_a_state_did_not_train_comes_from_the_source(run: Path, trained: Mo
 
 
 def test_an_export_of_the_run_and_of_the_trained_model_are_the_same(run: Path, trained: Model, tiny_sd1: Path):
-    event = export_trained(trained, config_of(tiny_sd1), run, name="dog", step=20)
+    event = export_trained(trained, {}, config_of(tiny_sd1), run, name="dog", step=20)
     assert event.path == "export/dog.safetensors"
     with safe_open(run / event.path, "pt") as one, safe_open(run / export_run(run).path, "pt") as two:
         assert one.metadata()["modelspec.hash_sha256"] == two.metadata()["modelspec.hash_sha256"]
@@ -135,6 +135,6 @@ def test_a_damaged_state_is_not_exported(run: Path):
 
 def test_an_unchanged_model_is_exported_and_loaded_back_equal(tiny_sd1: Path, tmp_path: Path):
     source = loaded(tiny_sd1)
-    event = export_trained(source, config_of(tiny_sd1), tmp_path, name="same", step=0)
+    event = export_trained(source, {}, config_of(tiny_sd1), tmp_path, name="same", step=0)
     exported = loaded(tmp_path / event.path)
     assert all(same(exported, source, name) for name in source.networks)

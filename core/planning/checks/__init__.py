@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from core.config.findings import Finding, Level
 from core.config.options import RunConfig
-from core.planning.checks import learning, pictures, resources, run, source, time, words
+from core.planning.checks import adapters, learning, pictures, resources, run, source, time, words
 from core.planning.facts import Facts
 
 Check = Callable[[RunConfig, Facts], Iterator[Finding]]
@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     *words.CHECKS,
     *time.CHECKS,
     *learning.CHECKS,
+    *adapters.CHECKS,
     *resources.CHECKS,
 )
 
