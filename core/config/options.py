@@ -268,6 +268,10 @@ class PerformanceOptions(Section):
         False, "Gradient checkpointing", "Computes activations twice instead of keeping them: much less memory, "
         "about a quarter slower.",
     )  # fmt: skip
+    cache_latents: bool = option(
+        True, "Cache latents", "Encodes each picture once instead of at each step; the VAE then leaves the device. "
+        "Off: slower, with more memory on the device, but nothing is kept on the disk.", more=True,
+    )  # fmt: skip
     text_encoder_rate: float = option(
         0.0, "Text encoder rate", "Its own learning rate. 0: the same as the rest.", more=True, ge=0, le=1,
     )  # fmt: skip
@@ -407,6 +411,34 @@ class LoraOptions(Section):
     )  # fmt: skip
 
 
+class ImageOptions(Section):
+    buckets: bool = option(
+        False, "Aspect-ratio buckets", "Off: the middle square of each picture. On: each keeps its shape as nearly as "
+        "possible, at about the same number of pixels, and is trained beside others of that shape. Class pictures "
+        "are cut to the shape of the picture they stand beside.",
+    )  # fmt: skip
+    crop: Annotated[Literal["centre", "random"], Field()] = option(
+        "centre", "Crop", "What of a picture is kept that is longer than its training size: the middle, or another "
+        "part each time. random cannot be cached.", choices=("centre", "random"), more=True,
+    )  # fmt: skip
+    horizontal_flip: bool = option(
+        False, "Mirror pictures", "Shows about half of the pictures mirrored. Not for faces, text, or whatever has a "
+        "left and a right side.", more=True,
+    )  # fmt: skip
+    caption_dropout: float = option(
+        0.0, "Caption dropout", "This share of the pictures is shown without a caption, so that the subject also "
+        "colours what prompts do not say. 0 is off; 0.05 to 0.1 is usual.", more=True, ge=0, le=1,
+    )  # fmt: skip
+    shuffle_tags: bool = option(
+        False, "Shuffle tags", "What commas part in a caption comes in another order each time. The first tag, where "
+        "the identifier stands, stays in front.", more=True,
+    )  # fmt: skip
+    mask: bool = option(
+        False, "Masks", "Only what is white in <picture>-mask.png beside a picture (or opaque in itself) counts; what "
+        "is black is not learned. A picture without a mask counts whole.", more=True,
+    )  # fmt: skip
+
+
 class SavingOptions(Section):
     export_name: RunName = option("", "Export name", "File name of the exported model. Empty: the run's name.",
                                   more=True)  # fmt: skip
@@ -445,6 +477,7 @@ class RunConfig(Section):
     learning_rate: LearningRateOptions = option(LearningRateOptions, "Learning rate", "How fast it learns.")
     prior_loss: PriorLossOptions = option(PriorLossOptions, "Prior loss", "How much the class counts.")
     lora: LoraOptions = option(LoraOptions, "LoRA", "Small matrices beside the model instead of the model itself.")
+    images: ImageOptions = option(ImageOptions, "Images", "How pictures and captions are prepared.")
     saving: SavingOptions = option(SavingOptions, "Saving", "What you take home.")
 
     @property

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.data.pictures import centre_square, open_rgb, to_array
+from core.data.pictures import to_array
+from core.data.views import View, picture_of
 from core.files import explain, hash_file, sweep_staging, write_atomic
 from core.safetensors_header import read_header
 from core.tensors import digest, read_tensors, tensor_bytes
@@ -23,8 +24,7 @@ from core.texts import UserError, path_in_words
 
 log = logging.getLogger(__name__)
 
-CROP = "centre"
-FORMAT = "1"
+FORMAT = "2"
 """Raised when pictures are prepared otherwise, so that older caches are not taken for new ones."""
 SHARE_OF_FREE = 0.1
 """Of the device's free memory, what latents may take when nothing else is said: the networks need the rest."""
@@ -37,8 +37,6 @@ class LatentTable:
     mean: Tensor
     std: Tensor
     scaling: float
-    side: int
-    """Of the pictures, in px."""
     device: torch.device
 
     @property
@@ -77,71 +75,65 @@ class LatentCache:
         self._encode = encode
         self._key = key
         self._scaling = scaling
-        self._side = 0
-        self._files: dict[Path, Path] = {}
+        self._files: dict[View, Path] = {}
 
-    def prepare(self, paths: Sequence[Path], side: int) -> Iterator[tuple[int, int]]:
-        """Encode what is missing at `side` × `side` px; yields (done, missing) before the first and after each.
+    def prepare(self, views: Sequence[View]) -> Iterator[tuple[int, int]]:
+        """Encode the views that are missing; yields (done, missing) before the first and after each.
 
         Pictures are known by their content: renamed or twice there, they are encoded once. A damaged cache file is
         made anew and the log says so. Raises `UserError` for a picture that cannot be read, a disk that cannot be
         written and a VAE that gives something not a number.
         """
-        self._side = side
-        self._files = {path: self._file_of(path, side) for path in paths}
+        contents = {path: _content(path) for path in dict.fromkeys(view.item.path for view in views)}
+        self._files = {view: self._file_of(view, contents[view.item.path]) for view in views}
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             sweep_staging(self._directory)
         except OSError as error:
             raise explain(error, self._directory) from error
-        missing = {file: path for path, file in self._files.items() if not _is_whole(file)}
+        missing = {file: view for view, file in self._files.items() if not _is_whole(file)}
         if missing:
             yield 0, len(missing)
-        for done, (file, path) in enumerate(missing.items(), start=1):
-            self._write(file, path, side)
+        for done, (file, view) in enumerate(missing.items(), start=1):
+            self._write(file, view)
             yield done, len(missing)
 
-    def load(self, paths: Sequence[Path], device: torch.device, *, room: int | None = None) -> LatentTable:
-        """The latents of `paths` (prepared before), in their order, as a table.
+    def load(self, views: Sequence[View], device: torch.device, *, room: int | None = None) -> LatentTable:
+        """The latents of `views` (prepared before, all of one size), in their order, as a table.
 
         `room` is how many bytes it may take on the device; `None` is a tenth of what is free there now. A larger
         table lies in pinned memory of the host.
         """
         device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0", as tensors say it
         mean = std = torch.empty(0)
-        for row, path in enumerate(paths):
-            tensors = _read(self._files[path])
+        for row, view in enumerate(views):
+            tensors = _read(self._files[view])
             if row == 0:
-                mean = self._table(len(paths), tensors["mean"], device, room)
+                mean = self._table(len(views), tensors["mean"], device, room)
                 std = torch.empty_like(mean, pin_memory=mean.is_pinned())
             mean[row].copy_(tensors["mean"])
             std[row].copy_(tensors["std"])
-        return LatentTable(mean, std, self._scaling, self._side, device)
+        return LatentTable(mean, std, self._scaling, device)
 
     @staticmethod
     def _table(count: int, one: Tensor, device: torch.device, room: int | None) -> Tensor:
         if device.type == "cpu":
             return torch.empty(count, *one.shape)
-        if room is None:
-            room = int(torch.cuda.mem_get_info(device)[0] * SHARE_OF_FREE)
+        room = table_room(device) if room is None else room
         fits = 2 * count * one.nbytes <= room
         return torch.empty(count, *one.shape, device=device if fits else "cpu", pin_memory=not fits)
 
-    def _file_of(self, path: Path, side: int) -> Path:
-        try:
-            content = hash_file(path)
-        except OSError as error:
-            raise UserError(
-                "picture.unreadable", "{path} cannot be read: {reason}.",
-                mend="Check that it is still there, its permissions and the disk.",
-                path=path_in_words(path), reason=error.strerror or str(error),
-            ) from error  # fmt: skip
-        name = hashlib.sha256("\0".join((FORMAT, content, str(side), CROP, self._key)).encode()).hexdigest()
+    def _file_of(self, view: View, content: str) -> Path:
+        if view.place is not None:
+            raise ValueError("a random cut is another one each time: it cannot be cached")
+        cut = (str(view.size.height), str(view.size.width), "mirrored" if view.mirrored else "")
+        name = hashlib.sha256("\0".join((FORMAT, content, *cut, self._key)).encode()).hexdigest()
         return self._directory / f"{name}.safetensors"
 
     @torch.no_grad()
-    def _write(self, file: Path, path: Path, side: int) -> None:
-        pixels = torch.from_numpy(to_array(centre_square(open_rgb(path), side)))
+    def _write(self, file: Path, view: View) -> None:
+        path = view.item.path
+        pixels = torch.from_numpy(to_array(picture_of(view)))
         mean, std = (moment[0].float().cpu() for moment in self._encode(pixels[None]))
         if not (mean.isfinite().all() and std.isfinite().all()):
             raise UserError(
@@ -185,11 +177,27 @@ class TextCache:
         return {name: table[rows] for name, table in self._tables.items()}
 
 
+def table_room(device: torch.device) -> int:
+    """How many bytes tables may take on `device`: a tenth of what is free there now."""
+    return int(torch.cuda.mem_get_info(device)[0] * SHARE_OF_FREE) if device.type == "cuda" else 0
+
+
 def send(tensor: Tensor, device: torch.device) -> Tensor:
     """`tensor` on `device`, without waiting for it."""
     if tensor.device == device:
         return tensor
     return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def _content(path: Path) -> str:
+    try:
+        return hash_file(path)
+    except OSError as error:
+        raise UserError(
+            "picture.unreadable", "{path} cannot be read: {reason}.",
+            mend="Check that it is still there, its permissions and the disk.",
+            path=path_in_words(path), reason=error.strerror or str(error),
+        ) from error  # fmt: skip
 
 
 def _is_whole(file: Path) -> bool:

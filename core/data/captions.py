@@ -4,14 +4,45 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.config.prompts import FILEWORDS, fill, tidy
 from core.data.scan import Picture
+from core.seeds import derive
 from core.texts import UserError, path_in_words, size_in_words
 
 MOST_BYTES = 65_536
 """A caption has some 75 words; a `.txt` longer than this is something else."""
+
+VARIANTS = 16
+"""Orders of the tags of each caption that are kept once the text encoder has stopped."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How one slot says the caption of an item (its number): as written, its tags in the order that the seed `tags`
+    gives, or `dropped`: not at all.
+    """
+
+    item: int
+    tags: int | None = None
+    dropped: bool = False
+
+
+def shuffle_tags(text: str, seed: int) -> str:
+    """The tags of a caption (what its commas part) in an order of the seed. The first, where the identifier usually
+    stands, stays in front.
+    """
+    first, *tags = [tag.strip() for tag in text.split(",")]
+    order = sorted(range(len(tags)), key=lambda place: derive(seed, "tags", 0, place))
+    return ", ".join([first, *(tags[place] for place in order)]) if tags else text
+
+
+def tag_variants(text: str, seed: int) -> Iterator[str]:
+    """`VARIANTS` orders of the tags of a caption, some of them alike where there are few tags."""
+    return (shuffle_tags(text, derive(seed, "tag-variants", 0, number)) for number in range(VARIANTS))
 
 
 def caption(template: str, picture: Picture, identifier: str, class_noun: str) -> str:

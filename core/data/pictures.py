@@ -31,6 +31,8 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+from core.data.geometry import centre_box, covering
+from core.data.sizes import Size
 from core.texts import Message, UserError, message, path_in_words
 
 if TYPE_CHECKING:
@@ -89,13 +91,48 @@ def open_rgb(path: Path) -> Image.Image:
         return _to_rgb(image)
 
 
+def open_mask(picture: Path, mask: Path | None) -> Image.Image | None:
+    """How much each pixel of a picture counts, from 0 (black) to 255, in "L": the file `mask`, else the picture's own
+    alpha, else `None`.
+
+    Raises `UserError` for a mask that is not as large as its picture.
+    """
+    if mask is None:
+        with _opened(picture) as image:
+            return _alpha(image)
+    with _opened(picture) as image:
+        wanted = _upright_size(image)
+    weights = open_rgb(mask).convert("L")
+    if weights.size != wanted:
+        raise UserError(
+            "picture.mask-size", "The mask {path} is {own} px large, its picture {picture} px.",
+            mend="Save it at the picture's size, or take it away.", path=path_in_words(mask),
+            own=f"{weights.width} × {weights.height}", picture=f"{wanted[0]} × {wanted[1]}",
+        )  # fmt: skip
+    return weights
+
+
 def centre_square(image: Image.Image, side: int) -> Image.Image:
     """The largest square in the middle, resized to `side` × `side` px with Lanczos."""
-    width, height = image.size
-    edge = min(width, height)
-    left, top = (width - edge) // 2, (height - edge) // 2
-    square = image.crop((left, top, left + edge, top + edge))
-    return square.resize((side, side), Image.Resampling.LANCZOS)
+    return centre_cut(image, Size(side, side))
+
+
+def centre_cut(image: Image.Image, size: Size, resampling: Image.Resampling = Image.Resampling.LANCZOS) -> Image.Image:
+    """The largest part in the middle with the shape of `size`, resized to it."""
+    return image.crop(centre_box(image.width, image.height, size)).resize((size.width, size.height), resampling)
+
+
+def cover(image: Image.Image, size: Size, resampling: Image.Resampling = Image.Resampling.LANCZOS) -> Image.Image:
+    """The whole picture resized until it just covers `size`."""
+    return image.resize(covering(image.width, image.height, size), resampling)
+
+
+def cut_at(covered: Image.Image, size: Size, place: float) -> Image.Image:
+    """`size` cut out of what `cover` made, at `place`: from 0, the beginning of what is longer than needed, to 1, its
+    end.
+    """
+    left, top = round(place * (covered.width - size.width)), round(place * (covered.height - size.height))
+    return covered.crop((left, top, left + size.width, top + size.height))
 
 
 def to_array(image: Image.Image) -> NDArray[np.float32]:
@@ -171,6 +208,17 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
     exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
     width, height = image.size
     return (height, width) if exif.get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
+
+
+def _alpha(image: Image.Image) -> Image.Image | None:
+    """How opaque each pixel is, where any is not wholly so."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in SIXTEEN_BITS:
+        upright = _eight_bits(upright)
+    if upright.mode not in WITH_ALPHA and "transparency" not in upright.info:
+        return None
+    alpha = upright.convert("RGBA").getchannel("A")
+    return alpha if alpha.getextrema()[0] != 255 else None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -32,6 +32,8 @@ class Picture:
     width: int
     height: int
     caption_file: Path | None = None
+    mask_file: Path | None = None
+    """Black where the picture does not count, white where it does: `<picture>-mask.png` beside it."""
     notes: tuple[Message, ...] = ()
 
 
@@ -73,7 +75,7 @@ def scan(directory: Path, *, decode: bool) -> Scan:
             if found.path.suffix or error.code != "picture.format":
                 refused.append(Refused(found.path, error.message))
             continue
-        pictures.append(Picture(found.path, width, height, found.caption_file, notes))
+        pictures.append(Picture(found.path, width, height, found.caption_file, found.mask_file, notes))
     return Scan(directory, tuple(pictures), tuple(refused))
 
 
@@ -81,6 +83,7 @@ def scan(directory: Path, *, decode: bool) -> Scan:
 class _Candidate:
     path: Path
     caption_file: Path | None
+    mask_file: Path | None
 
 
 def _files(directory: Path) -> Iterator[_Candidate | Refused]:
@@ -116,8 +119,9 @@ def _files(directory: Path) -> Iterator[_Candidate | Refused]:
                 folders.append(path)
             elif not (path.suffix.lower() in NOT_PICTURES or name.lower().endswith(MASK_ENDING)
                       or (path.suffix == ".svg" and f"{path.stem}.png" in names)):  # fmt: skip
-                caption = path.stem + CAPTION_SUFFIX
-                yield _Candidate(path, folder / caption if caption in names else None)
+                caption, mask = path.stem + CAPTION_SUFFIX, path.stem + MASK_ENDING
+                yield _Candidate(path, folder / caption if caption in names else None,
+                                 folder / mask if mask in names else None)  # fmt: skip
         waiting.extend(reversed(folders))
 
 

@@ -123,7 +123,7 @@ class Gradients:
         model = self._prepared.model
         x = add_noise(model.schedule, batch.x0, batch.noise, batch.t)
         with autocast(self._settled.precision, self._settled.device):
-            cond = model.conditioning(self._prepared.conditioning.of(batch.items), batch.geometry)
+            cond = model.conditioning(self._prepared.conditioning.of(batch.wordings), batch.geometry)
             pred = model.denoise(x, batch.t, cond)
         errors = squared_errors(pred, target_of(model.schedule, batch.x0, batch.noise, batch.t), batch.mask)
         if self._error_weights is not None:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from core.config.options import Concept, RunConfig
-from core.config.prompts import class_prompt, concept_name, instance_prompt
+from core.config.prompts import class_prompt, concept_name
 from core.data.batches import BatchPlan
-from core.data.caches import LatentCache, LatentTable
-from core.data.captions import caption
-from core.data.dataset import ConceptItems, Dataset, Item
-from core.data.scan import Picture, Scan, scan
+from core.data.dataset import Dataset
+from core.data.scan import scan
 from core.events import Event, Phase
 from core.families.load import load_model
 from core.families.model import Model
-from core.files import explain, hash_file
+from core.files import explain
 from core.machine import inspect_machine
 from core.planning.learning import numbers_of, schedule_of
 from core.planning.plan import Plan
 from core.sampling.class_pictures import ClassPictures, generated_in
 from core.sampling.denoising import SamplingSettings
 from core.sampling.previews import Preview, previews_of
-from core.tensors import digest
 from core.training import faults
-from core.training.batches import Assembler, geometries
+from core.training.batches import Assembler
 from core.training.conditioning import Conditioning
+from core.training.data import augmentation, batch_plan, class_directory, data_hash, dataset_of, learning
 from core.training.device import Settled
 from core.training.judging import Judge, judge_for
 from core.training.optimization import Optimization
@@ -76,15 +71,10 @@ def prepare(
             instances = len(material.scans[number].pictures)
             yield from _class_pictures(config, folder, concept, number, instances, model, settled, requests)
 
-    dataset = Dataset(
-        tuple(
-            _concept_items(config, folder, concept, number, material.scans[number])
-            for number, concept in enumerate(config.concepts)
-        )
-    )
-    table = yield from _latents(dataset, folder, model, settled, requests)
+    dataset = dataset_of(config, folder, material.scans, resolution=settled.size, latent_factor=model.latent_factor)
+    batches = batch_plan(config, dataset)
+    found = yield from learning(config, dataset, folder, model, settled, requests)
 
-    geometry = geometries(dataset, settled.size)
     previews = previews_of(config, settled.size)
     prompts = [text for preview in previews for text in (preview.prompt, preview.negative_prompt)]
     seed, timesteps, offset = (
@@ -95,20 +85,24 @@ def prepare(
     return Prepared(
         model=model,
         dataset=dataset,
-        batches=_batch_plan(config, dataset),
-        assembler=Assembler(table, dataset, geometry, timesteps=timesteps, offset_noise=offset, seed=seed),
-        conditioning=Conditioning(model, [item.caption for item in dataset.items], prompts, settled.device),
+        batches=batches,
+        assembler=Assembler(found.latents, found.masks, dataset, augmentation(config), timesteps=timesteps,
+                            offset_noise=offset, seed=seed),
+        conditioning=Conditioning(
+            model, [item.caption for item in dataset.items], prompts, settled.device, seed=seed,
+            shuffles=config.images.shuffle_tags, drops=config.images.caption_dropout > 0,
+        ),
         validate_instance=FixedNoise(
-            table, dataset.instance_items, geometry, purpose="validate-instance", timesteps=timesteps, seed=seed,
-            precision=settled.precision,
+            found.latents, found.masks, dataset, dataset.instance_cuts, purpose="validate-instance",
+            timesteps=timesteps, seed=seed, precision=settled.precision,
         ),
         validate_prior=FixedNoise(
-            table, dataset.prior_items, geometry, purpose="validate-prior", timesteps=timesteps, seed=seed,
-            precision=settled.precision,
+            found.latents, found.masks, dataset, dataset.prior_cuts, purpose="validate-prior",
+            timesteps=timesteps, seed=seed, precision=settled.precision,
         ),
         previews=previews,
         judge=judge_for(config) if previews else None,
-        data_hash=_data_hash(dataset, model),
+        data_hash=data_hash(dataset, model),
     )  # fmt: skip
 
 
@@ -125,12 +119,6 @@ def build_optimization(config: RunConfig, settled: Settled, plan: Plan, trained:
         max_grad_norm=config.performance.max_grad_norm,
         seed=config.performance.seed,
     )
-
-
-def class_directory(config: RunConfig, folder: Path, number: int) -> Path:
-    """Where a concept's class pictures are: the person's own folder, else one in the run."""
-    own = config.concepts[number].prior.directory
-    return Path(own).expanduser() if own else folder / "class" / concept_name(config.concepts[number], number)
 
 
 def _class_pictures(
@@ -170,61 +158,3 @@ def _class_pictures(
             yield from requests.obey_early()
     except OSError as error:
         raise explain(error, directory) from error
-
-
-def _concept_items(config: RunConfig, folder: Path, concept: Concept, number: int, found: Scan) -> ConceptItems:
-    instance = concept.instance
-    items = [
-        _item(picture, caption(instance_prompt(concept), picture, instance.identifier, instance.class_noun))
-        for picture in found.pictures
-    ]
-    prior = []
-    if concept.prior.images_per_instance:
-        wanted = concept.prior.images_per_instance * len(items)
-        prompt = class_prompt(concept)
-        pictures = scan(class_directory(config, folder, number), decode=True).pictures[:wanted]
-        for picture in pictures:
-            template = "[filewords]" if picture.caption_file else prompt
-            prior.append(_item(picture, caption(template, picture, instance.identifier, instance.class_noun)))
-    return ConceptItems(concept_name(concept, number), tuple(items), instance.repeats, tuple(prior))
-
-
-def _item(picture: Picture, said: str) -> Item:
-    return Item(picture.path, said, picture.width, picture.height)
-
-
-def _latents(
-    dataset: Dataset, folder: Path, model: Model, settled: Settled, requests: Requests
-) -> Generator[Event, None, LatentTable]:
-    cache = LatentCache(folder / "cache", model.encode_image, model.vae_hash, scaling=model.scaling_factor)
-    paths = [item.path for concept in dataset.concepts for item in concept.instance]
-    paths += [item.path for concept in dataset.concepts for item in concept.prior]
-    for done, total in cache.prepare(paths, settled.size):
-        yield Phase(name="caching", done=done, total=total)
-        yield from requests.obey_early()
-    model.vae.to("cpu")
-    torch.cuda.empty_cache()  # what is free now decides where the latents lie
-    return cache.load(paths, settled.device)
-
-
-def _data_hash(dataset: Dataset, model: Model) -> str:
-    """Of every picture's content and caption and of the source's encoders, as they are before any training: a resumed
-    run sees whether what it learns from is still the same.
-    """
-    lines = [model.vae_hash, *(digest(encoder.state_dict()) for encoder in model.text_encoders.values())]
-    lines += [f"{concept.name} {concept.repeats}" for concept in dataset.concepts]
-    for concept in dataset.concepts:
-        lines += [f"{hash_file(item.path)} {item.caption}" for item in (*concept.instance, *concept.prior)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _batch_plan(config: RunConfig, dataset: Dataset) -> BatchPlan:
-    return BatchPlan(
-        instances=[len(concept.instance) for concept in dataset.concepts],
-        repeats=[concept.repeats for concept in dataset.concepts],
-        priors=[len(concept.prior) for concept in dataset.concepts],
-        size=config.batch.size,
-        accumulation=config.batch.accumulation,
-        incomplete=config.batch.incomplete,
-        seed=config.performance.seed,
-    )

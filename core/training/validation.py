@@ -5,12 +5,19 @@ The training loss is dominated by which timesteps were drawn; with these fixed, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
 import torch
 from torch import Tensor
 
-from core.data.caches import LatentTable, send
+from core.data.caches import send
+from core.data.captions import Wording
+from core.data.dataset import Dataset
+from core.data.geometry import rows
+from core.data.latents import Latents, Masks
+from core.data.sizes import Size
+from core.data.views import View
 from core.families.model import Model
 from core.seeds import generator
 from core.training.conditioning import Conditioning
@@ -22,30 +29,35 @@ DRAWS = 8
 
 
 class FixedNoise:
-    """`DRAWS` fixed draws over these items, their timesteps spread over the noise schedule.
+    """`DRAWS` fixed draws over some pictures, their timesteps spread over the noise schedule.
 
-    `geometry` (N, 6) is that of every picture of the data set.
+    `cuts` are the pictures' numbers in the data set, each with the size at which it is seen: cut in the middle, not
+    mirrored, with its caption as it is written.
     """
 
     def __init__(
         self,
-        table: LatentTable,
-        items: Sequence[int],
-        geometry: Tensor,
+        latents: Latents,
+        masks: Masks,
+        dataset: Dataset,
+        cuts: Sequence[tuple[int, Size]],
         *,
         purpose: str,
         timesteps: int,
         seed: int,
         precision: str,
     ) -> None:
-        self._table = table
+        self._latents = latents
+        self._masks = masks
         self._precision = precision
-        self._items = [items[draw * len(items) // DRAWS if len(items) > DRAWS else draw % len(items)]
-                       for draw in range(DRAWS)] if items else []  # fmt: skip
-        self._geometry = send(geometry[self._items], table.device)
-        self._t = send(torch.linspace(0.05, 0.95, DRAWS).mul(timesteps).long(), table.device)
-        noise = [torch.randn(table.shape, generator=generator(seed, purpose, 0, draw)) for draw in range(DRAWS)]
-        self._noise = send(torch.stack(noise), table.device)
+        chosen = [cuts[draw * len(cuts) // DRAWS if len(cuts) > DRAWS else draw % len(cuts)]
+                  for draw in range(DRAWS)] if cuts else []  # fmt: skip
+        chosen.sort(key=lambda cut: cut[1])
+        self._wordings = [Wording(item) for item, _ in chosen]
+        self._views = [View(dataset.items[item], size) for item, size in chosen]
+        self._t = send(torch.linspace(0.05, 0.95, DRAWS).mul(timesteps).long(), latents.device)
+        self._noise = [torch.randn(latents.shape(view.size), generator=generator(seed, purpose, 0, draw))
+                       for draw, view in enumerate(self._views)]  # fmt: skip
 
     @torch.no_grad()
     def measure(
@@ -53,14 +65,25 @@ class FixedNoise:
     ) -> float | None:
         """The mean loss; `None` where there are no pictures. Nothing of the training's state is touched."""
         errors: list[Tensor] = []
-        for start in range(0, len(self._items), batch_size):
+        device = self._latents.device
+        for draws in self._batches(batch_size):
             on_batch()
-            items = self._items[start : start + batch_size]
-            noise, t = self._noise[start : start + batch_size], self._t[start : start + batch_size]
-            geometry = self._geometry[start : start + batch_size]
-            x0 = self._table.draw(items, torch.zeros_like(noise))
+            views, t = self._views[draws], self._t[draws]
+            noise = send(torch.stack(self._noise[draws]), device)
+            mask = self._masks.of(views)
+            x0 = self._latents.draw(views, torch.zeros_like(noise))
             x = add_noise(model.schedule, x0, noise, t)
-            with autocast(self._precision, self._table.device):
-                pred = model.denoise(x, t, model.conditioning(conditioning.of(items), geometry))
-            errors.append(squared_errors(pred, target_of(model.schedule, x0, noise, t)))
+            geometry = send(torch.tensor(rows([view.geometry for view in views]), dtype=torch.float), device)
+            with autocast(self._precision, device):
+                pred = model.denoise(x, t, model.conditioning(conditioning.of(self._wordings[draws]), geometry))
+            target = target_of(model.schedule, x0, noise, t)
+            errors.append(squared_errors(pred, target, None if mask is None else send(mask, device)))
         return torch.cat(errors).mean().item() if errors else None
+
+    def _batches(self, batch_size: int) -> Iterator[slice]:
+        """At most so many draws at a time, each of one size."""
+        start = 0
+        for _, alike in groupby(self._views, key=lambda view: view.size):
+            end = start + len(list(alike))
+            yield from (slice(place, min(place + batch_size, end)) for place in range(start, end, batch_size))
+            start = end

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
@@ -10,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core.data.batches import BatchPlan, Slot
+from core.data.sizes import Size
 from core.texts import UserError
 
 
@@ -183,3 +185,92 @@ def test_which_pictures_take_the_first_turn_follows_the_seed() -> None:
 def test_a_negative_step_is_a_bug() -> None:
     with pytest.raises(ValueError, match="-1"):
         BatchPlan([3], [1], [0], 1, 1, "error", 0).step(-1)
+
+
+WIDE, TALL, SQUARE = Size(48, 80), Size(80, 48), Size(64, 64)
+
+
+@dataclass(frozen=True)
+class Bucketed(Shape):
+    """A shape whose pictures have sizes of their own, some concepts in buckets that no other has."""
+
+    sizes: tuple[tuple[Size, ...], ...] = ()
+
+    def in_bucket(self, size: Size) -> int:
+        return sum(times for (c, i), times in self.expected().items() if self.sizes[c][i] == size)
+
+
+@st.composite
+def bucketed(draw: st.DrawFn) -> Bucketed:
+    shape = draw(shapes())
+    sizes = tuple(tuple(draw(st.sampled_from([WIDE, TALL, SQUARE])) for _ in range(count)) for count in shape.instances)
+    return Bucketed(**shape.__dict__, sizes=sizes)
+
+
+@given(bucketed(), st.integers(0, 60))
+def test_each_step_has_pictures_of_one_size_whatever_concepts_they_are_of(shape: Bucketed, step: int) -> None:
+    slots = shape.plan("wrap").step(step)
+    assert len({shape.sizes[slot.concept][slot.instance] for slot in slots}) == 1
+
+
+@given(bucketed(), st.integers(0, 4))
+def test_each_bucket_is_filled_or_cut_by_itself(shape: Bucketed, number: int) -> None:
+    for incomplete in ("wrap", "drop"):
+        counts = {size: shape.in_bucket(size) for size in (WIDE, TALL, SQUARE)}
+        rounded = {size: (-(-count // shape.batch) if incomplete == "wrap" else count // shape.batch) * shape.batch
+                   for size, count in counts.items()}  # fmt: skip
+        if not sum(rounded.values()):
+            with pytest.raises(UserError, match=r"fill a single step"):
+                shape.plan(incomplete)
+            continue
+        plan = shape.plan(incomplete)
+        assert plan.samples_per_epoch == sum(rounded.values())
+        got = Counter(shape.sizes[slot.concept][slot.instance] for slot in epoch(plan, number))
+        assert got == Counter({size: count for size, count in rounded.items() if count})
+
+
+@given(bucketed())
+def test_with_buckets_too_pictures_take_turns_at_being_repeated(shape: Bucketed) -> None:
+    plan, rounds = shape.plan("wrap"), math.lcm(*(max(1, shape.in_bucket(size)) for size in (WIDE, TALL, SQUARE)))
+    assume(rounds * plan.samples_per_epoch < 5000)
+    total: Counter[tuple[int, int]] = Counter()
+    for number in range(rounds):
+        total += seen(epoch(plan, number))
+    for size in (WIDE, TALL, SQUARE):
+        shares = {total[c, i] / times for (c, i), times in shape.expected().items() if shape.sizes[c][i] == size}
+        assert len(shares) <= 1
+
+
+@given(bucketed(), st.lists(st.integers(0, 60), max_size=10))
+def test_with_buckets_too_a_step_depends_only_on_seed_and_step(shape: Bucketed, steps: list[int]) -> None:
+    used = shape.plan("wrap")
+    for step in steps:
+        assert used.step(step) == shape.plan("wrap").step(step)
+
+
+@settings(deadline=None)
+@given(bucketed(), st.integers(1, 80))
+def test_with_buckets_too_class_pictures_were_used_equally_often(shape: Bucketed, steps: int) -> None:
+    plan = shape.plan("wrap")
+    slots = list(chain.from_iterable(plan.step(step) for step in range(steps)))
+    for concept, count in enumerate(shape.priors):
+        times = [Counter(slot.prior for slot in slots if slot.concept == concept)[index] for index in range(count)]
+        assert not count or max(times) - min(times) <= 1
+
+
+def test_the_bucket_that_does_not_divide_is_named() -> None:
+    sizes = [[WIDE] * 4 + [TALL] * 3]
+    with pytest.raises(UserError) as caught:
+        BatchPlan([7], [1], [0], 2, 1, "error", 0, sizes)
+    assert "3 of 48 × 80 px" in str(caught.value) and "80 × 48" not in str(caught.value)
+    assert BatchPlan([7], [2], [0], 2, 1, "error", 0, sizes).steps_per_epoch == 7
+
+
+def test_the_buckets_take_turns_in_an_order_of_the_seed() -> None:
+    sizes = [[WIDE] * 8 + [TALL] * 8]
+
+    def order(seed: int, number: int) -> tuple[bool, ...]:
+        plan = BatchPlan([16], [1], [0], 2, 1, "error", seed, sizes)
+        return tuple(slot.instance < 8 for slot in epoch(plan, number))
+
+    assert len({order(seed, number) for seed in range(3) for number in range(3)}) > 6

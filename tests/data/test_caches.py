@@ -12,7 +12,10 @@ from torch import Tensor
 
 from core.data import caches
 from core.data.caches import LatentCache, LatentTable, TextCache
+from core.data.dataset import Item
 from core.data.pictures import centre_square, open_rgb, to_array
+from core.data.sizes import Size, square
+from core.data.views import View
 from core.texts import UserError
 
 CPU = torch.device("cpu")
@@ -55,8 +58,12 @@ def make(tmp_path: Path, encoder: Encoder) -> Make:
     return lambda key="vae", encode=encoder: LatentCache(tmp_path / "cache", encode, key, scaling=0.5)
 
 
+def seen(paths: list[Path], side: int = SIDE, *, mirrored: bool = False) -> list[View]:
+    return [View(Item(path, "", 30, 20), square(side), mirrored) for path in paths]
+
+
 def fill(cache: LatentCache, paths: list[Path], side: int = SIDE) -> list[tuple[int, int]]:
-    return list(cache.prepare(paths, side))
+    return list(cache.prepare(seen(paths, side)))
 
 
 def expected(paths: list[Path]) -> tuple[Tensor, Tensor]:
@@ -69,10 +76,10 @@ def test_rows_are_the_moments_of_the_pictures_in_their_order(make: Make, picture
     cache = make()
     fill(cache, pictures)
     order = [pictures[place] for place in (2, 0, 2, 3)]
-    table = cache.load(order, CPU)
+    table = cache.load(seen(order), CPU)
     mean, std = expected(order)
     assert torch.allclose(table.mean, mean) and torch.allclose(table.std, std)
-    assert (table.shape, table.side) == ((3, 2, 2), SIDE)
+    assert table.shape == (3, 2, 2)
 
 
 def test_progress_counts_what_is_missing(make: Make, pictures: list[Path]) -> None:
@@ -98,7 +105,7 @@ def test_pictures_are_known_by_content(make: Make, pictures: list[Path], encoder
     cache = make()
     fill(cache, pictures[1:2])
     assert encoder.calls == 5
-    assert torch.equal(cache.load(pictures[1:2], CPU).mean, torch.full((1, 3, 2, 2), -1.0))
+    assert torch.equal(cache.load(seen(pictures[1:2]), CPU).mean, torch.full((1, 3, 2, 2), -1.0))
 
 
 def test_another_side_and_another_vae_are_encoded_anew(make: Make, pictures: list[Path], encoder: Encoder) -> None:
@@ -108,8 +115,24 @@ def test_another_side_and_another_vae_are_encoded_anew(make: Make, pictures: lis
     assert encoder.calls == 12
 
 
+def test_a_mirrored_picture_and_another_bucket_have_files_of_their_own(
+    make: Make, pictures: list[Path], encoder: Encoder
+) -> None:
+    cache = make()
+    item = Item(pictures[0], "", 30, 20)
+    views = [View(item, square(16)), View(item, square(16), mirrored=True), View(item, Size(16, 24))]
+    assert len(list(cache.prepare(views))) == 4 and encoder.calls == 3
+    plain, mirrored = cache.load(views[:2], CPU).mean
+    assert torch.allclose(mirrored, plain.flip(-1), atol=1e-5) and not torch.allclose(mirrored, plain, atol=1e-2)
+
+
+def test_a_random_cut_is_never_cached(make: Make, pictures: list[Path]) -> None:
+    with pytest.raises(ValueError, match="another one each time"):
+        list(make().prepare([View(Item(pictures[0], "", 30, 20), square(16), place=0.5)]))
+
+
 def test_a_killed_cache_goes_on_with_the_same_bits(make: Make, pictures: list[Path], tmp_path: Path) -> None:
-    going = make().prepare(pictures, SIDE)
+    going = make().prepare(seen(pictures))
     for _ in range(3):
         next(going)
     going.close()
@@ -118,7 +141,7 @@ def test_a_killed_cache_goes_on_with_the_same_bits(make: Make, pictures: list[Pa
     assert fill(cache, pictures)[0] == (0, 2)
     clean = LatentCache(tmp_path / "clean", Encoder(), "vae", scaling=0.5)
     fill(clean, pictures)
-    assert torch.equal(cache.load(pictures, CPU).mean, clean.load(pictures, CPU).mean)
+    assert torch.equal(cache.load(seen(pictures), CPU).mean, clean.load(seen(pictures), CPU).mean)
     assert sorted(file.name for file in (tmp_path / "cache").iterdir()) == sorted(
         file.name for file in (tmp_path / "clean").iterdir()
     )
@@ -141,7 +164,7 @@ def test_a_damaged_file_is_encoded_again_and_the_log_says_so(
         assert fill(cache, pictures) == [(0, 1), (1, 1)]
     assert file.name in caplog.text
     assert encoder.calls == 5
-    assert torch.allclose(cache.load(pictures, CPU).mean, expected(pictures)[0])
+    assert torch.allclose(cache.load(seen(pictures), CPU).mean, expected(pictures)[0])
 
 
 def test_damage_after_preparing_is_never_trained_on(make: Make, pictures: list[Path], tmp_path: Path) -> None:
@@ -150,7 +173,7 @@ def test_damage_after_preparing_is_never_trained_on(make: Make, pictures: list[P
     file = sorted((tmp_path / "cache").iterdir())[0]
     file.write_bytes(flip_a_bit(file.read_bytes()))
     with pytest.raises(UserError) as caught:
-        cache.load(pictures, CPU)
+        cache.load(seen(pictures), CPU)
     assert caught.value.code == "latents.damaged"
 
 
@@ -182,7 +205,7 @@ def test_a_full_disk_is_named(make: Make, pictures: list[Path], monkeypatch: pyt
 
 def table_of(rows: int) -> LatentTable:
     moments = torch.arange(rows * 3 * 4, dtype=torch.float32).reshape(rows, 3, 2, 2)
-    return LatentTable(moments, moments / 10 + 1, 0.5, SIDE, CPU)
+    return LatentTable(moments, moments / 10 + 1, 0.5, CPU)
 
 
 @pytest.mark.parametrize("form", [list, torch.tensor])
@@ -212,7 +235,7 @@ def test_a_draw_never_makes_the_host_wait_for_indices() -> None:
 def test_on_a_gpu_nothing_waits_wherever_the_table_lies(make: Make, pictures: list[Path], room: int) -> None:
     cache = make()
     fill(cache, pictures)
-    table = cache.load(pictures, torch.device("cuda"), room=room)
+    table = cache.load(seen(pictures), torch.device("cuda"), room=room)
     assert table.mean.is_cuda == table.std.is_cuda == bool(room)
     assert table.mean.is_pinned() == table.std.is_pinned() == (not room)
     noise = torch.randn(2, 3, 2, 2, device="cuda")

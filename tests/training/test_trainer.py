@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from core.data.captions import Wording
 from core.events import Checkpoint, Done, Event, Paused, Phase, Sample, Step, Stopped, Validation, Warned
 from core.texts import UserError
 from core.training.checkpoints import list_checkpoints, read_state
@@ -83,7 +84,7 @@ def test_the_text_encoder_stops_after_its_share_without_a_trace_in_the_unet(
     unet = {name: tensor.clone() for name, tensor in trainer._model.unet.state_dict().items()}
     moments = {key: tensor.clone() for key, tensor in trainer._optimization.state()[0].items()}
     assert any(key.startswith("text_encoder/") for key in moments)
-    caption = trainer._conditioning.of([0]).hidden.detach()
+    caption = trainer._conditioning.of([Wording(0)]).hidden.detach()
 
     for name in trainer._model.text_encoders:
         trainer._optimization.drop(name)
@@ -95,7 +96,7 @@ def test_the_text_encoder_stops_after_its_share_without_a_trace_in_the_unet(
     assert all(torch.equal(tensor, moments[key]) for key, tensor in after.items())
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in encoder.parameters())
     assert trainer._optimization.components == ["unet"]
-    torch.testing.assert_close(trainer._conditioning.of([0]).hidden, caption, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(trainer._conditioning.of([Wording(0)]).hidden, caption, rtol=1e-5, atol=1e-5)
     frozen = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     rates = [event.text_encoder_rate for event in events if isinstance(event, Step)]
     assert rates == [None] * 4
