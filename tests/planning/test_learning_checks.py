@@ -109,3 +109,39 @@ def test_much_offset_noise_is_a_warning() -> None:
     finding = found("offset-noise.high", {"performance.offset_noise": 0.5})
     assert mended(finding, {"performance.offset_noise": 0.5}) == [set()]
     assert codes({"performance.offset_noise": 0.1}) == set()
+
+
+def test_options_of_a_scheduler_that_does_not_take_them_do_nothing() -> None:
+    for name, value, takes in (("cycles", 3, "cosine_with_restarts"), ("power", 2.0, "polynomial")):
+        changes = {f"learning_rate.{name}": value}
+        finding = found("scheduler.option-unused", changes)
+        assert finding.field == f"learning_rate.{name}" and mended(finding, changes) == [set(), set()]
+        assert codes(changes | {"learning_rate.scheduler": takes}) == set()
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("lion", 2e-7), ("lion_8bit", 1e-6), ("prodigy", 1.0)])
+def test_a_usual_rate_is_that_of_the_optimizer(optimizer: str, rate: float) -> None:
+    assert codes({"performance.optimizer": optimizer, "learning_rate.rate": rate}) == set()
+    assert codes({"performance.optimizer": optimizer}) == set(), "auto"
+    far = {"performance.optimizer": optimizer, "learning_rate.rate": 5e-5 if optimizer != "prodigy" else 1e-6}
+    (finding,) = (finding for finding in findings(far) if finding.code.startswith("rate."))
+    assert mended(finding, far) == [set()]
+
+
+def test_a_scaled_prior_loss_needs_class_pictures_a_minimum_below_it_and_a_target_in_the_run() -> None:
+    scaled = {"prior_loss.scaled": True}
+    assert codes(scaled) == set()
+    unused = NO_CLASS | scaled
+    assert "prior.scaled-unused" not in mended(found("prior.scaled-unused", unused), unused)[0]
+    high = scaled | {"prior_loss.minimum": 0.75}
+    assert mended(found("prior.minimum-high", high), high) == [set(), {"prior.not-scaled"}]
+    late = scaled | {"prior_loss.target_epoch": 101}
+    finding = found("prior.target-late", late)
+    assert finding.level is Level.HINT and mended(finding, late) == [set()]
+
+
+@pytest.mark.parametrize(("option", "value"), [("minimum", 0.2), ("target_epoch", 50)])
+def test_options_of_a_prior_loss_that_is_not_scaled_do_nothing(option: str, value: float) -> None:
+    changes = {f"prior_loss.{option}": value}
+    finding = found("prior.not-scaled", changes)
+    assert finding.level is Level.WARNING and mended(finding, changes) == [set(), set()]

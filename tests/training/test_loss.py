@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from diffusers.training_utils import compute_snr
 
 from core.families.model import NoiseSchedule
-from core.training.loss import Shares, add_noise, dreambooth_loss, squared_errors, target_of
+from core.training.loss import Shares, add_noise, dreambooth_loss, snr_weights, squared_errors, target_of
 
 SD1 = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 
@@ -84,3 +85,27 @@ def test_uneven_micro_batches_sum_to_the_loss_of_the_whole_batch() -> None:
     first, _ = dreambooth_loss(torch.cat((instance[:2], prior[:2])), 2, Shares(3, 2), 0.75)
     second, _ = dreambooth_loss(instance[2:], 1, Shares(3, 2), 0.75)
     torch.testing.assert_close(first + second, whole)
+
+
+def snr_schedule(prediction_type: str, zero_terminal: bool = False) -> NoiseSchedule:
+    scheduler = DDPMScheduler(**SD1, rescale_betas_zero_snr=zero_terminal)
+    return NoiseSchedule(scheduler.alphas_cumprod, prediction_type)
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("gamma", [1.0, 5.0])
+def test_min_snr_weights_are_those_of_diffusers_example(prediction_type: str, gamma: float) -> None:
+    t = torch.arange(1000)
+    snr = compute_snr(DDPMScheduler(**SD1), t)
+    expected = torch.stack([snr, gamma * torch.ones_like(t)], dim=1).min(dim=1)[0]
+    expected = expected / {"epsilon": snr, "v_prediction": snr + 1, "sample": 1}[prediction_type]
+    torch.testing.assert_close(snr_weights(snr_schedule(prediction_type), gamma), expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
+def test_min_snr_is_a_number_at_the_last_timestep_of_a_zero_terminal_schedule(prediction_type: str) -> None:
+    schedule = snr_schedule(prediction_type, zero_terminal=True)
+    assert schedule.alphas_cumprod[-1] == 0
+    weights = snr_weights(schedule, 5.0)
+    assert weights.isfinite().all()
+    assert weights[-1].item() == (1.0 if prediction_type == "epsilon" else 0.0)

@@ -22,6 +22,22 @@ MODES = {
         "performance__mixed_precision": "bf16",
         "performance__offset_noise": 0.1,
     },
+    "average, min-SNR, scaled prior loss": {
+        "performance__ema": True,
+        "performance__ema_previews": True,
+        "intervals__sample_every_steps": 3,
+        "performance__snr_gamma": 5.0,
+        "prior_loss__scaled": True,
+        "prior_loss__target_epoch": 2,
+        "concepts__0__prior__images_per_instance": 1,
+    },
+    "bf16 weights, 8bit Lion": {
+        "performance__weights": "bf16",
+        "performance__mixed_precision": "bf16",
+        "performance__optimizer": "lion_8bit",
+        "learning_rate__rate": 1e-4,
+    },
+    "Prodigy": {"performance__optimizer": "prodigy", "learning_rate__rate": 1.0},
     "cosine with warm-up, accumulation": {
         "learning_rate__scheduler": "cosine",
         "learning_rate__warmup_steps": 2,

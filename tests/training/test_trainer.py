@@ -450,6 +450,10 @@ def at_the_end(finished: Any) -> Any:
 
 
 EFFECTIVE = {
+    "performance.snr_gamma": 1.0,
+    "performance.betas": "0.5, 0.7",
+    "performance.eps": 0.1,
+    "prior_loss.scaled": True,
     "performance.offset_noise": 0.3,
     "performance.max_grad_norm": 0.01,
     "performance.weight_decay": 0.9,
@@ -492,6 +496,24 @@ def test_no_option_is_shown_and_ignored(
     changes = {"concepts.0.prior.images_per_instance": 1, option: EFFECTIVE[option]}
     run_to_end(quick_config(tiny_sd1, pictures, **changes), tmp_path / "run")
     assert final_weights(tmp_path / "run")["unet.safetensors"] != plain["unet.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "other", "needed"),
+    [
+        ("prior_loss.minimum", 0.5, "prior_loss.scaled", True),
+        ("prior_loss.target_epoch", 1, "prior_loss.scaled", True),
+        ("learning_rate.cycles", 2, "learning_rate.scheduler", "cosine_with_restarts"),
+        ("learning_rate.power", 2.0, "learning_rate.scheduler", "polynomial"),
+    ],
+)
+def test_no_option_is_ignored_that_needs_another(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, option: str, value: Any, other: str, needed: Any
+) -> None:
+    changes = {"concepts.0.prior.images_per_instance": 1, "intervals.max_steps": 3, other: needed}
+    run_to_end(quick_config(tiny_sd1, pictures, **changes), tmp_path / "without")
+    run_to_end(quick_config(tiny_sd1, pictures, **changes, **{option: value}), tmp_path / "with")
+    assert final_weights(tmp_path / "with") != final_weights(tmp_path / "without")
 
 
 def test_final_rate_is_where_a_falling_scheduler_ends(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from core.config.findings import Finding, Level
 from core.config.options import RunConfig
-from core.planning.checks import adapters, learning, pictures, resources, run, source, time, words
+from core.planning.checks import adapters, learning, optimizing, pictures, resources, run, source, time, words
 from core.planning.facts import Facts
 
 Check = Callable[[RunConfig, Facts], Iterator[Finding]]
@@ -19,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     *time.CHECKS,
     *learning.CHECKS,
     *adapters.CHECKS,
+    *optimizing.CHECKS,
     *resources.CHECKS,
 )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from core.choices.optimizers import Optimizer
 from core.choices.schedulers import SCHEDULERS
 from core.config.findings import Finding, Fix, Level
-from core.config.options import PriorLossOptions, PriorOptions, RunConfig
+from core.config.options import LearningRateOptions, PriorLossOptions, PriorOptions, RunConfig
 from core.config.table import find_option
 from core.planning.facts import Facts
+from core.planning.memory import optimizer_of
 from core.planning.plan import make_plan
 from core.texts import counted, message
 
@@ -33,6 +35,8 @@ SMALL_MODEL = Rates("so small a model", 1e-5, 2e-4, 2e-3, "About 2e-4 suits it."
 """Measured on the demo's."""
 SMALL_PARAMETERS = 100_000_000
 """The U-Nets of the published models have 860 million parameters and more, the demo's a hundredth of that."""
+ITS_OWN = Rates("an optimizer that finds the rate itself", 0.1, 1.0, 10.0, "It is a factor of what is found: 1.")
+"""Mishchenko & Defazio, arXiv 2306.06101."""
 MUCH_OFFSET_NOISE = 0.3
 
 
@@ -40,7 +44,8 @@ def rates(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """A rate that breaks a model, and one that teaches it nothing."""
     source = facts.description
     small = source is not None and source.parameters["unet"] < SMALL_PARAMETERS
-    suits = ADAPTERS if config.lora.enabled else SMALL_MODEL if small else WHOLE_MODEL
+    suits = _with_optimizer(ADAPTERS if config.lora.enabled else SMALL_MODEL if small else WHOLE_MODEL,
+                            optimizer_of(config, facts.machine))  # fmt: skip
     for field, rate in (("learning_rate.rate", config.rate),
                         ("performance.text_encoder_rate", config.performance.text_encoder_rate)):  # fmt: skip
         fixes = (Fix(message("fix.rate", "Set it to {rate:g}", rate=suits.usual), {field: suits.usual}),)
@@ -71,12 +76,26 @@ def scheduler(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             (Fix(message("fix.zero", "Set it to 0"), {"learning_rate.final_rate": 0.0}),))  # fmt: skip
     if options.warmup_steps not in (0, "0%") and not chosen.warms_up:
         yield Finding(Level.WARNING, "learning_rate.warmup_steps", message(
-            "warmup.unused", "A warm-up of {warmup} does nothing: the scheduler {scheduler} starts at the full rate.",
+            "warmup.unused", "A warm-up of {warmup} does nothing: the scheduler {scheduler} takes none.",
             mend="Choose a scheduler with warm-up, or set it to 0.", warmup=options.warmup_steps,
             scheduler=chosen.id),
             (*(_scheduler(entry.id, entry.title) for entry in SCHEDULERS.values()
                if entry.id == f"{chosen.id}_with_warmup"),
              Fix(message("fix.zero", "Set it to 0"), {"learning_rate.warmup_steps": 0})))  # fmt: skip
+
+
+def shape(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Cycles and power only count where the scheduler takes them."""
+    chosen, options = SCHEDULERS[config.learning_rate.scheduler], config.learning_rate
+    for name, usual in (("cycles", LearningRateOptions().cycles), ("power", LearningRateOptions().power)):
+        path = f"learning_rate.{name}"
+        if getattr(options, name) != usual and name not in chosen.takes:
+            yield Finding(Level.WARNING, path, message(
+                "scheduler.option-unused", "{option}: this does nothing, because the scheduler {scheduler} does not "
+                "take it.", mend="Choose one that does, or put it back.", option=find_option(path).title,
+                scheduler=chosen.id),
+                (*(_scheduler(entry.id, entry.title) for entry in SCHEDULERS.values() if name in entry.takes),
+                 Fix(message("fix.back", "Put it back"), {path: usual})))  # fmt: skip
 
 
 def text_encoder(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -146,6 +165,40 @@ def prior_options(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                 options=_titles(place, generating)))  # fmt: skip
 
 
+def prior_scaling(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A scaled prior loss needs class pictures, a minimum below its weight, and a target within the run."""
+    options, usual = config.prior_loss, PriorLossOptions()
+    off = Fix(message("fix.not-scaled", "Do not scale it"), {"prior_loss.scaled": False})
+    changed = [name for name in ("minimum", "target_epoch") if getattr(options, name) != getattr(usual, name)]
+    if not options.scaled:
+        if changed:
+            yield Finding(Level.WARNING, f"prior_loss.{changed[0]}", message(
+                "prior.not-scaled", "{options}: this does nothing, because the prior loss is not scaled.",
+                mend="Scale it, or put it back.", options=_titles("prior_loss", changed)),
+                (Fix(message("fix.scaled", "Scale the prior loss"), {"prior_loss.scaled": True}),
+                 Fix(message("fix.back", "Put it back"),
+                     {f"prior_loss.{name}": getattr(usual, name) for name in changed})))  # fmt: skip
+        return
+    plan = make_plan(config, facts)
+    if not any(concept.prior.images_per_instance for concept in config.concepts):
+        yield Finding(Level.WARNING, "prior_loss.scaled", message(
+            "prior.scaled-unused", "Scaling the prior loss does nothing: no class pictures are asked for.",
+            mend="Ask for 2 to 5 class pictures for each of yours, or do not scale it."), (off,))  # fmt: skip
+    elif options.minimum >= options.weight:
+        below = usual.minimum if usual.minimum < options.weight else 0.0
+        yield Finding(Level.WARNING, "prior_loss.minimum", message(
+            "prior.minimum-high", "The prior loss does not fall: its minimum {minimum:g} is not below its weight "
+            "{weight:g}.", mend="Set it below.", minimum=options.minimum, weight=options.weight),
+            (*((Fix(message("fix.weight", "Set it to {value}", value=below), {"prior_loss.minimum": below}),)
+               if options.weight > 0 else ()), off))  # fmt: skip
+    elif plan is not None and plan.epochs < options.target_epoch:
+        yield Finding(Level.HINT, "prior_loss.target_epoch", message(
+            "prior.target-late", "The prior loss does not reach its minimum: the run has {epochs}, its target is epoch "
+            "{target}.", epochs=counted(plan.epochs, "epoch"), target=options.target_epoch),
+            (Fix(message("fix.target", "Set it to {value}", value=plan.epochs),
+                 {"prior_loss.target_epoch": plan.epochs}),))  # fmt: skip
+
+
 def offset_noise(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """More than a trace of offset noise ruins colours."""
     if config.performance.offset_noise > MUCH_OFFSET_NOISE:
@@ -155,7 +208,16 @@ def offset_noise(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             (Fix(message("fix.offset", "Set it to 0.1"), {"performance.offset_noise": 0.1}),))  # fmt: skip
 
 
-CHECKS = (rates, scheduler, text_encoder, prior, prior_options, offset_noise)
+CHECKS = (rates, scheduler, shape, text_encoder, prior, prior_options, prior_scaling, offset_noise)
+
+
+def _with_optimizer(suits: Rates, optimizer: Optimizer) -> Rates:
+    if optimizer.finds_rate:
+        return ITS_OWN
+    if optimizer.rate == 1:
+        return suits
+    low, usual, high = (rate * optimizer.rate for rate in (suits.low, suits.usual, suits.high))
+    return Rates(suits.what, low, usual, high, f"With {optimizer.title} about {usual:g} is usual.")
 
 
 def _scheduler(chosen: str, title: str) -> Fix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from core.choices.optimizers import OPTIMIZERS, settle
+from core.choices.optimizers import OPTIMIZERS, settle, without_cuda
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
@@ -24,9 +24,17 @@ def optimizer(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     if facts.machine is None:
         return
     chosen = OPTIMIZERS[settle(config.performance.optimizer, device_of(facts.machine))]
+    if chosen.needs_cuda and facts.machine.device != "cuda":
+        other = OPTIMIZERS[without_cuda(chosen.id)]
+        yield Finding(Level.ERROR, "performance.optimizer", message(
+            "optimizer.needs-cuda", "The optimizer {optimizer} needs a CUDA GPU: it is there to spare its memory.",
+            mend="Choose {other}.", optimizer=chosen.id, other=other.id),
+            (Fix(message("fix.optimizer", "Use {title}", title=other.title),
+                 {"performance.optimizer": other.id}),))  # fmt: skip
     missing = [module for module in chosen.needs if module in facts.missing_modules]
     if missing:
-        others = [entry for entry in OPTIMIZERS.values() if not facts.missing_modules.intersection(entry.needs)]
+        others = [entry for entry in OPTIMIZERS.values() if not facts.missing_modules.intersection(entry.needs)
+                  and not (entry.needs_cuda and facts.machine.device != "cuda")]  # fmt: skip
         yield Finding(Level.ERROR, "performance.optimizer", message(
             "optimizer.unavailable", "The optimizer {optimizer} needs {modules}, which is not installed here.",
             mend="Install it with `pip install {modules}`, or choose another optimizer.", optimizer=chosen.id,
