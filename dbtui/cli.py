@@ -277,6 +277,7 @@ def export(
         typer.Option("--half/--full", help="16 or 32 bits. Otherwise what the run asks for.", show_default=False),
     ] = None,
     prompts: Annotated[bool, typer.Option("--prompts", help="Put your prompts into the file's metadata.")] = False,
+    ema: Annotated[bool, typer.Option("--ema", help="The average of the weights, if the run keeps one.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to. Otherwise into the run.", show_default=False)
     ] = None,
@@ -284,7 +285,9 @@ def export(
     """Write a run's model as a file for other programs."""
     from dbtui.commands.export import export_model_of
 
-    return export_model_of(_home(context), name, wanted=wanted, step=step, half=half, prompts=prompts, output=output)
+    return export_model_of(
+        _home(context), name, wanted=wanted, step=step, half=half, prompts=prompts, average=ema, output=output
+    )
 
 
 @app.command()

@@ -29,6 +29,7 @@ from core.tensors import read_tensors
 from core.texts import UserError, listed, path_in_words
 
 _CHECKPOINT = re.compile(r"step-(\d{6,})")
+_AVERAGE = "average.safetensors"
 
 
 def export_run(
@@ -39,8 +40,10 @@ def export_run(
     half: bool | None = None,
     output: Path | None = None,
     prompts: bool = False,
+    average: bool = False,
 ) -> Export:
     """Export the saved state of a run at `step` (the newest where `None`); `format` and `half` as its run.toml says.
+    With `average` the averaged weights take the place of those that were trained.
 
     `output` is a file or folder that does not exist yet, or an existing folder to put it into; without it the model
     goes into the run's own `export/`. Raises `UserError`; a state that is damaged is refused by name.
@@ -56,7 +59,9 @@ def export_run(
         for component in FAMILIES[description.family].components
         if (checkpoint / f"{component}.safetensors").exists()
     }
-    name = f"{config.saving.export_name or config.model.name or run_folder.name}-step-{found:06d}"
+    name = f"{config.saving.export_name or config.model.name or run_folder.name}-step-{found:06d}{'-ema' * average}"
+    if average:
+        trained = _averaged(trained, checkpoint)
     path = _destination(output, run_folder / "export", name, format)
     half = config.saving.half if half is None else half
     return _export(trained, description, config, path, run_folder, format, half, found, prompts)
@@ -130,6 +135,22 @@ def _component(
     return (
         merged(source, trained[component], kind.strengths[component]) if kind and component in trained else dict(source)
     )
+
+
+def _averaged(trained: Stored, checkpoint: Path) -> Stored:
+    """What was trained, with its average wherever the state holds one."""
+    path = checkpoint / _AVERAGE
+    if not path.exists():
+        raise UserError(
+            "export.no-average", "{checkpoint} holds no average of the weights.",
+            mend="Export without --ema; a run keeps an average if performance.ema is on when it is made.",
+            checkpoint=path_in_words(checkpoint),
+        )  # fmt: skip
+    average = read_tensors(path)
+    return {
+        component: {name: average.get(f"{component}/{name}", tensor) for name, tensor in tensors.items()}
+        for component, tensors in trained.items()
+    }
 
 
 def _checkpoint(folder: Path, step: int | None) -> tuple[int, Path]:

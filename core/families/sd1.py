@@ -18,6 +18,8 @@ def _is_file(tensors: Mapping[str, StoredTensor]) -> bool:
 
 
 def _is_unet(config: Mapping[str, Any]) -> bool:
+    if config.get("addition_embed_type") == "text_time":
+        return False
     return not config.get("use_linear_projection") and config.get("cross_attention_dim") != 1024
 
 

@@ -21,6 +21,8 @@ def _is_file(tensors: Mapping[str, StoredTensor]) -> bool:
 
 
 def _is_unet(config: Mapping[str, Any]) -> bool:
+    if config.get("addition_embed_type") == "text_time":
+        return False
     return bool(config.get("use_linear_projection")) or config.get("cross_attention_dim") == 1024
 
 

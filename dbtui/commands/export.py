@@ -12,8 +12,9 @@ from dbtui.printing import say
 
 
 def export_model_of(
-    home: Path, name: str, *, wanted: str, step: int | None, half: bool | None, prompts: bool, output: Path | None
-) -> int:
+    home: Path, name: str, *, wanted: str, step: int | None, half: bool | None, prompts: bool, average: bool,
+    output: Path | None,
+) -> int:  # fmt: skip
     """Write the file or folder and print its path. Where `wanted` (a format) is empty and `half` is `None`, the run's
     own options hold. Raises `UserError`.
     """
@@ -24,6 +25,7 @@ def export_model_of(
     from core.export.run import export_run  # torch
 
     destination = output.expanduser().absolute() if output is not None else None
-    written = export_run(run.path, step=step, format=wanted or None, half=half, prompts=prompts, output=destination)
+    written = export_run(run.path, step=step, format=wanted or None, half=half, prompts=prompts, average=average,
+                         output=destination)  # fmt: skip
     say(f"{run.path / written.path}, {size_in_words(written.bytes)}")
     return DONE

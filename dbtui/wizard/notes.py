@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core.config.findings import Finding
 from core.data.scan import Scan
 from core.demo.source import is_demo
+from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.texts import counted, size_in_words
 from dbtui.safe import safe, safe_message
@@ -74,7 +75,7 @@ def _source_lines(context: WizardContext, busy: bool) -> list[Line]:
 
 
 def family_title(family: str) -> str:
-    return {"sd1": "Stable Diffusion 1"}.get(family, family)
+    return FAMILIES[family].title if family in FAMILIES else family
 
 
 def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line]:

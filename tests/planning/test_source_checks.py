@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from core.config.findings import Level
+from core.families import FAMILIES
+from core.families.single_file import Undecided
 from core.texts import UserError
 from tests.planning.example import codes, facts, found, mended, source
 
@@ -29,6 +33,13 @@ def test_another_family_than_the_weights_is_an_error_that_names_both() -> None:
     assert finding.level is Level.ERROR
     assert "sd1" in finding.message.text and "sdxl" in finding.message.text
     assert mended(finding, {"model.family": "sd1"}, world) == [set()]
+
+
+def test_a_file_that_may_be_of_two_families_asks_which_with_one_fix_each() -> None:
+    world = facts(source=Undecided(Path("model.ckpt"), [FAMILIES["sd2-base"], FAMILIES["sd2"]]))
+    finding = found("source.undecided", {}, world)
+    assert finding.level is Level.ERROR
+    assert [fix.changes for fix in finding.fixes] == [{"model.family": "sd2-base"}, {"model.family": "sd2"}]
 
 
 @pytest.mark.parametrize("option", ["revision", "variant"])

@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from core.events import Checkpoint, Event, Export, Sample
-from core.tensors import read_tensors
+from core.config.runfile import to_toml
+from core.events import Checkpoint, Event, Export, Sample, Step
+from core.export.run import export_run
+from core.tensors import digest, read_tensors
+from core.texts import UserError
 from core.training.average import Average, decay_at
 from core.training.checkpoints import list_checkpoints, read_average
 from core.training.trained import Trained
@@ -137,6 +140,7 @@ def test_previews_show_the_average_where_that_was_chosen_and_weights_are_raw_whi
     tmp_path: Path, tiny_sd1: Path, pictures: Path
 ) -> None:
     shown: dict[bool, bytes] = {}
+    raw = ""
     for averaged in (False, True):
         config = quick_config(tiny_sd1, pictures, intervals__sample_every_steps=8, intervals__save_every_steps=1,
                               performance__ema_previews=averaged, **EMA)  # fmt: skip
@@ -144,12 +148,11 @@ def test_previews_show_the_average_where_that_was_chosen_and_weights_are_raw_whi
         folder.mkdir()
         trainer = Trainer(config, folder, resume=False, poll=no_commands)
         for event in trainer.run():
+            if isinstance(event, Step):
+                raw = digest(trainer._model.unet.state_dict())
             if isinstance(event, Sample):
                 shown[averaged] = (folder / event.path).read_bytes()
-                assert not any(
-                    torch.equal(parameter, trainer._average.state()[name])
-                    for name, parameter in trainer._average._weights.items()
-                )
+                assert digest(trainer._model.unet.state_dict()) == raw
     assert shown[False] != shown[True]
 
 
@@ -165,6 +168,12 @@ def test_the_average_is_exported_beside_the_model_where_that_was_chosen(
     for path, expected in (("quick", raw), ("quick-ema", {k.removeprefix("unet/"): v for k, v in average.items()})):
         written = read_tensors(tmp_path / "run" / "export" / path / "unet" / WEIGHTS)
         assert all(torch.equal(tensor, expected[name]) for name, tensor in written.items())
+    (tmp_path / "run" / "run.toml").write_text(to_toml(config))
+    later = export_run(tmp_path / "run", average=True).path
+    assert later == "export/quick-step-000008-ema"
+    for file in sorted((tmp_path / "run" / "export" / "quick-ema").rglob("*.safetensors")):
+        again = tmp_path / "run" / later / file.relative_to(tmp_path / "run" / "export" / "quick-ema")
+        assert digest(read_tensors(file)) == digest(read_tensors(again)), file
 
 
 def test_a_run_without_the_average_keeps_shows_and_exports_none(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
@@ -173,6 +182,19 @@ def test_a_run_without_the_average_keeps_shows_and_exports_none(tmp_path: Path, 
     assert exports(events) == ["export/quick.safetensors"]
     (checkpoint,) = (event for event in events if isinstance(event, Checkpoint))
     assert not (tmp_path / "run" / checkpoint.path / "average.safetensors").exists()
+    (tmp_path / "run" / "run.toml").write_text(to_toml(config))
+    with pytest.raises(UserError, match="holds no average"):
+        export_run(tmp_path / "run", average=True)
+
+
+def test_the_average_of_adapters_is_kept_and_exported_too(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, saving__export_when_done=True, saving__include_ema=True,
+                          lora__enabled=True, **EMA)  # fmt: skip
+    raw, averaged = exports(run_to_end(config, tmp_path / "run"))
+    files = [read_tensors(tmp_path / "run" / path) for path in (raw, averaged)]
+    assert files[0].keys() == files[1].keys() and digest(files[0]) != digest(files[1])
+    _, state = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]
+    assert all("lora_" in name for name in read_average(state))
 
 
 def exports(events: list[Event]) -> list[str]:

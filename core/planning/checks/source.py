@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
 from core.demo.source import DEMO
+from core.families import FAMILIES
+from core.families.single_file import Undecided
 from core.planning.facts import Facts
 from core.texts import UserError, message
 
@@ -26,7 +28,14 @@ def source(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                  {"model.source": DEMO}),))  # fmt: skip
     elif isinstance(facts.source, UserError):
         level = Level.HINT if facts.source.code == "source.not-downloaded" else Level.ERROR
-        yield Finding(level, "model.source", facts.source.message)
+        yield Finding(level, "model.source", facts.source.message, tuple(_ways_out(facts.source)))
+
+
+def _ways_out(problem: UserError) -> Iterator[Fix]:
+    if isinstance(problem, Undecided):
+        for name in problem.families:
+            yield Fix(message("fix.family-is", "It is {family} ({resolution} px)", family=FAMILIES[name].title,
+                              resolution=FAMILIES[name].resolution), {"model.family": name})  # fmt: skip
 
 
 def family(config: RunConfig, facts: Facts) -> Iterator[Finding]:
