@@ -12,7 +12,7 @@ from pathlib import Path
 from core.data.scan import Scan
 from core.families.describe import SourceDescription
 from core.machine import Machine
-from core.texts import UserError
+from core.texts import Message, UserError
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Facts:
     """Class pictures that exist already; `None` where there is no folder to look into."""
     words: Mapping[Path, str | UserError] = field(default_factory=dict)
     """What `[filewords]` stands for, by picture, or why its caption file cannot be read."""
+    mask_problems: Mapping[Path, Message] = field(default_factory=dict)
+    """Why the mask of a picture cannot be used, where masks are on and were looked at."""
     resolved: Mapping[str, Path] = field(default_factory=dict)
     """Folders as they were typed → with `~`, `..` and symbolic links resolved."""
     source: SourceDescription | UserError | None = None

@@ -14,6 +14,7 @@ from core.choices.schedulers import warmup_updates
 from core.config.options import RunConfig
 from core.config.prompts import concept_name
 from core.families.describe import SourceDescription
+from core.planning.buckets import BucketPlan, cache_bytes, picture_sizes, plan_buckets
 from core.planning.facts import Facts
 from core.planning.memory import average_bytes, estimate_memory, optimizer_of, resolution_of, weight_bytes
 from core.planning.trained import trained_parameters
@@ -38,6 +39,8 @@ class Plan:
     """Counts in optimizer steps unless they say otherwise; bytes are `None` where the source is not known."""
 
     concepts: tuple[ConceptPlan, ...]
+    buckets: tuple[BucketPlan, ...]
+    """The sizes that the pictures train at: one, where aspect-ratio buckets are off."""
     instance_pictures: int
     samples: int
     """Instance samples of an epoch before wrap or drop: pictures × repeats."""
@@ -63,12 +66,6 @@ class Plan:
     """The most the run's folder will take: one state more than is kept, exports, class pictures, previews, latents."""
     memory_bytes: int | None
     """An estimate (`memory.py`): what training takes on its device."""
-
-
-def count_samples(samples: int, per_step: int, incomplete: str) -> tuple[int, int]:
-    """(samples, steps) of an epoch of `samples`, `per_step` at a time: `drop` rounds down, anything else up."""
-    steps = samples // per_step if incomplete == "drop" else -(-samples // per_step)
-    return steps * per_step, steps
 
 
 def count_steps(config: RunConfig, steps_per_epoch: int) -> int:
@@ -107,7 +104,10 @@ def export_size(config: RunConfig, source: SourceDescription) -> int:
 
 
 def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
-    """The plan, or `None` as long as a concept has no pictures or an epoch no step."""
+    """The plan, or `None` as long as a concept has no pictures, buckets have no resolution or an epoch no step."""
+    sizes, buckets = picture_sizes(config, facts), plan_buckets(config, facts)
+    if sizes is None or buckets is None:
+        return None
     concepts = []
     for number, concept in enumerate(config.concepts):
         scan = facts.scan(number)
@@ -117,9 +117,7 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         wanted = concept.prior.images_per_instance * len(scan.pictures)
         concepts.append(ConceptPlan(concept_name(concept, number), len(scan.pictures), concept.instance.repeats,
                                     wanted, max(0, wanted - (len(held.pictures) if held else 0))))  # fmt: skip
-    samples = sum(concept.pictures * concept.repeats for concept in concepts)
-    per_step = config.batch.size * config.batch.accumulation
-    samples_per_epoch, steps_per_epoch = count_samples(samples, per_step, config.batch.incomplete)
+    steps_per_epoch = sum(bucket.steps for bucket in buckets)
     if steps_per_epoch == 0:
         return None
     steps = count_steps(config, steps_per_epoch)
@@ -140,16 +138,16 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         kept = min(saves, config.saving.keep_checkpoints) + 1
         exports = saves if config.saving.on_save else int(config.saving.export_when_done or config.saving.on_cancel)
         exports *= 2 if config.performance.ema and config.saving.include_ema else 1
-        latents = (side // source.latent_factor) ** 2 * 4 * 2 * 4
-        cached = sum(concept.pictures + concept.class_wanted for concept in concepts)
+        cached = cache_bytes(config, source, sizes, [concept.class_wanted for concept in concepts])
         disk = (kept * checkpoint + exports * export + (class_missing + previews) * side * side * PICTURE_BYTES
-                + cached * latents)  # fmt: skip
+                + cached)  # fmt: skip
     return Plan(
         concepts=tuple(concepts),
+        buckets=buckets,
         instance_pictures=sum(concept.pictures for concept in concepts),
-        samples=samples,
-        samples_per_epoch=samples_per_epoch,
-        images_per_step=per_step,
+        samples=sum(bucket.samples for bucket in buckets),
+        samples_per_epoch=sum(bucket.samples_per_epoch for bucket in buckets),
+        images_per_step=config.batch.size * config.batch.accumulation,
         steps_per_epoch=steps_per_epoch,
         steps=steps,
         epochs=-(-steps // steps_per_epoch),

@@ -18,7 +18,7 @@ from core.families.describe import SourceDescription, describe
 from core.files import explain, free_bytes, probe_writable
 from core.machine import inspect_machine
 from core.planning.facts import Facts
-from core.texts import UserError
+from core.texts import Message, UserError
 
 
 def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = False) -> Facts:
@@ -35,6 +35,7 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
         prior_scans=tuple(_prior_scans(config, run, decode)),
         words={picture.path: _words(picture) for found in scans if isinstance(found, Scan)
                for picture in found.pictures},
+        mask_problems=dict(_mask_problems(scans)) if decode and config.images.mask else {},
         resolved=dict(_resolved(config)),
         source=_describe(config),
         local_source=config.model.source if _is_here(config.model.source) else "",
@@ -70,6 +71,17 @@ def _words(picture: Picture) -> str | UserError:
         return file_words(picture)
     except UserError as error:
         return error
+
+
+def _mask_problems(scans: tuple[Scan | UserError | None, ...]) -> Iterator[tuple[Path, Message]]:
+    from core.data.pictures import open_mask
+
+    for picture in (picture for found in scans if isinstance(found, Scan) for picture in found.pictures):
+        try:
+            if picture.mask_file is not None:
+                open_mask(picture.path, picture.mask_file)
+        except UserError as error:
+            yield picture.path, error.message
 
 
 def _resolved(config: RunConfig) -> Iterator[tuple[str, Path]]:

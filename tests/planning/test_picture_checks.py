@@ -3,12 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.config.findings import Level
 from core.data.scan import Picture, Scan
-from core.planning.checks.pictures import valid_pairs
 from core.texts import UserError, message
 from tests.planning.example import codes, facts, findings, found, mended, scan_of
 
@@ -113,53 +110,3 @@ def test_two_concepts_that_learn_from_the_same_pictures_are_remarked_on() -> Non
     changes = {"concepts.1.instance.directory": "/other"}
     world = facts(resolved={"/pictures/dog": Path("/a"), "/other": Path("/a")})
     assert found("pictures.shared", changes, world, concepts=2).level is Level.WARNING
-
-
-def test_batches_that_do_not_come_out_even_are_an_error_and_each_fix_mends_it() -> None:
-    world = facts(scans=(scan_of(6),))
-    finding = found("batch.incomplete", {"batch.size": 4}, world)
-    assert finding.level is Level.ERROR
-    pairs = [(fix.changes["batch.size"], fix.changes["batch.accumulation"]) for fix in finding.fixes[:-2]]
-    assert pairs == [(3, 1), (1, 3), (3, 2), (6, 1), (2, 3), (1, 6)]
-    assert [fix.changes for fix in finding.fixes[-2:]] == [{"batch.incomplete": "wrap"}, {"batch.incomplete": "drop"}]
-    for left in mended(finding, {"batch.size": 4}, world):
-        assert not left or left <= {"batch.wrap", "batch.drop"}
-
-
-def test_repeats_count_when_batches_are_divided() -> None:
-    world = facts(scans=(scan_of(6),))
-    assert codes({"batch.size": 4, "concepts.0.instance.repeats": 2}, world) == set()
-
-
-def test_drop_and_wrap_say_how_many_pictures_they_cost() -> None:
-    world = facts(scans=(scan_of(7),))
-    drop = found("batch.drop", {"batch.size": 4, "batch.incomplete": "drop"}, world)
-    wrap = found("batch.wrap", {"batch.size": 4, "batch.incomplete": "wrap"}, world)
-    assert (drop.level, drop.message.values["rest"]) == (Level.HINT, 3)
-    assert (wrap.level, wrap.message.values["rest"]) == (Level.HINT, 1)
-
-
-def test_dropping_every_picture_is_an_error() -> None:
-    world = facts(scans=(scan_of(3),))
-    changes = {"batch.size": 4, "batch.incomplete": "drop"}
-    finding = found("batch.too-large", changes, world)
-    assert finding.level is Level.ERROR
-    assert all("batch.too-large" not in left for left in mended(finding, changes, world))
-    offered = found("batch.incomplete", {"batch.size": 4}, world).fixes
-    assert {"batch.incomplete": "drop"} not in [fix.changes for fix in offered]
-
-
-@given(st.integers(1, 3000), st.integers(1, 64), st.integers(1, 64))
-def test_valid_pairs_divide_the_pictures_are_all_there_and_the_nearest_comes_first(
-    samples: int, size: int, accumulation: int
-) -> None:
-    pairs = valid_pairs(samples, size, accumulation)
-    assert len(set(pairs)) == len(pairs)
-    assert all(samples % (first * second) == 0 for first, second in pairs)
-    assert (1, 1) in pairs
-    products = [first * second for first, second in pairs]
-    asked = size * accumulation
-    ratios = [round(max(product / asked, asked / product), 6) for product in products]
-    assert ratios == sorted(ratios)
-    if samples % asked == 0:
-        assert pairs[0] == (size, accumulation)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.data.batches import BatchPlan
-from core.planning.plan import Plan, count_due, count_samples, is_due, make_plan, text_encoder_steps
+from core.planning.buckets import count_samples
+from core.planning.plan import Plan, count_due, is_due, make_plan, text_encoder_steps
 from tests.planning.example import card, config, facts, scan_of, source
 
 

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterator
 
 from core.config.findings import Finding, Level
 from core.config.options import RunConfig
-from core.planning.checks import adapters, learning, optimizing, pictures, resources, run, source, time, words
+from core.planning.checks import (
+    adapters,
+    batches,
+    images,
+    learning,
+    optimizing,
+    pictures,
+    resources,
+    run,
+    source,
+    time,
+    words,
+)
 from core.planning.facts import Facts
 
 Check = Callable[[RunConfig, Facts], Iterator[Finding]]
@@ -15,11 +27,13 @@ CHECKS: tuple[Check, ...] = (
     *run.CHECKS,
     *source.CHECKS,
     *pictures.CHECKS,
+    *batches.CHECKS,
     *words.CHECKS,
     *time.CHECKS,
     *learning.CHECKS,
     *adapters.CHECKS,
     *optimizing.CHECKS,
+    *images.CHECKS,
     *resources.CHECKS,
 )
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
+from core.planning.buckets import concept_sizes
 from core.planning.facts import Facts
 from core.planning.memory import resolution_of
-from core.planning.plan import count_samples
 from core.texts import UserError, counted, listed, message, path_in_words
 
 FEW, MANY = 3, 100
-MOST_PAIRS = 6
-LARGEST = 1024
 
 
 def directories(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -95,18 +91,19 @@ def amount(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 
 def small(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Pictures smaller than the training size are enlarged and teach blur."""
-    size = resolution_of(config, facts.description)
-    if size is None:
-        return
+    resolution = resolution_of(config, facts.description)
     for number in range(len(config.concepts)):
-        found = facts.scan(number)
+        found, sizes = facts.scan(number), concept_sizes(config, facts, number)
+        if found is None or sizes is None:
+            continue
         names = [f"{path_in_words(picture.path.name)} ({picture.width} × {picture.height})"
-                 for picture in (found.pictures if found else ())
-                 if min(picture.width, picture.height) < size]  # fmt: skip
+                 for picture, size in zip(found.pictures, sizes, strict=True)
+                 if size and (picture.width < size.width or picture.height < size.height)]  # fmt: skip
         if names:
+            than = "their training size" if config.images.buckets else f"{resolution} px"
             yield Finding(Level.WARNING, f"concepts.{number}.instance.directory", message(
-                "pictures.small", "{count} smaller than {size} px and will be enlarged, which teaches blur: {names}.",
-                mend="Use larger originals if you have them.", size=size, names=listed(names),
+                "pictures.small", "{count} smaller than {than} and will be enlarged, which teaches blur: {names}.",
+                mend="Use larger originals if you have them.", than=than, size=resolution, names=listed(names),
                 count="1 picture is" if len(names) == 1 else f"{len(names)} pictures are"))  # fmt: skip
 
 
@@ -143,81 +140,7 @@ def same_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             seen[folder] = number
 
 
-def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
-    """Whole batches: pictures × repeats must divide by size × accumulation, or what happens instead is said."""
-    scans = [facts.scan(number) for number in range(len(config.concepts))]
-    samples = sum(len(found.pictures) * concept.instance.repeats
-                  for found, concept in zip(scans, config.concepts, strict=True) if found)  # fmt: skip
-    if not all(found and found.pictures for found in scans):
-        return
-    size, accumulation, incomplete = config.batch.size, config.batch.accumulation, config.batch.incomplete
-    per_step = size * accumulation
-    values: dict[str, Any] = {"samples": samples, "size": size, "accumulation": accumulation, "per_step": per_step}
-    if samples % per_step == 0:
-        return
-    if incomplete == "error":
-        yield Finding(Level.ERROR, "batch.size", message(
-            "batch.incomplete", "{samples} pictures (repeats counted) do not divide by batch size {size} × "
-            "accumulation {accumulation} = {per_step}: the last batch of each epoch would not be full.",
-            mend="Choose a pair that divides, or say what to do with the rest.", **values),
-            (*_pair_fixes(samples, size, accumulation), *_rest_fixes(samples, per_step)))  # fmt: skip
-    elif incomplete == "drop" and samples < per_step:
-        yield Finding(Level.ERROR, "batch.size", message(
-            "batch.too-large", "Nothing would be trained: each epoch has {samples} pictures, a step takes {per_step}, "
-            "and incomplete batches are dropped.", mend="Choose a smaller pair, or wrap.", **values),
-            (*_pair_fixes(samples, size, accumulation), _incomplete_fix("wrap", -samples % per_step)))  # fmt: skip
-    else:
-        kept, _ = count_samples(samples, per_step, incomplete)
-        said = ("{samples} pictures do not fill batches of {per_step}: each epoch leaves {rest} of them out, in turn."
-                if incomplete == "drop" else
-                "{samples} pictures do not fill batches of {per_step}: each epoch shows {rest} of them once more, in "
-                "turn.")  # fmt: skip
-        yield Finding(Level.HINT, "batch.incomplete", message(
-            f"batch.{incomplete}", said, rest=abs(samples - kept), **values),
-            _pair_fixes(samples, size, accumulation))  # fmt: skip
-
-
-CHECKS = (directories, unreadable, notes, amount, small, folders, same_pictures, batches)
-
-
-def valid_pairs(samples: int, size: int, accumulation: int) -> list[tuple[int, int]]:
-    """(size, accumulation) whose product divides `samples`, the nearest to what was asked first.
-
-    Near means: about as many pictures in each update, then about as many at a time, rather fewer than more.
-    """
-    pairs = [(first, product // first) for product in _divisors(samples) for first in _divisors(product)
-             if first <= LARGEST and product // first <= LARGEST]  # fmt: skip
-
-    def distance(pair: tuple[int, int]) -> tuple[float, float, bool]:
-        update = abs(math.log(pair[0] * pair[1] / (size * accumulation)))
-        return round(update, 9), round(abs(math.log(pair[0] / size)), 9), pair[0] > size
-
-    return sorted(pairs, key=distance)
-
-
-def _divisors(number: int) -> set[int]:
-    low = [divisor for divisor in range(1, math.isqrt(number) + 1) if number % divisor == 0]
-    return {*low, *(number // divisor for divisor in low)}
-
-
-def _pair_fixes(samples: int, size: int, accumulation: int) -> tuple[Fix, ...]:
-    return tuple(
-        Fix(message("fix.batch", "Batch size {size} × accumulation {accumulation} = {product} pictures an update",
-                    size=first, accumulation=second, product=first * second),
-            {"batch.size": first, "batch.accumulation": second})
-        for first, second in valid_pairs(samples, size, accumulation)[:MOST_PAIRS]
-    )  # fmt: skip
-
-
-def _rest_fixes(samples: int, per_step: int) -> tuple[Fix, ...]:
-    wrap = _incomplete_fix("wrap", -samples % per_step)
-    return (wrap, _incomplete_fix("drop", samples % per_step)) if samples > per_step else (wrap,)
-
-
-def _incomplete_fix(way: str, count: int) -> Fix:
-    said = ("Repeat {pictures} in each epoch to fill the last batch" if way == "wrap" else
-            "Leave {pictures} out of each epoch")  # fmt: skip
-    return Fix(message(f"fix.{way}", said, pictures=counted(count, "picture")), {"batch.incomplete": way})
+CHECKS = (directories, unreadable, notes, amount, small, folders, same_pictures)
 
 
 def _overlap(first: Path, second: Path) -> bool:
