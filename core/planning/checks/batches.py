@@ -80,8 +80,8 @@ def _never_seen(odd: list[BucketPlan], per_step: int, fixes: tuple[Fix, ...]) ->
             yield Finding(Level.WARNING, "batch.incomplete", message(
                 "bucket.never", "{count} of {size} px never fill a step of {per_step}: incomplete batches are "
                 "dropped, so they are never trained.",
-                mend="Wrap, choose a smaller pair, or add pictures of that shape.", count=counted(bucket.samples, "picture"),
-                size=bucket.size.words, per_step=per_step), fixes)  # fmt: skip
+                mend="Wrap, choose a smaller pair, or add pictures of that shape.", size=bucket.size.words,
+                count=counted(bucket.samples, "picture"), per_step=per_step), fixes)  # fmt: skip
 
 
 def _many(odd: list[BucketPlan]) -> str:
