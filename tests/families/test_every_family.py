@@ -96,8 +96,8 @@ def test_an_empty_caption_of_sdxl_is_encoded_where_the_source_does_not_want_zero
     _, expected, _, pooled = pipeline_of(source).encode_prompt("x", device="cpu", do_classifier_free_guidance=True)
     made = model.encode_text(model.tokenize([""]))
     assert torch.equal(made.hidden, expected) and torch.equal(made.pooled, pooled)
-    for format in ("safetensors", "ckpt", "diffusers"):  # noqa: A001
-        again = load_model(describe(str(export(model, tmp_path / f"x-{format}", format))), device="cpu")
+    for format, name in (("safetensors", "x.safetensors"), ("ckpt", "x.ckpt"), ("diffusers", "x")):  # noqa: A001
+        again = load_model(describe(str(export(model, tmp_path / name, format))), device="cpu")
         assert not again.zeroes_empty_captions
 
 
