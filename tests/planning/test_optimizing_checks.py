@@ -48,8 +48,9 @@ def test_weights_in_bf16_are_refused_with_an_optimizer_that_needs_all_of_them_at
 
 def test_weights_in_bf16_do_nothing_for_lora() -> None:
     changes = BF16 | {"lora.enabled": True}
-    finding = found("weights.unused", changes)
-    assert finding.level is Level.WARNING and "weights.unused" not in mended(finding, changes)[0]
+    world = facts(source=None)
+    finding = found("weights.unused", changes, world)
+    assert finding.level is Level.WARNING and "weights.unused" not in mended(finding, changes, world)[0]
 
 
 @pytest.mark.parametrize(
