@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor as Tensor  # for the families' own signatures; nothing here needs torch to run
 
     from core.families.stored import StoredTensor
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.families.family import Family, TextEncoder
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from core.families.family import Tensor
     from core.families.stored import StoredTensor
 
 
