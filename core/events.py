@@ -39,12 +39,33 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Phase(Event):
-    """`name` is one of downloading, loading, class-images, caching, training, sampling, saving, exporting."""
+    """`name` is one of downloading, loading, class-images, caching, compiling, measuring, training,
+    sampling, resting, saving, exporting.
+    """
 
     kind: ClassVar[str] = "phase"
     name: str
     done: int = 0
     total: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Event):
+    """What the dry step before training took: forward and backward of `pictures` of this size in px at a time.
+
+    `peak_bytes` was measured, `optimizer_bytes` (what the optimizer will keep beside it) is arithmetic. `compiled`: the
+    seconds are those of compiling. `repeats`: whether the same pictures gave the same bits twice; `None`: not tried.
+    """
+
+    kind: ClassVar[str] = "measured"
+    pictures: int
+    width: int
+    height: int
+    peak_bytes: int
+    optimizer_bytes: int
+    seconds: float
+    compiled: bool = False
+    repeats: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,8 +199,8 @@ class Failed(Event):
 KINDS: dict[str, type[Event]] = {
     event.kind: event
     for event in (
-        RunStarted, Phase, Step, Validation, Sample, Checkpoint, Export, Warned, Paused, Continued, Stopped, Done,
-        Failed,
+        RunStarted, Phase, Measured, Step, Validation, Sample, Checkpoint, Export, Warned, Paused, Continued, Stopped,
+        Done, Failed,
     )
 }  # fmt: skip
 

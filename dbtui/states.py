@@ -29,8 +29,11 @@ PHASES: dict[str, str] = {
     "loading": "Loading the model",
     "class-images": "Making class pictures",
     "caching": "Preparing pictures and captions",
+    "compiling": "Compiling the model",
+    "measuring": "Measuring memory",
     "training": "Training",
     "sampling": "Making previews",
+    "resting": "Resting",
     "saving": "Saving",
     "exporting": "Exporting",
 }

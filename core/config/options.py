@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.choices import formats
 from core.choices.adapters import METHODS, TARGETS, WHOLE, settled_rate
+from core.choices.attention import ATTENTIONS
 from core.choices.formats import EXPORT_FORMATS
 from core.choices.optimizers import OPTIMIZERS
 from core.choices.precisions import PRECISIONS, WEIGHTS
@@ -115,6 +116,7 @@ BETAS_EXPECTED = "auto, or two numbers from 0 to below 1, for example 0.9, 0.999
 OPTIMIZER_CHOICES = ("auto", *OPTIMIZERS)
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 FORMAT_CHOICES = ("auto", *EXPORT_FORMATS)
+ATTENTION_CHOICES = ("auto", *ATTENTIONS)
 FAMILY_CHOICES = ("auto", *FAMILIES)
 
 RunName = Annotated[str, AfterValidator(_run_name)]
@@ -127,6 +129,7 @@ OptimizerName = Annotated[str, _one_of(*OPTIMIZER_CHOICES)]
 PrecisionName = Annotated[str, _one_of(*PRECISION_CHOICES)]
 FamilyName = Annotated[str, _one_of(*FAMILY_CHOICES)]
 WeightsName = Annotated[str, _one_of(*WEIGHTS)]
+AttentionName = Annotated[str, _one_of(*ATTENTION_CHOICES)]
 SchedulerName = Annotated[str, _one_of(*SCHEDULERS)]
 FormatName = Annotated[str, _one_of(*FORMAT_CHOICES)]
 Rate = Annotated[float | Literal["auto"], AfterValidator(_rate)]
@@ -272,6 +275,22 @@ class PerformanceOptions(Section):
         True, "Cache latents", "Encodes each picture once instead of at each step; the VAE then leaves the device. "
         "Off: slower, with more memory on the device, but nothing is kept on the disk.", more=True,
     )  # fmt: skip
+    train_unet: bool = option(
+        True, "Train the U-Net", "Off: only the text encoder learns a meaning for the identifier, and the pictures "
+        "stay as they are drawn. Its ratio has to be 1 then.", more=True,
+    )  # fmt: skip
+    attention: AttentionName = option(
+        "auto", "Attention", "How the U-Net's attention is computed; the results are the same. auto: the fastest that "
+        "works on this computer.", choices=ATTENTION_CHOICES, more=True,
+    )  # fmt: skip
+    compile: bool = option(
+        False, "Compile", "torch.compile of the U-Net: each step is faster, the first takes a minute or more. Pays "
+        "for long runs; needs a C++ compiler, and Triton with a GPU.", more=True,
+    )  # fmt: skip
+    deterministic: bool = option(
+        False, "Deterministic", "On a GPU: only arithmetic that gives the same bits each time, somewhat slower. On a "
+        "processor that is always so.", more=True,
+    )  # fmt: skip
     text_encoder_rate: float = option(
         0.0, "Text encoder rate", "Its own learning rate. 0: the same as the rest.", more=True, ge=0, le=1,
     )  # fmt: skip
@@ -314,6 +333,12 @@ class IntervalOptions(Section):
         0, "Steps at most", "Ends the run after this many steps whatever the epochs say. 0: epochs decide.",
         unit="optimizer steps", more=True, ge=0, le=100_000_000,
     )  # fmt: skip
+    pause_every_epochs: int = option(
+        0, "Rest every", "A rest for the graphics card, each so many epochs. 0 is off.", unit="epochs", more=True,
+        ge=0, le=1_000_000,
+    )  # fmt: skip
+    pause_seconds: float = option(0.0, "Length of a rest", "How long it rests; every key works meanwhile.",
+                                  unit="seconds", more=True, ge=0, le=86_400)  # fmt: skip
     save_every_epochs: int = option(
         25, "Save every", "A state to resume from, each so many epochs. 0: only at the end and when you ask.",
         unit="epochs", ge=0, le=1_000_000,

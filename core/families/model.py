@@ -165,8 +165,12 @@ class Model:
         return self.family.conditioning(embedding.hidden, embedding.pooled, geometry)
 
     def denoise(self, x: Tensor, t: Tensor, cond: Mapping[str, Any]) -> Tensor:
-        """The UNet's prediction (B, 4, h, w) for noisy latents x (B, 4, h, w) at timesteps t (B,)."""
-        prediction: Tensor = self.unet(x, t, **cond, return_dict=False)[0]
+        """The UNet's prediction (B, 4, h, w) for noisy latents x (B, 4, h, w) at timesteps t (B,).
+
+        A compiled UNet is compiled for training alone: pictures have shapes of their own, each a minute's work.
+        """
+        unet = self.unet if torch.is_grad_enabled() else self.unet.forward
+        prediction: Tensor = unet(x, t, **cond, return_dict=False)[0]
         return prediction
 
     @torch.no_grad()
@@ -190,7 +194,7 @@ class Model:
         """
         for name, network in self.networks.items():
             network.requires_grad_(name in components).train(name in components)
-        if gradient_checkpointing and "unet" in components:
+        if gradient_checkpointing:  # also where it is not trained: a text encoder's gradient goes through it
             self.unet.enable_gradient_checkpointing()
         for name, encoder in self.text_encoders.items():
             if gradient_checkpointing and name in components:

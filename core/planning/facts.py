@@ -37,6 +37,8 @@ class Facts:
     machine: Machine | None = None
     missing_modules: frozenset[str] = frozenset()
     """Python modules that some choice needs and that are not installed."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of modules that some choice needs in a certain version, where they are installed."""
     free_bytes: int | None = None
     """Free space where the run will lie."""
     held_bytes: int = 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from core.choices.attention import ATTENTIONS
 from core.choices.optimizers import OPTIMIZERS
 from core.config.options import RunConfig
 from core.config.prompts import concept_name
@@ -42,10 +44,18 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
         machine=inspect_machine(),
         missing_modules=frozenset(module for optimizer in OPTIMIZERS.values() for module in optimizer.needs
                                   if importlib.util.find_spec(module) is None),
+        versions=dict(_versions()),
         free_bytes=_free(home),
         held_bytes=_held(run) if run is not None else 0,
         home_problem=_problem(home),
     )  # fmt: skip
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for attention in ATTENTIONS.values():
+        if attention.needs:
+            with suppress(PackageNotFoundError):
+                yield attention.needs, version(attention.needs)
 
 
 def _look(directory: str, decode: bool) -> Scan | UserError | None:

@@ -44,7 +44,7 @@ STEP_SERIES = (
 SMOOTHED = {"smoothed": "loss", "smoothed_instance": "instance_loss", "smoothed_prior": "prior_loss"}
 """Series that are the exponential mean of another."""
 SERIES = (*STEP_SERIES, *SMOOTHED, "validation_instance", "validation_prior")
-LONG_PHASES = ("loading", "saving", "exporting")
+LONG_PHASES = ("loading", "compiling", "measuring", "saving", "exporting")
 """Phases in which one library call may take minutes: no heartbeat is expected of them."""
 
 _SMOOTHING = 0.98

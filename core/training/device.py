@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +16,8 @@ from core.choices import optimizers, precisions
 from core.config.options import RunConfig
 from core.machine import inspect_machine
 from core.planning.memory import weights_of
+from core.training import attention
+from core.training.precision import DTYPES
 
 LIBRARIES = ("dbtui", "torch", "diffusers", "transformers", "safetensors")
 
@@ -26,6 +31,7 @@ class Settled:
     optimizer: str
     size: int
     threads: int
+    attention: str
 
     @property
     def name(self) -> str:
@@ -34,17 +40,38 @@ class Settled:
 
 
 def settle(config: RunConfig, native_resolution: int, threads: int | None) -> Settled:
-    """`native_resolution` is the source's own, in px; `threads` those of the run's first life, else torch's choice."""
+    """`native_resolution` is the source's own, in px; `threads` those of the run's first life, else torch's choice.
+
+    Raises `UserError` for an attention that does not work here.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    resolution = config.model.resolution
+    resolution, chosen = config.model.resolution, config.performance
+    precision = precisions.settle(chosen.mixed_precision, device.type, inspect_machine().knows_bf16, weights_of(config))
     return Settled(
         device,
-        precisions.settle(config.performance.mixed_precision, device.type, inspect_machine().knows_bf16,
-                          weights_of(config)),
-        optimizers.settle(config.performance.optimizer, device.type),
+        precision,
+        optimizers.settle(chosen.optimizer, device.type),
         native_resolution if resolution == "auto" else resolution,
         threads or torch.get_num_threads(),
+        attention.settle(chosen.attention, device, DTYPES[precision], deterministic=chosen.deterministic),
     )
+
+
+@contextlib.contextmanager
+def repeating(wanted: bool, device: torch.device) -> Iterator[None]:
+    """Where it is wanted, kernels on a GPU give the same bits each time, until this is left. A CPU's always do."""
+    if not wanted or device.type != "cuda":
+        yield
+        return
+    before, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its sums only with fixed workspaces
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = benchmark
 
 
 def versions() -> dict[str, str]:
@@ -70,3 +97,32 @@ def peak_memory_bytes(device: torch.device) -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def forget_peak(device: torch.device) -> None:
+    """From here on `peak_allocated_bytes` counts anew."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_allocated_bytes(device: torch.device) -> int:
+    """The most that tensors took on a GPU since `forget_peak`; on a CPU the most the process had in memory."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
+def room_bytes(device: torch.device) -> int | None:
+    """What this process may have on a GPU: what it holds and what is free. `None` on a CPU, which refuses nothing."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free) + torch.cuda.memory_reserved(device)

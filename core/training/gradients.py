@@ -74,19 +74,37 @@ class Gradients:
 
         These come in one copy, the only wait for the device in a step, looked at before weights are touched.
         """
-        whole = Shares(len(slots), sum(slot.prior is not None for slot in slots))
         parts = torch.zeros(2, device=self._settled.device)
         for place, these in enumerate(self.portion.passes(slots)):
             ahead = self._taken(step) if place == 0 else None
-            batch = ahead or self._prepared.assembler.batch(step, these)
-            loss, part = self._loss(batch, whole, prior_weight)
-            torch.autograd.backward(loss * self._scale.scale)
-            parts += part
+            parts += self._pass(ahead or self._prepared.assembler.batch(step, these), slots, prior_weight)
             self._look()
         self.norm = self._optimization.unscaled_norm(self._scale.scale)
         figures = torch.cat((parts, self.norm[None]))
         self._prefetch(step + 1)
         return Figures(*figures.tolist())
+
+    def rehearse(self, slots: Sequence[Slot], prior_weight: float) -> tuple[int, int] | None:
+        """As much of a step as may need the most memory, then nothing is left of it: a second pass runs beside the
+        gradients of the first. Returns width and height of its pictures in px, `None` where it does not fit.
+        """
+        size = None
+        try:
+            for these in self.portion.passes(slots)[:2]:
+                batch = self._prepared.assembler.batch(0, these)
+                size = (batch.x0.shape[-1], batch.x0.shape[-2])
+                self._pass(batch, slots, prior_weight)
+                self._look()
+        except torch.OutOfMemoryError:
+            size = None
+        self._optimization.discard_gradients()
+        factor = self._prepared.model.latent_factor
+        return None if size is None else (size[0] * factor, size[1] * factor)
+
+    def repeat(self, slots: Sequence[Slot], prior_weight: float) -> bool:
+        """Whether the same pictures give the same bits of loss and gradient norm twice."""
+        first, second = (self._once(slots, prior_weight) for _ in range(2))
+        return first == second
 
     def apply(self) -> None:
         """Change the weights by the gradients that are held.
@@ -118,8 +136,16 @@ class Gradients:
         self.portion = smaller
         return faults.smaller_batches(smaller.slots, with_class=pairs and not smaller.split_pairs)
 
-    def _loss(self, batch: Batch, whole: Shares, prior_weight: float) -> tuple[Tensor, Tensor]:
-        """One pass: noise the latents, predict, compare. See `dreambooth_loss` for what comes back."""
+    def _once(self, slots: Sequence[Slot], prior_weight: float) -> Figures:
+        figures = self.of(self._steps, slots, prior_weight)
+        self._optimization.discard_gradients()
+        return figures
+
+    def _pass(self, batch: Batch, slots: Sequence[Slot], prior_weight: float) -> Tensor:
+        """One pass of these slots' step: noise the latents, predict, compare, and back. Returns its part of the
+        instance and the prior loss (2,).
+        """
+        whole = Shares(len(slots), sum(slot.prior is not None for slot in slots))
         model = self._prepared.model
         x = add_noise(model.schedule, batch.x0, batch.noise, batch.t)
         with autocast(self._settled.precision, self._settled.device):
@@ -128,7 +154,9 @@ class Gradients:
         errors = squared_errors(pred, target_of(model.schedule, batch.x0, batch.noise, batch.t), batch.mask)
         if self._error_weights is not None:
             errors = errors * self._error_weights[batch.t]
-        return dreambooth_loss(errors, batch.instances, whole, prior_weight)
+        loss, parts = dreambooth_loss(errors, batch.instances, whole, prior_weight)
+        torch.autograd.backward(loss * self._scale.scale)
+        return parts
 
     def _taken(self, step: int) -> Batch | None:
         """What was drawn ahead for this step; it is given away once."""

@@ -66,6 +66,13 @@ class Optimization:
         """What is still being trained."""
         return [group["component"] for group in self.optimizer.param_groups]
 
+    @property
+    def state_bytes_to_come(self) -> int:
+        """What the optimizer will keep once it has made an update, by its entry's arithmetic; 0 from then on."""
+        if self.optimizer.state:
+            return 0
+        return round(sum(parameter.numel() for parameter in self._parameters()) * self._entry.state_bytes)
+
     def set_rates(self, update: int) -> dict[str, float]:
         """Put the rates of this update into force; returns them by component.
 

@@ -21,7 +21,7 @@ from core.planning.plan import Plan
 from core.sampling.class_pictures import ClassPictures, generated_in
 from core.sampling.denoising import SamplingSettings
 from core.sampling.previews import Preview, previews_of
-from core.training import faults
+from core.training import attention, faults
 from core.training.batches import Assembler
 from core.training.conditioning import Conditioning
 from core.training.data import augmentation, batch_plan, class_directory, data_hash, dataset_of, learning
@@ -64,6 +64,7 @@ def prepare(
     yield Phase(name="loading")
     dtype = base_dtype(config.method, settled.precision, config.performance.weights)
     model = load_model(material.source, device=settled.device, dtype=dtype)
+    attention.use(model, settled.attention)
     requests.look_or_stop()
 
     for number, concept in enumerate(config.concepts):

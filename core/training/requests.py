@@ -65,14 +65,20 @@ class Requests:
         return self.stop is not None and bool(self.stop.fields.get("discard"))
 
     def obey(
-        self, step: int, act: Callable[[Command], Iterator[Event]], meanwhile: Callable[[], Iterator[Event]]
+        self,
+        step: int,
+        act: Callable[[Command], Iterator[Event]],
+        meanwhile: Callable[[], Iterator[Event]],
+        *,
+        rest: float = 0.0,
     ) -> Iterator[Event]:
         """Obey everything that waits; returns when the run may go on or must stop.
 
-        `act` does what is not pausing, `meanwhile` tells what became of it while the run is paused.
+        `act` does what is not pausing, `meanwhile` tells what became of it while the run is paused. The run goes on
+        after `rest` seconds at the soonest, or when it is told to continue.
         """
         self.look()
-        paused = False
+        paused, until = False, time.monotonic() + rest
         while True:
             while self._waiting and self.stop is None:
                 command = self._waiting.pop(0)
@@ -80,13 +86,14 @@ class Requests:
                     paused = True
                     yield Paused(step=step, id=command.id)
                 elif command.command == "continue":
-                    paused = False
+                    paused, until = False, 0.0
                     yield Continued(step=step, id=command.id)
                 else:
                     yield from act(command)
-            if not paused or self.stop is not None:
+            resting = until - time.monotonic()
+            if (not paused and resting <= 0) or self.stop is not None:
                 return
-            time.sleep(PAUSE_POLL_SECONDS)
+            time.sleep(PAUSE_POLL_SECONDS if paused else min(PAUSE_POLL_SECONDS, resting))
             yield from meanwhile()
             self.look()
 

@@ -88,6 +88,7 @@ def started(
         settled={
             "precision": settled.precision,
             "optimizer": settled.optimizer,
+            "attention": settled.attention,
             "resolution": settled.size,
             "threads": settled.threads,
             "text_encoder_steps": plan.text_encoder_steps,

@@ -29,6 +29,7 @@ from core.training.passes import Portion, picture_names
 from core.training.precision import LossScale
 from core.training.prepare import build_optimization, prepare
 from core.training.previewing import show
+from core.training.rehearsal import largest, rehearse
 from core.training.requests import Command, Poll, Requests, StopRequested, too_late
 from core.training.saving import Saving
 from core.training.start import gather, plan_run, started
@@ -55,7 +56,8 @@ class Trainer:
         began = time.monotonic()
         try:
             saving = self._saving = yield from self._begin()
-            yield from self._train(saving)
+            with device.repeating(self._config.performance.deterministic, self._settled.device):
+                yield from self._train(saving)
             yield from saving.save_finally(self._state(), self._requests.given_up)
             yield from self._obey(saving)
             if self._config.saving.export_when_done:
@@ -89,12 +91,15 @@ class Trainer:
         self._prepared, self._model, self._conditioning = prepared, prepared.model, prepared.conditioning
 
         text_stopped = state.text_encoder_stopped if state else self._plan.text_encoder_steps == 0
-        training = ["unet"] if text_stopped else ["unet", *self._model.text_encoders]
+        training = ["unet"] if config.performance.train_unet else []
+        training += [] if text_stopped else list(self._model.text_encoders)
         trained = trained_of(
             self._model, checkpoints.held_components(found) if found else training,
             kind_of(config.lora, tuple(self._model.text_encoders)), seed=config.performance.seed,
         )  # fmt: skip
         train_only(self._model, trained, training, gradient_checkpointing=config.performance.gradient_checkpointing)
+        if config.performance.compile:
+            self._model.unet.compile()
         self._optimization = build_optimization(config, self._settled, self._plan, trained.only(training))
         averaged = trained.only(training if config.performance.ema else ())
         self._average = Average(averaged, config.performance.ema_decay)
@@ -115,12 +120,13 @@ class Trainer:
         return Saving(config, self._folder, self._model, self._optimization, trained, self._average, resumed=found)
 
     def _train(self, saving: Saving) -> Iterator[Event]:
+        yield from self._rehearse()
         yield Phase(name="training", done=self._step, total=self._plan.steps)
         if self._step == 0:
             yield from self._validate()
             if self._config.intervals.sample_at_start and self._prepared.previews:
                 yield from self._sample()
-        self._clock = time.monotonic()
+        intervals, self._clock = self._config.intervals, time.monotonic()
         while self._step < self._plan.steps:
             yield from self._obey(saving)
             if self._updates >= self._plan.text_encoder_steps and not self._conditioning.frozen:
@@ -128,9 +134,21 @@ class Trainer:
                     self._optimization.drop(name)
                     self._average.drop(name)
                 self._freeze_text_encoders()
+                if self._config.performance.compile:  # what is computed is another graph now
+                    yield from self._rehearse()
+                    self._clock = time.monotonic()
             yield from self._train_step()
             yield from self._between_steps(saving)
+            if is_due(self._step, intervals.pause_every_epochs, 0, self._plan.steps_per_epoch):
+                yield from self._rest(saving)
         yield from self._obey(saving)
+
+    def _rehearse(self) -> Iterator[Event]:
+        chosen, slots = self._config.performance, largest(self._prepared.batches, self._prepared.dataset)
+        yield from rehearse(
+            self._gradients, self._optimization, slots, self._settled.device,
+            prior_weight=self._config.prior_loss.weight, compiles=chosen.compile, deterministic=chosen.deterministic,
+        )  # fmt: skip
 
     def _train_step(self) -> Iterator[Event]:
         slots = self._prepared.batches.step(self._step)
@@ -156,7 +174,7 @@ class Trainer:
             loss=loss,
             instance_loss=figures.instance,
             prior_loss=figures.prior if any(slot.prior is not None for slot in slots) else None,
-            rate=rates["unet"],
+            rate=next(iter(rates.values())),
             text_encoder_rate=next((rate for name, rate in rates.items() if name != "unet"), None),
             gradient_norm=figures.norm,
             images_per_second=speed,
@@ -209,12 +227,20 @@ class Trainer:
                         title=self._config.model.name, step=self._step, id=id, weights=weights)  # fmt: skip
         yield Phase(name="training", done=self._step, total=self._plan.steps)
 
-    def _obey(self, saving: Saving) -> Iterator[Event]:
+    def _obey(self, saving: Saving, *, rest: float = 0.0) -> Iterator[Event]:
         began = time.monotonic()
-        yield from self._requests.obey(self._step, self._act, saving.finished)
+        yield from self._requests.obey(self._step, self._act, saving.finished, rest=rest)
         self._clock += time.monotonic() - began
         if self._requests.stop is not None:
             raise StopRequested
+
+    def _rest(self, saving: Saving) -> Iterator[Event]:
+        """A pause for the card, unless it was the last step; everything is obeyed meanwhile."""
+        seconds = self._config.intervals.pause_seconds
+        if seconds and self._step < self._plan.steps:
+            yield Phase(name="resting", done=0, total=round(seconds))
+            yield from self._obey(saving, rest=seconds)
+            yield Phase(name="training", done=self._step, total=self._plan.steps)
 
     def _act(self, command: Command) -> Iterator[Event]:
         if command.command == "sample":

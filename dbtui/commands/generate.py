@@ -80,9 +80,7 @@ def _source(target: str, home: Path) -> tuple[SourceDescription, int]:
 
 def _source_of_run(run: Run) -> tuple[SourceDescription, int]:
     config = run.config()
-    source = describe(
-        config.model.source, config.model.revision, config.model.variant, family=config.model.family
-    )
+    source = describe(config.model.source, config.model.revision, config.model.variant, family=config.model.family)
     resolution = config.model.resolution
     return source, source.native_resolution if resolution == "auto" else resolution
 

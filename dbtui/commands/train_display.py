@@ -16,6 +16,7 @@ from core.events import (
     Done,
     Event,
     Export,
+    Measured,
     Paused,
     Phase,
     RunStarted,
@@ -26,7 +27,7 @@ from core.events import (
     Warned,
 )
 from core.texts import counted, duration_in_words, size_in_words
-from dbtui.monitor.words import seen_in
+from dbtui.monitor.words import measured_in_words, seen_in
 from dbtui.printing import console
 from dbtui.safe import safe
 from dbtui.states import PHASES
@@ -97,6 +98,8 @@ def event_line(event: Event) -> str | None:
         case Validation():
             drift = "" if event.prior is None else f", class {_figure(event.prior)}"
             return f"Step {event.step}: validation loss {_figure(event.instance)}{drift}"
+        case Measured():
+            return measured_in_words(event)
         case Sample():
             return f"Step {event.step}: preview {event.path}{seen_in(event)}"
         case Checkpoint():

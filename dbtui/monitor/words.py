@@ -52,6 +52,8 @@ def line_of(event: events.Event) -> str | None:
         case events.Phase():
             what = PHASES.get(event.name, safe(event.name))
             return f"{what}: {event.total:,}" if event.total > 1 and event.name != "training" else what
+        case events.Measured():
+            return measured_in_words(event)
         case events.Sample():
             return f"Preview at step {event.step:,}, seed {event.seed}: {safe(event.prompt)}{seen_in(event)}"
         case events.Checkpoint():
@@ -72,6 +74,18 @@ def line_of(event: events.Event) -> str | None:
         case events.Failed():
             return f"Failed ({safe(event.code)}): {safe(event.message)} {safe(event.advice)}".rstrip()
     return None
+
+
+def measured_in_words(event: events.Measured) -> str:
+    """What the dry step found, in one line."""
+    optimizer = f", with the optimizer {size_in_words(event.peak_bytes + event.optimizer_bytes)}"
+    parts = [f"{counted(event.pictures, 'picture')} of {event.width} × {event.height} px at a time take "
+             f"{size_in_words(event.peak_bytes)}{optimizer if event.optimizer_bytes else ''}"]  # fmt: skip
+    if event.compiled:
+        parts.append(f"compiled in {duration_in_words(event.seconds)}")
+    if event.repeats is not None:
+        parts.append("repeats bit for bit" if event.repeats else "does not repeat bit for bit")
+    return "; ".join(parts)
 
 
 def why(reason: str) -> str:

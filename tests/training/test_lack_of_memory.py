@@ -73,9 +73,8 @@ def test_a_lack_of_memory_makes_more_passes_and_the_same_update(
     config = with_class(tiny_sd1, pictures, batch__size=4, intervals__max_steps=1)
     trainer = ready_trainer(config, tmp_path / "enough")
     whole, expected = first_gradients(trainer), [p.grad for p in trainer._model.unet.parameters()]
-    monkeypatch.undo()
-    room_for(monkeypatch, images)
     short = ready_trainer(config, tmp_path / "short")
+    room_for(monkeypatch, images)
     told = []
     while (figures := short._gradients.if_they_fit(0, short._prepared.batches.step(0), 0.75)) is None:
         told.append(short._gradients.halve().code)

@@ -198,44 +198,6 @@ def test_a_step_waits_for_the_device_once(tmp_path: Path, tiny_sd1: Path, pictur
     assert waits.count <= 1
 
 
-def test_figures_that_are_no_numbers_leave_the_weights_alone_and_stop_the_run(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1)
-    (tmp_path / "run").mkdir()
-    trainer = Trainer(config, tmp_path / "run", resume=False, poll=no_commands)
-    weights: dict[str, torch.Tensor] = {}
-    events: list[Event] = []
-    with pytest.raises(UserError, match="gave no number") as refused:
-        for event in trainer.run():
-            events.append(event)
-            if isinstance(event, Step) and event.step == 2:
-                weights = {name: tensor.clone() for name, tensor in trainer._model.unet.state_dict().items()}
-                monkeypatch.setattr("core.training.gradients.squared_errors", lambda *_: torch.full((1,), torch.nan,
-                                    requires_grad=True))  # fmt: skip
-    assert ".png" in str(refused.value), "the pictures of the step are named"
-    assert [event.skipped for event in steps_of(events)] == [False, False, True, True]
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in trainer._model.unet.state_dict().items())
-
-
-def test_one_bad_step_is_skipped_and_counts_for_the_data_but_not_for_the_rate(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from core.training import gradients as loop
-
-    original, calls = loop.squared_errors, iter(range(100))
-
-    def once_infinite(*args: torch.Tensor) -> torch.Tensor:
-        errors = original(*args)
-        return errors * torch.inf if next(calls) == 1 else errors
-
-    monkeypatch.setattr(loop, "squared_errors", once_infinite)
-    config = quick_config(tiny_sd1, pictures, learning_rate__warmup_steps=8)
-    steps = steps_of(run_to_end(config, tmp_path / "run"))
-    assert [step.skipped for step in steps] == [False, True] + [False] * 6
-    assert [step.rate for step in steps[:4]] == pytest.approx([1e-3 / 8, 2e-3 / 8, 2e-3 / 8, 3e-3 / 8])
-
-
 def test_previews_carry_prompt_and_seed_and_change_as_the_model_learns(
     tmp_path: Path, tiny_sd1: Path, pictures: Path
 ) -> None:

@@ -17,6 +17,7 @@ from core.planning.checks import (
     run,
     source,
     time,
+    trained,
     words,
 )
 from core.planning.facts import Facts
@@ -34,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     *adapters.CHECKS,
     *optimizing.CHECKS,
     *images.CHECKS,
+    *trained.CHECKS,
     *resources.CHECKS,
 )
 

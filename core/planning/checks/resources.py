@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from core.choices.attention import ATTENTIONS, problem
 from core.choices.optimizers import OPTIMIZERS, settle, without_cuda
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
@@ -72,6 +73,21 @@ def precision(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             mend="Choose {faster}, unless you need exactness.", faster=faster), (_precision(faster),))  # fmt: skip
 
 
+def attention(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A way to compute attention that is not installed, too old, or meant for GPUs; whether it runs is tried later."""
+    if facts.machine is None:
+        return
+    asked = config.performance.attention
+    entry = ATTENTIONS.get(asked)
+    error = problem(asked, facts.machine.device, facts.versions.get(entry.needs) if entry else None)
+    if error is not None:
+        yield Finding(Level.ERROR, "performance.attention", error.message, (_attention("auto"),))
+    elif entry is not None and config.performance.deterministic and not entry.repeats:
+        yield Finding(Level.ERROR, "performance.attention", message(
+            "attention.not-repeatable", "{title} does not give the same bits each time, and the run is to be "
+            "deterministic.", mend="Choose sdpa.", title=entry.title), (_attention("sdpa"),))  # fmt: skip
+
+
 def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Weights, gradients and optimizer state must fit; activations, an estimate, should."""
     machine, source = facts.machine, facts.description
@@ -137,7 +153,7 @@ def disk(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             mend="Free some space, or put the run on another disk with --home.", **values), fixes)  # fmt: skip
 
 
-CHECKS = (optimizer, precision, memory, disk)
+CHECKS = (optimizer, precision, attention, memory, disk)
 
 _Change = tuple[str, str, Mapping[str, Any]]
 """Code, label, changes."""
@@ -177,6 +193,10 @@ def _helpful(config: RunConfig, measure: Callable[[RunConfig], int], changes: li
 
 def _field_of(fixes: tuple[Fix, ...], otherwise: str) -> str:
     return next(iter(fixes[0].changes)) if fixes else otherwise
+
+
+def _attention(name: str) -> Fix:
+    return Fix(message("fix.attention", "Use {name}", name=name), {"performance.attention": name})
 
 
 def _precision(name: str) -> Fix:

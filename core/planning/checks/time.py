@@ -57,6 +57,22 @@ def epochs(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             (_set("intervals.max_steps", 0),))  # fmt: skip
 
 
+def rests(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A rest needs both its interval and its length."""
+    every = config.intervals
+    if bool(every.pause_every_epochs) == bool(every.pause_seconds):
+        return
+    given, missing, both = ("pause_seconds", "pause_every_epochs", Fix(message(
+        "fix.rest-often", "Rest after each epoch"), {"intervals.pause_every_epochs": 1}))  # fmt: skip
+    if every.pause_every_epochs:
+        given, missing, both = ("pause_every_epochs", "pause_seconds", Fix(message(
+            "fix.rest-long", "Rest for a minute"), {"intervals.pause_seconds": 60.0}))  # fmt: skip
+    yield Finding(Level.WARNING, f"intervals.{given}", message(
+        "rest.half", "There are no rests: {given} does nothing while {missing} is 0.",
+        mend="Set both, or none.", given=given, missing=missing),
+        (both, _set(f"intervals.{given}", 0)))  # fmt: skip
+
+
 def previews(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Options of previews that are turned off."""
     every = config.intervals
@@ -80,7 +96,7 @@ def previews(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             mend="Without previews you cannot see when to stop."), (_set("concepts.0.sample.count", 1),))  # fmt: skip
 
 
-CHECKS = (warmup, intervals, epochs, previews)
+CHECKS = (warmup, intervals, epochs, rests, previews)
 
 
 def _never(field: str, what: str, unit: str, interval: int, length: int, plan: Plan) -> Finding:
