@@ -56,6 +56,20 @@ def test_modelspec_says_what_the_model_is(tiny_sd1: Path, tmp_path: Path):
     assert modelspec(FAMILIES["sd1"], source, "x")["modelspec.prediction_type"] == "v"
 
 
+@pytest.mark.parametrize(
+    "family, architecture, prediction_type",
+    [
+        ("sd2-base", "stable-diffusion-v2-512", "epsilon"),
+        ("sd2", "stable-diffusion-v2-768-v", "v"),
+        ("sdxl", "stable-diffusion-xl-v1-base", "epsilon"),
+    ],
+)
+def test_modelspec_names_the_architecture(tiny_of, family: str, architecture: str, prediction_type: str):
+    fields = modelspec(FAMILIES[family], describe(str(tiny_of(family))), "x")
+    assert fields["modelspec.architecture"] == architecture
+    assert fields["modelspec.prediction_type"] == prediction_type
+
+
 def test_the_settings_of_the_run_are_told(config: RunConfig):
     settings = json.loads(run_settings(config, 120)[SETTINGS_KEY])
     assert settings["step"] == 120

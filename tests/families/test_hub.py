@@ -6,14 +6,15 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
 
-from core.families import hub
+from core.families import FAMILIES, hub
 from core.families.describe import describe
 from core.texts import UserError
 
@@ -143,3 +144,14 @@ def test_giving_up_ends_the_child(tmp_path: Path, served: list[str], monkeypatch
         with pytest.raises(Stop):
             hub.download("tiny/sd1", cache_dir=tmp_path, while_waiting=stop)
     assert psutil.Process().children() == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_s_own_parts_are_wanted_and_no_others(family: str, tiny_of: Callable[[str], Path], tmp_path: Path):
+    folder = Path(shutil.copytree(tiny_of(family), tmp_path / "copy"))
+    assert hub._has_weights(folder, "")
+    wanted = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    assert {name for name in wanted if not any(fnmatch(name, pattern) for pattern in hub.patterns())} == set()
+    last = FAMILIES[family].text_encoders[-1]
+    (folder / last / "model.safetensors").unlink()
+    assert not hub._has_weights(folder, "")
