@@ -54,7 +54,7 @@ def export_run(
     found, checkpoint = _checkpoint(run_folder / "checkpoints", step)
     verify_directory(checkpoint)
     description = describe(config.model.source, config.model.revision, config.model.variant, family=config.model.family)
-    trained = {
+    trained: Stored = {
         component: read_tensors(checkpoint / f"{component}.safetensors")
         for component in FAMILIES[description.family].components
         if (checkpoint / f"{component}.safetensors").exists()

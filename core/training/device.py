@@ -6,8 +6,9 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from core.planning.memory import weights_of
 from core.training import attention
 from core.training.precision import DTYPES
 
-LIBRARIES = ("dbtui", "torch", "diffusers", "transformers", "safetensors")
+LIBRARIES = ("dbtui", "torch", "diffusers", "transformers", "safetensors", "peft", "bitsandbytes", "prodigyopt")
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,12 @@ def repeating(wanted: bool, device: torch.device) -> Iterator[None]:
 
 
 def versions() -> dict[str, str]:
-    """Those of this program and of what its results depend on."""
-    return {library: version(library) for library in LIBRARIES}
+    """Those of this program and of what its results depend on, where it is installed."""
+    found = {}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found
 
 
 def use_threads(count: int) -> None:

@@ -88,8 +88,8 @@ class Optimization:
         gradients = [parameter.grad for parameter in self._parameters() if parameter.grad is not None]
         if scale != 1.0:
             torch._foreach_mul_(gradients, 1.0 / scale)
-        norms = torch._foreach_norm(gradients, dtype=torch.float32)
-        return torch.linalg.vector_norm(torch.stack(norms))
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, dtype=torch.float32)))
+        return norm
 
     def update(self, norm: Tensor) -> None:
         """Clip to the allowed norm (one clip over everything, without waiting for the device) and step."""

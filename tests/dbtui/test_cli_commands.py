@@ -301,12 +301,14 @@ class TestExport:
         run = make_run("clock")
         assert main(["export", "clock", "-o", "out.ckpt"]) == 0
         assert capsys.readouterr().out == f"{tmp_path / 'out.ckpt'}, 2.0 kB\n"
-        open_wishes = {"step": None, "format": None, "half": None, "prompts": False, "output": tmp_path / "out.ckpt"}
+        open_wishes = {"step": None, "format": None, "half": None, "prompts": False, "average": False,
+                       "output": tmp_path / "out.ckpt"}  # fmt: skip
         assert asked == [(run.path, open_wishes)]
         assert (
-            main(["export", "clock", "--step", "4", "--format", "ckpt", "--full", "--prompts", "-o", "out.ckpt"]) == 0
-        )
-        said_wishes = {"step": 4, "format": "ckpt", "half": False, "prompts": True}
+            main(["export", "clock", "--step", "4", "--format", "ckpt", "--full", "--prompts", "--ema", "-o",
+                  "out.ckpt"]) == 0
+        )  # fmt: skip
+        said_wishes = {"step": 4, "format": "ckpt", "half": False, "prompts": True, "average": True}
         assert asked[1][1] == open_wishes | said_wishes
 
 

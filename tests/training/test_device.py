@@ -46,6 +46,7 @@ def test_a_step_keeps_to_its_device_and_waits_for_no_copy(
         tiny_sd1,
         pictures,
         performance__text_encoder_ratio=text_encoder_ratio,
+        performance__snr_gamma=5.0,
         batch__accumulation=2,
         concepts__0__prior__images_per_instance=1,
     )
@@ -71,11 +72,17 @@ def on_device(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model, assembler, conditioning = trainer._model, trainer._prepared.assembler, trainer._conditioning
     for network in model.networks.values():
         network.to(META)
-    for group in trainer._optimization.optimizer.param_groups:
-        group["params"] = list(model.networks[group["component"]].parameters())  # unlike on a GPU these are new ones
+    optimization = trainer._optimization
+    for component in optimization.components:  # unlike on a GPU these are new ones
+        optimization._weights[component] = dict(model.networks[component].named_parameters())
     model.schedule = noise_schedule(model.configs["scheduler"], META)
-    table = assembler._table
-    assembler._table = replace(table, mean=table.mean.to(META), std=table.std.to(META), device=META)
+    latents = assembler._latents
+    latents.device = META
+    latents._tables = {
+        size: replace(table, mean=table.mean.to(META), std=table.std.to(META), device=META)
+        for size, table in latents._tables.items()
+    }
+    trainer._gradients._error_weights = trainer._gradients._error_weights.to(META)
     conditioning._device = META
     conditioning._tokens = {name: ids.to(META) for name, ids in conditioning._tokens.items()}
     if conditioning._cache is not None:
