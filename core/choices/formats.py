@@ -21,6 +21,8 @@ class ExportFormat:
     help: str
     suffix: str
     methods: tuple[str, ...] = ANY
+    mark: str = ""
+    """Stands between a file's name and its suffix, where another format has the same."""
 
     @property
     def is_adapter(self) -> bool:
@@ -43,7 +45,7 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
         # diffusers refuses LoHa and LoKr and drops DoRA's lengths without a word.
         ExportFormat(
             "lora-diffusers", "LoRA for diffusers (.safetensors)", "The small matrices alone, under diffusers' names.",
-            ".safetensors", ("lora",),
+            ".safetensors", ("lora",), "-diffusers",
         ),
     )
 }  # fmt: skip
@@ -59,6 +61,13 @@ def settle(asked: str, method: str) -> str:
 def formats_for(method: str) -> tuple[ExportFormat, ...]:
     """The formats that can hold what this method trained."""
     return tuple(entry for entry in EXPORT_FORMATS.values() if method in entry.methods)
+
+
+def file_name(name: str, format: str, method: str) -> str:  # noqa: A002 - the option's own name
+    """The file or folder of a model called `name`; no two formats that hold something else share one."""
+    entry = EXPORT_FORMATS[format]
+    merged = "-merged" if method != WHOLE and not entry.is_adapter else ""
+    return f"{name}{merged}{entry.mark}{entry.suffix}"
 
 
 def refuse_unfit(format: str, method: str) -> None:  # noqa: A002 - the option's own name

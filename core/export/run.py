@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.adapters.files import Stored
 from core.adapters.kind import Kind, kind_of
-from core.choices.formats import EXPORT_FORMATS, refuse_unfit
+from core.choices.formats import EXPORT_FORMATS, file_name, refuse_unfit
 from core.config import runfile
 from core.config.options import RunConfig
 from core.events import Export
@@ -62,7 +62,7 @@ def export_run(
     name = f"{config.saving.export_name or config.model.name or run_folder.name}-step-{found:06d}{'-ema' * average}"
     if average:
         trained = _averaged(trained, checkpoint)
-    path = _destination(output, run_folder / "export", name, format)
+    path = _destination(output, run_folder / "export", file_name(name, format, config.method), format)
     half = config.saving.half if half is None else half
     return _export(trained, description, config, path, run_folder, format, half, found, prompts)
 
@@ -81,7 +81,7 @@ def export_trained(model: Model, trained: Stored, config: RunConfig, folder: Pat
 
 def trained_export(config: RunConfig, folder: Path, name: str) -> Path:
     """Where `export_trained` puts the file or folder called `name`."""
-    return folder / "export" / (name + EXPORT_FORMATS[config.export_format].suffix)
+    return folder / "export" / file_name(name, config.export_format, config.method)
 
 
 def tokenizer_files(description: SourceDescription) -> dict[str, dict[str, bytes]]:
@@ -175,10 +175,10 @@ def _checkpoint(folder: Path, step: int | None) -> tuple[int, Path]:
 def _destination(output: Path | None, own: Path, name: str, format: str) -> Path:  # noqa: A002
     suffix = EXPORT_FORMATS[format].suffix
     if output is None:
-        return own / (name + suffix)
+        return own / name
     path = output.expanduser()
     if path.is_dir():
-        path = path / (name + suffix)
+        path = path / name
     elif suffix and path.suffix != suffix:
         if path.suffix in {known.suffix for known in EXPORT_FORMATS.values()} - {""}:
             raise UserError(

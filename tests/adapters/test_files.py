@@ -140,6 +140,14 @@ def test_half_precision_keeps_alpha_and_halves_the_rest(tmp_path: Path, tiny_sd1
     assert kinds == {"weight": torch.float16, "alpha": torch.float32}
 
 
+def test_a_merged_model_and_the_adapters_lie_side_by_side(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    run = tmp_path / "run"
+    path = trained_file(run, tiny_sd1, pictures)
+    others = {run / export_run(run, format=chosen).path for chosen in ("lora", "lora-diffusers", "safetensors")}
+    assert len({path, *others}) == 4 and all(file.is_file() for file in others)
+    assert describe(str(run / "export" / "quick-step-000002-merged.safetensors")).family == "sd1"
+
+
 @pytest.mark.parametrize(
     ("method", "format"), [("dora", "lora-diffusers"), ("loha", "lora-diffusers"), ("lokr", "lora-diffusers")]
 )

@@ -35,5 +35,14 @@ def test_every_entry_stands_under_its_own_id_with_words_for_people() -> None:
         assert all(name == entry.id and entry.title and entry.help for name, entry in registry.items())
 
 
+def test_no_two_formats_of_one_run_share_a_file() -> None:
+    for method in formats.ANY:
+        names = [formats.file_name("dog", entry.id, method) for entry in formats.formats_for(method)]
+        assert len(set(names)) == len(names)
+    assert formats.file_name("dog", "safetensors", "whole") == "dog.safetensors"
+    assert formats.file_name("dog", "lora", "dora") == "dog.safetensors"
+    assert formats.file_name("dog", "diffusers", "lora") == "dog-merged"
+
+
 def test_a_folder_is_the_only_format_without_a_suffix() -> None:
     assert [entry.id for entry in formats.EXPORT_FORMATS.values() if not entry.suffix] == ["diffusers"]

@@ -99,6 +99,6 @@ def test_the_rate_of_auto_is_that_of_the_method_and_each_is_judged_by_its_own() 
     assert (config({}).rate, config(ON).rate, config({"learning_rate.rate": 3e-5}).rate) == (1e-6, 1e-4, 3e-5)
     world = facts(source=None)
     assert not {"rate.low", "rate.high"} & codes(ON, world)
-    assert "rate.low" in codes({"lora.enabled": True, "learning_rate.rate": 1e-7}, world)
+    assert "rate.low" in codes({"lora.enabled": True, "learning_rate.rate": 2e-6}, world), "a whole model's"
     assert "rate.high" in codes({"learning_rate.rate": 3e-4}, world)
     assert "rate.high" not in codes({"lora.enabled": True, "learning_rate.rate": 3e-4}, world)

@@ -331,11 +331,13 @@ def test_diffusers_makes_the_runs_own_preview_of_the_exported_lora(
     assert numpy.abs(plain - preview).max() > 10, "the adapters do something"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("family", "method"), [*(("sd1", method) for method in METHODS), *((family, "lora") for family in FAMILY_IDS[1:])]
+)
 def test_a_merged_export_makes_the_runs_own_preview(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, method: str
+    tmp_path: Path, tiny_of: TinyOf, pictures: Path, family: str, method: str
 ) -> None:
-    config, path, preview = exported(tmp_path / "run", tiny_sd1, pictures, saving__export_format="diffusers",
+    config, path, preview = exported(tmp_path / "run", tiny_of(family), pictures, saving__export_format="diffusers",
                                      lora__method=method, lora__targets="all")  # fmt: skip
     pipeline = DiffusionPipeline.from_pretrained(path, local_files_only=True)
     assert numpy.abs(picture_of(pipeline, config) - preview).max() <= 1

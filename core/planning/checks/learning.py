@@ -29,7 +29,7 @@ class Rates:
 
 WHOLE_MODEL = Rates("a whole model", 1e-8, 1e-6, 1e-4, "1e-6 to 5e-6 is usual; 1e-4 belongs to LoRA.")
 """DreamBooth paper and diffusers' example."""
-ADAPTERS = Rates("LoRA", 1e-6, 1e-4, 1e-2, "1e-4 is usual; 1e-6 belongs to a whole model.")
+ADAPTERS = Rates("LoRA", 1e-5, 1e-4, 1e-2, "1e-4 is usual; 1e-6 belongs to a whole model.")
 """diffusers' LoRA examples; LoRA's and DoRA's papers use 1e-4 to 4e-4."""
 SMALL_MODEL = Rates("so small a model", 1e-5, 2e-4, 2e-3, "About 2e-4 suits it.")
 """Measured on the demo's."""
