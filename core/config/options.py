@@ -158,6 +158,14 @@ class ModelOptions(Section):
         + ", ".join(f"{family.resolution} px for {family.title}" for family in FAMILIES.values()) + ").",
         unit="px", more=True,
     )  # fmt: skip
+    vae: str = option(
+        "", "Another VAE", "A folder or file of a VAE that takes the place of the source's own, in previews and "
+        "exports too. Empty: the source's.", kind="path", more=True,
+    )  # fmt: skip
+    clip_skip: int = option(
+        1, "Clip skip", "Which of the text encoder's layers is used, counted from the last. Some models of drawings "
+        "want 2, in training and afterwards. Not for Stable Diffusion XL.", unit="layers", more=True, ge=1, le=32,
+    )  # fmt: skip
 
 
 class InstanceOptions(Section):
@@ -213,8 +221,13 @@ class PriorOptions(Section):
 class SampleOptions(Section):
     prompt: str = option("", "Preview prompt", "What the previews show. Empty: your caption.", kind="prompt")
     negative_prompt: str = option("", "Preview negative prompt", "What they must not show.", kind="prompt", more=True)
-    count: int = option(1, "Previews", "Pictures each time. 0 turns previews of this concept off.", unit="images",
-                        ge=0, le=64)  # fmt: skip
+    template_file: str = option(
+        "", "Preview prompts file", "A text file with a prompt in each line, in the place of the preview prompt. "
+        "{identifier} and {class} are filled in; [filewords] are those of one of your pictures after the other.",
+        kind="path", more=True,
+    )  # fmt: skip
+    count: int = option(1, "Previews", "Pictures each time, of each prompt. 0 turns previews of this concept off.",
+                        unit="images", ge=0, le=64)  # fmt: skip
     with_class: bool = option(
         False, "The class beside it", "Beside each preview one of the plain class, with the same seed: yours should "
         "turn into your subject, the class's should stay as it was.", more=True,

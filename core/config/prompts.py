@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 from core.config.options import Concept
 
@@ -51,6 +52,26 @@ def class_sample_prompt(concept: Concept) -> str:
     """What the previews of the class beside the subject's show: the preview prompt without the identifier."""
     template = concept.sample.prompt.strip() or concept.instance.prompt
     return _without_identifier(template, concept.instance.identifier, concept.instance.class_noun)
+
+
+@dataclass(frozen=True)
+class PromptPair:
+    """What a preview of the subject shows, and one of the plain class beside it."""
+
+    subject: str
+    of_class: str
+
+
+def sample_prompts(concept: Concept) -> PromptPair:
+    """Of a concept with one preview prompt."""
+    return PromptPair(sample_prompt(concept), class_sample_prompt(concept))
+
+
+def template_prompts(concept: Concept, line: str, words: str) -> PromptPair:
+    """Of one line of a concept's file of prompts; `words` stand for `[filewords]`, taken as they are."""
+    identifier, class_noun = concept.instance.identifier, concept.instance.class_noun
+    subject = tidy(fill(line, identifier, class_noun).replace(FILEWORDS, words))
+    return PromptPair(subject, _without_identifier(line, identifier, class_noun))
 
 
 def concept_name(concept: Concept, number: int) -> str:

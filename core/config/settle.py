@@ -52,7 +52,8 @@ def name_concepts(config: RunConfig) -> RunConfig:
 
 
 def absolute_paths(config: RunConfig) -> RunConfig:
-    """`config` with its folders, and a source that is a path here, made absolute: a run goes on from anywhere.
+    """`config` with its folders and files, and a source that is a path here, made absolute: a run goes on
+    from anywhere.
 
     Symbolic links stay, so that a person recognises the path. Raises `UserError` for a path no system can hold.
     """
@@ -61,6 +62,10 @@ def absolute_paths(config: RunConfig) -> RunConfig:
         for option, directory in (("instance", concept.instance.directory), ("prior", concept.prior.directory)):
             if directory:
                 changes[f"concepts.{number}.{option}.directory"] = str(absolute(directory))
+        if concept.sample.template_file:
+            changes[f"concepts.{number}.sample.template_file"] = str(absolute(concept.sample.template_file))
+    if config.model.vae:
+        changes["model.vae"] = str(absolute(config.model.vae))
     if config.model.source and not is_demo(config.model.source) and exists(config.model.source):
         changes["model.source"] = str(absolute(config.model.source))
     return with_changes(config, changes)

@@ -149,7 +149,8 @@ class LatentCache:
 
 
 class TextCache:
-    """Unique captions → embeddings on `device`, in memory.
+    """Unique captions → embeddings, in memory: on `device`, or pinned on the host where they are too many for it (see
+    `table_room`).
 
     `encode` takes one caption and gives its tensors by name, each with a leading dimension of 1: `hidden` (1, 77, D)
     and, where a family has it, `pooled` (1, P).
@@ -162,19 +163,23 @@ class TextCache:
         self._tables: dict[str, Tensor] = {}
 
     @torch.no_grad()
-    def prepare(self, captions: Sequence[str]) -> None:
-        """Encode the captions that are not known yet."""
+    def prepare(self, captions: Sequence[str], *, room: int | None = None) -> None:
+        """Encode the captions that are not known yet. `room`: how many bytes all may take on the device."""
         new = [caption for caption in dict.fromkeys(captions) if caption not in self._rows]
-        encoded = [self._encode(caption) for caption in new]
+        encoded = [{name: tensor.detach().cpu() for name, tensor in self._encode(caption).items()} for caption in new]
         for name in encoded[0] if encoded else ():
-            known = [self._tables[name]] if name in self._tables else []
-            self._tables[name] = torch.cat([*known, *(tensors[name].detach().to(self._device) for tensors in encoded)])
+            known = [self._tables[name].cpu()] if name in self._tables else []
+            self._tables[name] = torch.cat([*known, *(tensors[name] for tensors in encoded)])
         self._rows |= {caption: len(self._rows) + place for place, caption in enumerate(new)}
+        room = table_room(self._device) if room is None else room
+        fits = self._device.type == "cpu" or sum(table.nbytes for table in self._tables.values()) <= room
+        for name, table in self._tables.items():
+            self._tables[name] = table.to(self._device) if fits else table.cpu().pin_memory()
 
     def embeddings(self, captions: Sequence[str]) -> dict[str, Tensor]:
-        """The embeddings of prepared captions, one row for each. Never waits for the device."""
-        rows = send(torch.tensor([self._rows[caption] for caption in captions]), self._device)
-        return {name: table[rows] for name, table in self._tables.items()}
+        """The embeddings of prepared captions, one row for each, on the device. Never waits for it."""
+        rows = torch.tensor([self._rows[caption] for caption in captions])
+        return {name: send(table[send(rows, table.device)], self._device) for name, table in self._tables.items()}
 
 
 def table_room(device: torch.device) -> int:

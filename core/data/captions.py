@@ -66,25 +66,30 @@ def file_words(picture: Picture) -> str:
 
 def read_caption(path: Path) -> str:
     """The text of a caption file in one line. `UserError` if it cannot be read, is too long or not UTF-8."""
+    return tidy(read_text(path, "caption", "The caption"))
+
+
+def read_text(path: Path, kind: str, title: str) -> str:
+    """A short text file of a person's. `UserError` (`<kind>.unreadable`, …) calls it `title`."""
     try:
         if not path.is_file():
             raise UserError(
-                "caption.not-a-file", "The caption {path} is not a regular file.", mend="Leave it out.",
-                path=path_in_words(path),
+                f"{kind}.not-a-file", "{title} {path} is not a regular file.", mend="Check the path, or leave it out.",
+                title=title, path=path_in_words(path),
             )  # fmt: skip
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise UserError(
-            "caption.unreadable", "The caption {path} cannot be read: {reason}.", mend="Check its permissions.",
-            path=path_in_words(path), reason=error.strerror or str(error),
+            f"{kind}.unreadable", "{title} {path} cannot be read: {reason}.", mend="Check its permissions.",
+            title=title, path=path_in_words(path), reason=error.strerror or str(error),
         ) from error  # fmt: skip
     if len(content) > MOST_BYTES:
         raise UserError(
-            "caption.too-long", "The caption {path} is longer than {most}.", mend="Shorten it to a sentence.",
-            path=path_in_words(path), most=size_in_words(MOST_BYTES),
+            f"{kind}.too-long", "{title} {path} is longer than {most}.", mend="Shorten it.",
+            title=title, path=path_in_words(path), most=size_in_words(MOST_BYTES),
         )  # fmt: skip
-    return tidy(_utf8(content, path, "Save it as UTF-8.").removeprefix("\ufeff"))
+    return _utf8(content, path, "Save it as UTF-8.").removeprefix("\ufeff")
 
 
 def _utf8(content: bytes, path: Path, mend: str) -> str:

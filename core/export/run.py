@@ -53,7 +53,8 @@ def export_run(
     refuse_unfit(format, config.method)
     found, checkpoint = _checkpoint(run_folder / "checkpoints", step)
     verify_directory(checkpoint)
-    description = describe(config.model.source, config.model.revision, config.model.variant, family=config.model.family)
+    model = config.model
+    description = describe(model.source, model.revision, model.variant, family=model.family, vae=model.vae)
     trained: Stored = {
         component: read_tensors(checkpoint / f"{component}.safetensors")
         for component in FAMILIES[description.family].components

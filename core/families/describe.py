@@ -14,6 +14,7 @@ from typing import Literal
 from core.demo.source import demo_model, is_demo
 from core.families import folder, hub, single_file
 from core.families.family import Configs, Family
+from core.families.other_vae import with_vae
 from core.families.stored import Parts, StoredTensor
 from core.families.wholeness import check_whole
 from core.texts import UserError, path_in_words
@@ -43,13 +44,15 @@ class SourceDescription:
 
 
 def describe(
-    source: str, revision: str = "", variant: str = "", cache_dir: Path | None = None, *, family: str = "auto"
-) -> SourceDescription:
+    source: str, revision: str = "", variant: str = "", cache_dir: Path | None = None, *, family: str = "auto",
+    vae: str = "",
+) -> SourceDescription:  # fmt: skip
     """Describe a diffusers folder, a single file, a hub id that was downloaded, or `demo`, the embedded model.
 
     `family` is the id of the one that a person named: it decides where a single file fits two and does not say which,
-    and nothing else. Raises `UserError`: `source.none`, `source.missing`, `source.not-downloaded` (see `hub.download`)
-    and one for each thing that may be wrong with what is there.
+    and nothing else; `vae` is another one that takes its own's place (see `other_vae`). Raises `UserError`:
+    `source.none`, `source.missing`, `source.not-downloaded` (see `hub.download`) and one for each thing that may be
+    wrong with what is there.
     """
     if not source.strip():
         raise UserError(
@@ -69,7 +72,8 @@ def describe(
         commit = path.name
     found, parts = folder.read(path, variant) if path.is_dir() else single_file.read(path, family)
     check_whole(parts, found, path)
-    return _described(source, path, found, parts, commit)
+    described = _described(source, path, found, parts, commit)
+    return with_vae(described, vae) if vae.strip() else described
 
 
 def _described(source: str, path: Path, family: Family, parts: Parts, commit: str) -> SourceDescription:

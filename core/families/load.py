@@ -21,8 +21,9 @@ from core.texts import UserError, path_in_words
 
 
 def load_model(
-    description: SourceDescription, *, device: torch.device | str, dtype: torch.dtype = torch.float32
-) -> Model:
+    description: SourceDescription, *, device: torch.device | str, dtype: torch.dtype = torch.float32,
+    clip_skip: int = 1,
+) -> Model:  # fmt: skip
     """All networks of a source on `device` in `dtype`, whatever precision the files have; eval mode, no gradients.
 
     The VAE stands in fp32 in any case: it runs rarely, and in half precision some overflow (SDXL's does).
@@ -44,6 +45,7 @@ def load_model(
         text_encoders={name: networks[name] for name in family.text_encoders},
         tokenizers={encoder.component: load_tokenizer(description, encoder.tokenizer) for encoder in family.encoders},
         schedule=noise_schedule(description.configs["scheduler"], device),
+        clip_skip=clip_skip,
     )
 
 

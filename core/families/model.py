@@ -69,7 +69,8 @@ class Model:
     """The networks of one source. They may be moved and trained; everything here follows where they are.
 
     `unet`, `vae` and `text_encoders` ("text_encoder" → module, in the family's order) are diffusers' and transformers'
-    own classes. The VAE computes in its own precision whatever autocast says.
+    own classes. The VAE computes in its own precision whatever autocast says. With a `clip_skip` of n the UNet sees
+    the n-th text layer from the end, with the final norm, where the family does not name the layer itself.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Model:
         text_encoders: dict[str, CLIPTextModel],
         tokenizers: Mapping[str, CLIPTokenizer],
         schedule: NoiseSchedule,
+        clip_skip: int = 1,
     ) -> None:
         self.family = family
         self.description = description
@@ -92,6 +94,7 @@ class Model:
         self.text_encoders = text_encoders
         self.tokenizers = tokenizers
         self.schedule = schedule
+        self.clip_skip = clip_skip
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -147,8 +150,13 @@ class Model:
         for part in self.family.encoders:
             encoder = self.text_encoders[part.component]
             ids = tokens[part.component].to(_device(encoder))
-            made = encoder(ids, output_hidden_states=part.penultimate)
-            hidden.append(made.hidden_states[-2] if part.penultimate else made.last_hidden_state)
+            made = encoder(ids, output_hidden_states=part.penultimate or self.clip_skip > 1)
+            if part.penultimate:
+                hidden.append(made.hidden_states[-2])
+            elif self.clip_skip > 1:
+                hidden.append(_final_norm(encoder)(made.hidden_states[-self.clip_skip]))
+            else:
+                hidden.append(made.last_hidden_state)
             if part.projects:
                 pooled = made.text_embeds
         embedding = TextEmbedding(torch.cat(hidden, -1) if len(hidden) > 1 else hidden[0], pooled)
@@ -204,18 +212,24 @@ class Model:
 
     @contextlib.contextmanager
     def vae_on(self, device: torch.device) -> Iterator[None]:
-        """The VAE on `device` for as long as this is open; on the host before and afterwards."""
+        """The VAE on `device` for as long as this is open; afterwards where it was before."""
+        before = _device(self.vae)
         self.vae.to(device)
         try:
             yield
         finally:
-            self.vae.to("cpu")
+            self.vae.to(before)
 
     def offload_text_encoders(self) -> None:
         """Off the device, without gradients: their embeddings are cached and they train no more."""
         for encoder in self.text_encoders.values():
             encoder.zero_grad(set_to_none=True)
             encoder.requires_grad_(False).eval().to("cpu")
+
+
+def _final_norm(encoder: Any) -> Any:
+    """Transformers before 5.6 keep it a level deeper."""
+    return getattr(encoder, "text_model", encoder).final_layer_norm
 
 
 def _device(network: nn.Module) -> torch.device:

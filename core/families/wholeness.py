@@ -33,9 +33,14 @@ Accepts = Callable[[Any], bool]
 def check_whole(parts: Parts, family: Family, path: Path) -> None:
     """Raise `UserError` (`source.missing-weights`, `source.other-size`) where it is not. Configs were checked."""
     for component in family.components:
-        _check_blocks(component, parts.tensors[component], parts.configs, path)
-        _check_sizes(component, parts.tensors[component], parts.configs, path)
+        check_component(component, parts.tensors[component], parts.configs, path)
     _check_widths(parts.configs, family, path)
+
+
+def check_component(component: str, tensors: Mapping[str, StoredTensor], configs: Configs, path: Path) -> None:
+    """The same for one network alone."""
+    _check_blocks(component, tensors, configs, path)
+    _check_sizes(component, tensors, configs, path)
 
 
 def check_configs(configs: Configs, family: Family, path: Path) -> None:

@@ -27,6 +27,10 @@ class Facts:
     """Class pictures that exist already; `None` where there is no folder to look into."""
     words: Mapping[Path, str | UserError] = field(default_factory=dict)
     """What `[filewords]` stands for, by picture, or why its caption file cannot be read."""
+    preview_prompts: tuple[tuple[str, ...] | UserError, ...] = ()
+    """What each concept's previews show, one for each line of its file of prompts, or why that cannot be read."""
+    vae_problem: UserError | None = None
+    """Why the other VAE cannot be used; the source is then described with its own."""
     mask_problems: Mapping[Path, Message] = field(default_factory=dict)
     """Why the mask of a picture cannot be used, where masks are on and were looked at."""
     resolved: Mapping[str, Path] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from core.planning.buckets import BucketPlan, cache_bytes, picture_sizes, plan_b
 from core.planning.facts import Facts
 from core.planning.memory import average_bytes, estimate_memory, optimizer_of, resolution_of, weight_bytes
 from core.planning.trained import trained_parameters
+from core.texts import UserError
 
 PICTURE_BYTES = 2
 """Bytes of a PNG for each pixel: photographs take 1.5 to 2."""
@@ -127,7 +128,8 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
     saves = due if at_end else due + 1
     samplings = count_due(steps, every.sample_every_epochs, every.sample_every_steps, steps_per_epoch)
     samplings += every.sample_at_start
-    previews = samplings * sum(concept.sample.count * (1 + concept.sample.with_class) for concept in config.concepts)
+    previews = samplings * sum(concept.sample.count * (1 + concept.sample.with_class) * _prompts(facts, number)
+                               for number, concept in enumerate(config.concepts))  # fmt: skip
     class_missing = sum(concept.class_missing for concept in concepts)
     source = facts.description
     checkpoint = checkpoint_size(config, facts, source) if source else None
@@ -163,3 +165,9 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         disk_bytes=disk,
         memory_bytes=estimate_memory(config, source, facts.machine).total if source else None,
     )
+
+
+def _prompts(facts: Facts, concept: int) -> int:
+    """How many prompts a concept's previews have; 1 as long as its file was not read."""
+    found = facts.preview_prompts[concept] if concept < len(facts.preview_prompts) else ()
+    return 1 if isinstance(found, UserError) else max(1, len(found))

@@ -15,8 +15,10 @@ from core.config.prompts import concept_name
 from core.config.settle import absolute, exists
 from core.data.captions import file_words
 from core.data.scan import Picture, Scan, scan
+from core.data.templates import preview_prompts
 from core.demo.source import is_demo
 from core.families.describe import SourceDescription, describe
+from core.families.other_vae import with_vae
 from core.files import explain, free_bytes, probe_writable
 from core.machine import inspect_machine
 from core.planning.facts import Facts
@@ -31,15 +33,18 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
     """
     run = home / "runs" / config.model.name if resuming and config.model.name else None
     scans = tuple(_look(concept.instance.directory, decode) for concept in config.concepts)
+    source, vae_problem = _describe(config)
     return Facts(
         names_in_use=frozenset() if resuming else _names(home),
         scans=scans,
         prior_scans=tuple(_prior_scans(config, run, decode)),
         words={picture.path: _words(picture) for found in scans if isinstance(found, Scan)
                for picture in found.pictures},
+        preview_prompts=tuple(_preview_prompts(config, scans)),
         mask_problems=dict(_mask_problems(scans)) if decode and config.images.mask else {},
         resolved=dict(_resolved(config)),
-        source=_describe(config),
+        source=source,
+        vae_problem=vae_problem,
         local_source=config.model.source if _is_here(config.model.source) else "",
         machine=inspect_machine(),
         missing_modules=frozenset(module for optimizer in OPTIMIZERS.values() for module in optimizer.needs
@@ -102,14 +107,30 @@ def _resolved(config: RunConfig) -> Iterator[tuple[str, Path]]:
                     yield directory, absolute(directory).resolve()
 
 
-def _describe(config: RunConfig) -> SourceDescription | UserError | None:
+def _describe(config: RunConfig) -> tuple[SourceDescription | UserError | None, UserError | None]:
+    """The source, with the other VAE where that can be used, and why it cannot."""
     model = config.model
     if not model.source.strip():
-        return None
+        return None, None
     try:
-        return describe(model.source, model.revision, model.variant, family=model.family)
+        source = describe(model.source, model.revision, model.variant, family=model.family)
     except UserError as error:
-        return error
+        return error, None
+    try:
+        return (with_vae(source, model.vae) if model.vae.strip() else source), None
+    except UserError as error:
+        return source, error
+
+
+def _preview_prompts(
+    config: RunConfig, scans: tuple[Scan | UserError | None, ...]
+) -> Iterator[tuple[str, ...] | UserError]:
+    for concept, found in zip(config.concepts, scans, strict=True):
+        pictures = found.pictures if isinstance(found, Scan) else ()
+        try:
+            yield tuple(pair.subject for pair in preview_prompts(concept, pictures))
+        except UserError as error:
+            yield error
 
 
 def _is_here(source: str) -> bool:

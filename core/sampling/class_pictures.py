@@ -63,7 +63,8 @@ class ClassPictures:
             )  # fmt: skip
             for index in todo:
                 row = index - start
-                recipe = Recipe(self.prompt, self.negative_prompt, seeds[row], self.settings, model.title)
+                recipe = Recipe(self.prompt, self.negative_prompt, seeds[row], self.settings, model.title,
+                                clip_skip=model.clip_skip)  # fmt: skip
                 write_atomic(self.path(index).with_suffix(".txt"), self.prompt)
                 write_png(self.path(index), to_pictures(model, latents[row : row + 1])[0], recipe)
             yield len(todo)

@@ -51,7 +51,7 @@ def generate(
                 noise = initial_noise(model, [seed], order.settings.size)
                 latents = denoise(model, positive, negative, noise, order.settings, autocast=autocast, on_step=on_step)
                 path = directory / f"{number:05d}.png"
-                recipe = Recipe(prompt, order.negative_prompt, seed, order.settings, title, step)
+                recipe = Recipe(prompt, order.negative_prompt, seed, order.settings, title, step, model.clip_skip)
                 write_png(path, to_pictures(model, latents)[0], recipe)
                 number += 1
                 yield path

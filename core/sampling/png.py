@@ -24,6 +24,7 @@ class Recipe:
     settings: SamplingSettings
     model: str
     step: int | None = None
+    clip_skip: int = 1
 
     @property
     def parameters(self) -> str:
@@ -33,6 +34,7 @@ class Recipe:
         return (
             f"{self.prompt}{negative}\nSteps: {self.settings.steps}, Sampler: {SAMPLER}, "
             f"CFG scale: {self.settings.guidance_scale:g}, Seed: {self.seed}, Size: {size}x{size}, Model: {self.model}"
+            + (f", Clip skip: {self.clip_skip}" if self.clip_skip > 1 else "")
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from core.config.options import RunConfig
-from core.config.prompts import class_sample_prompt, concept_name, sample_prompt
+from core.config.prompts import PromptPair, concept_name
 from core.families.model import Model, TextEmbedding
 from core.sampling.denoising import SamplingSettings, denoise, initial_noise, to_pictures
 from core.sampling.png import Recipe, write_png
@@ -33,19 +33,22 @@ class Preview:
         return Path("samples") / f"step-{step:06d}" / f"{self.concept}-{self.number:02d}{'-class' * self.of_class}.png"
 
 
-def previews_of(config: RunConfig, size: int) -> tuple[Preview, ...]:
-    """Every preview of a run: `count` for each concept, with seed, seed + 1, …, each with the class's behind it."""
+def previews_of(config: RunConfig, prompts: Sequence[Sequence[PromptPair]], size: int) -> tuple[Preview, ...]:
+    """Every preview of a run: of each prompt of each concept `count`, with seed, seed + 1, …, each with the class's
+    behind it.
+    """
     return tuple(
         Preview(
             concept_name(concept, place),
-            number,
-            class_sample_prompt(concept) if of_class else sample_prompt(concept),
+            line * concept.sample.count + number,
+            prompt.of_class if of_class else prompt.subject,
             concept.sample.negative_prompt,
             (concept.sample.seed + number) % 2**32,
             SamplingSettings(concept.sample.guidance_scale, concept.sample.steps, size),
             of_class,
         )
         for place, concept in enumerate(config.concepts)
+        for line, prompt in enumerate(prompts[place])
         for number in range(concept.sample.count)
         for of_class in ((False, True) if concept.sample.with_class else (False,))
     )
@@ -81,7 +84,8 @@ def make_previews(
                 on_step=on_step,
             )
         path = preview.path(step)
-        recipe = Recipe(preview.prompt, preview.negative_prompt, preview.seed, preview.settings, title, step)
+        recipe = Recipe(preview.prompt, preview.negative_prompt, preview.seed, preview.settings, title, step,
+                        model.clip_skip)  # fmt: skip
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         try:
             write_png(folder / path, to_pictures(model, latents)[0], recipe)

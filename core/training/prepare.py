@@ -63,7 +63,8 @@ def prepare(
         yield faults.gpu_unused(machine.gpu)
     yield Phase(name="loading")
     dtype = base_dtype(config.method, settled.precision, config.performance.weights)
-    model = load_model(material.source, device=settled.device, dtype=dtype)
+    clip_skip = config.model.clip_skip
+    model = load_model(material.source, device=settled.device, dtype=dtype, clip_skip=clip_skip)
     attention.use(model, settled.attention)
     requests.look_or_stop()
 
@@ -76,7 +77,7 @@ def prepare(
     batches = batch_plan(config, dataset)
     found = yield from learning(config, dataset, folder, model, settled, requests)
 
-    previews = previews_of(config, settled.size)
+    previews = previews_of(config, material.prompts, settled.size)
     prompts = [text for preview in previews for text in (preview.prompt, preview.negative_prompt)]
     seed, timesteps, offset = (
         config.performance.seed,

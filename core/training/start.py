@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.config.options import RunConfig
+from core.config.prompts import PromptPair
 from core.config.runfile import fingerprint
 from core.data.scan import Scan, scan
+from core.data.templates import preview_prompts
 from core.events import Event, Phase, RunStarted, Warned
 from core.families import hub
 from core.families.describe import SourceDescription, describe
@@ -24,10 +26,13 @@ from core.training.requests import Requests
 
 @dataclass(frozen=True)
 class Material:
-    """What a run learns from, before any network is loaded: the source's description and each concept's pictures."""
+    """What a run learns from, before any network is loaded: the source's description, each concept's pictures, and
+    what its previews show.
+    """
 
     source: SourceDescription
     scans: tuple[Scan, ...]
+    prompts: tuple[tuple[PromptPair, ...], ...]
 
 
 def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Material]:
@@ -37,13 +42,13 @@ def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Mate
     """
     model = config.model
     try:
-        source = describe(model.source, model.revision, model.variant, family=model.family)
+        source = describe(model.source, model.revision, model.variant, family=model.family, vae=model.vae)
     except UserError as error:
         if error.code != "source.not-downloaded":
             raise
         yield Phase(name="downloading")
         hub.download(model.source, model.revision, model.variant, while_waiting=requests.look_or_stop)
-        source = describe(model.source, model.revision, model.variant, family=model.family)
+        source = describe(model.source, model.revision, model.variant, family=model.family, vae=model.vae)
     scans = tuple(scan(Path(concept.instance.directory).expanduser(), decode=True) for concept in config.concepts)
     for concept, found in zip(config.concepts, scans, strict=True):
         if found.refused and not concept.instance.leave_out_unreadable:
@@ -57,12 +62,17 @@ def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Mate
                             directory=path_in_words(found.directory))  # fmt: skip
         if found.refused:
             yield left_out(found)
-    return Material(source, scans)
+    prompts = tuple(
+        preview_prompts(concept, found.pictures) for concept, found in zip(config.concepts, scans, strict=True)
+    )
+    return Material(source, scans, prompts)
 
 
 def plan_run(config: RunConfig, material: Material) -> Plan:
     """The counts of the run, as `check` and the wizard show them. Raises `UserError` where there is nothing to do."""
-    plan = make_plan(config, Facts(scans=material.scans, source=material.source, machine=inspect_machine()))
+    lines = tuple(tuple(pair.subject for pair in prompts) for prompts in material.prompts)
+    plan = make_plan(config, Facts(scans=material.scans, source=material.source, machine=inspect_machine(),
+                                   preview_prompts=lines))  # fmt: skip
     if plan is None:
         raise UserError("data.nothing-to-do", "There are too few pictures for a single step.",
                         mend="Add pictures, or make batch.size and batch.accumulation smaller.")  # fmt: skip

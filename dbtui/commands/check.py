@@ -17,7 +17,7 @@ from core.config.parsing import with_changes
 from core.planning.checks import check
 from core.planning.plan import Plan, make_plan
 from core.planning.survey import survey
-from core.texts import counted, size_in_words
+from core.texts import counted, listed, size_in_words
 from dbtui.boundary import DONE, REFUSED
 from dbtui.commands.configs import read_assignments, read_config
 from dbtui.printing import console, print_json, table
@@ -87,12 +87,14 @@ def print_plan(plan: Plan | None) -> None:
 def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
     made = f"{plan.class_wanted:,}, {plan.class_missing:,} of them to be made"
     trained = f"trains for the first {counted(plan.text_encoder_steps, 'step')}"
+    shapes = [(bucket.size.words, counted(bucket.samples, "picture")) for bucket in plan.buckets if bucket.size]
     sampled = f"{counted(plan.sample_pictures, 'picture')}, {counted(plan.sample_steps, 'time')}"
     return [
         ("Your pictures", f"{plan.instance_pictures:,}"),
         ("Class pictures", made if plan.class_wanted else "none"),
         ("Length", f"{counted(plan.steps, 'step')}: {counted(plan.epochs, 'epoch')} of "
          f"{counted(plan.steps_per_epoch, 'step')}, {counted(plan.images_per_step, 'picture')} each"),
+        *([("Shapes", listed((f"{words}: {count}" for words, count in shapes), 20))] if len(shapes) > 1 else []),
         ("Text encoder", trained if plan.text_encoder_steps else "is not trained"),
         ("Warm-up", counted(plan.warmup, "update")),
         ("Previews", sampled if plan.sample_pictures else "only when you ask"),

@@ -53,7 +53,8 @@ def generate_pictures(
     state = _newest_state(run) if run is not None else None
     complain(safe(f"Loading {target if run or is_demo(target) else source.path} …"))
     machine = inspect_machine()
-    model = load_model(source, device=machine.device)
+    clip_skip = run.config().model.clip_skip if run is not None else 1
+    model = load_model(source, device=machine.device, clip_skip=clip_skip)
     step = _load_state(state, model, run.config()) if run is not None and state is not None else None
     first = fresh_seed() if seed is None else seed
     guidance = _usual_guidance(run, source) if guidance is None else guidance
@@ -80,7 +81,8 @@ def _source(target: str, home: Path) -> tuple[SourceDescription, int]:
 
 def _source_of_run(run: Run) -> tuple[SourceDescription, int]:
     config = run.config()
-    source = describe(config.model.source, config.model.revision, config.model.variant, family=config.model.family)
+    model = config.model
+    source = describe(model.source, model.revision, model.variant, family=model.family, vae=model.vae)
     resolution = config.model.resolution
     return source, source.native_resolution if resolution == "auto" else resolution
 

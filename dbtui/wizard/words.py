@@ -10,7 +10,7 @@ from core.config.options import RunConfig
 from core.demo.source import is_demo
 from core.planning.facts import Facts
 from core.planning.plan import Plan
-from core.texts import counted, size_in_words
+from core.texts import counted, listed, size_in_words
 from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.notes import family_title
@@ -73,6 +73,9 @@ def _steps(plan: Plan) -> Rows:
     batch = f"{counted(plan.images_per_step, 'picture')} a step"
     epochs = f"{counted(plan.epochs, 'epoch')} of {counted(plan.steps_per_epoch, 'step')}"
     rows = [("Steps", f"{plan.steps:,} = {epochs}, {batch}")]
+    if len(plan.buckets) > 1:
+        shapes = (f"{bucket.size.words}: {bucket.samples:,}" for bucket in plan.buckets if bucket.size)
+        rows.append(("Shapes", listed(shapes)))
     if plan.text_encoder_steps:
         rows.append(("Text encoder", f"trains for the first {plan.text_encoder_steps:,} steps"))
     else:

@@ -274,3 +274,18 @@ def test_embeddings_come_one_row_a_caption_in_their_order() -> None:
     found = cache.embeddings(["cc", "a", "cc", "bbb"])
     assert found["hidden"].shape == (4, 7, 2)
     assert found["hidden"][:, 0, 0].tolist() == found["pooled"][:, 0].tolist() == [2, 1, 2, 3]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("room", [0, 10**9])
+def test_embeddings_that_are_too_many_for_the_gpu_stay_on_the_host_and_nothing_waits(room: int) -> None:
+    cache = TextCache(encode_text([]), torch.device("cuda"))
+    cache.prepare(["a", "bbb"], room=room)
+    cache.embeddings(["bbb"])
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = cache.embeddings(["bbb", "a"])
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert found["hidden"].is_cuda and found["hidden"][:, 0, 0].tolist() == [3, 1]

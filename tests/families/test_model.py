@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def test_text_is_encoded_as_the_pipeline_encodes_it(tiny_model: Model, pipeline,
     tokens = tiny_model.tokenize([caption])
     assert tokens["text_encoder"].shape == (1, 77)
     assert torch.equal(tiny_model.encode_text(tokens).hidden, expected)
+
+
+def test_clip_skip_takes_an_earlier_layer_with_the_final_norm(tiny_sd1: Path, pipeline):
+    model = load_model(describe(str(tiny_sd1)), device="cpu", clip_skip=2)
+    shorter = copy.deepcopy(pipeline.text_encoder)
+    shorter.encoder.layers = shorter.encoder.layers[:-1]
+    tokens = model.tokenize(["a photo of sks dog"])
+    assert torch.equal(model.encode_text(tokens).hidden, shorter(tokens["text_encoder"]).last_hidden_state)
+    assert not torch.equal(model.encode_text(tokens).hidden, pipeline.text_encoder(tokens["text_encoder"])[0])
 
 
 def test_captions_are_padded_with_the_end_token(tiny_single: Path):

@@ -10,7 +10,8 @@ from core.planning.checks import check
 from core.planning.facts import Facts
 from core.planning.plan import make_plan
 from core.planning.survey import survey
-from tests.planning.example import codes, config, facts, found, mended, scan_of
+from core.texts import UserError
+from tests.planning.example import codes, config, facts, found, mended, scan_of, source
 
 PROMPT = "concepts.0.instance.prompt"
 
@@ -108,3 +109,44 @@ def test_class_pictures_are_cached_at_every_size_of_their_concept() -> None:
     uncached = disk({"images.buckets": True, "performance.cache_latents": False}, world)
     pixels = 3 * 640 * 384 + 512 * 512 + 8 * (2 * 640 * 384 + 512 * 512)
     assert disk({"images.buckets": True}, world) - uncached == pixels // 64 * 4 * 2 * 4
+
+
+def test_a_file_of_prompts_is_read_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("a {identifier}\na {class}\nb {identifier}\n")
+    changes = {"concepts.0.sample.template_file": str(tmp_path / "prompts.txt"), "intervals.sample_every_epochs": 10}
+    wanted = config(changes)
+    seen = survey(wanted, tmp_path, decode=False).preview_prompts
+    assert seen == (("a ohwx", "a dog", "b ohwx"),)
+    made = make_plan(wanted, facts(preview_prompts=seen))
+    assert made is not None and made.sample_pictures == 30
+
+
+def test_a_file_of_prompts_that_cannot_be_read_is_an_error_and_one_beside_a_prompt_a_warning(tmp_path: Path) -> None:
+    field = "concepts.0.sample.template_file"
+    world = facts(
+        preview_prompts=survey(config({field: str(tmp_path / "gone")}), tmp_path, decode=False).preview_prompts
+    )
+    finding = found("template.not-a-file", {field: str(tmp_path / "gone")}, world)
+    assert finding.level is Level.ERROR and finding.field == field
+    both = {field: "/prompts.txt", "concepts.0.sample.prompt": "a {identifier}"}
+    world = facts(preview_prompts=(("a ohwx",),))
+    assert found("sample.prompt-replaced", both, world).level is Level.WARNING
+    assert all(
+        "sample.prompt-replaced" not in left for left in mended(found("sample.prompt-replaced", both, world), both)
+    )
+
+
+def test_a_vae_that_cannot_be_used_is_an_error_with_the_source_s_own_as_its_fix() -> None:
+    world = facts(vae_problem=UserError("vae.missing", "The VAE {path} cannot be found.", path="/vae"))
+    finding = found("vae.missing", {"model.vae": "/vae"}, world)
+    assert (finding.level, finding.field) == (Level.ERROR, "model.vae")
+    assert [dict(fix.changes) for fix in finding.fixes] == [{"model.vae": ""}]
+
+
+def test_clip_skip_is_not_for_families_that_name_their_layer_nor_deeper_than_the_encoder() -> None:
+    xl = source(family="sdxl", configs=source().configs | {"text_encoder_2": {"hidden_size": 1280,
+                "num_hidden_layers": 32}})  # fmt: skip
+    finding = found("clip-skip.fixed", {"model.clip_skip": 2}, facts(source=xl))
+    assert finding.level is Level.ERROR
+    assert found("clip-skip.layers", {"model.clip_skip": 13}).level is Level.ERROR
+    assert not codes({"model.clip_skip": 2}) & {"clip-skip.fixed", "clip-skip.layers"}

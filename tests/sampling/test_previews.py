@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -32,7 +33,7 @@ def test_a_full_disk_leaves_no_empty_folder(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(previews, "write_png", write)
     wanted = tuple(Preview("dog", number, "a dog", "", number, SamplingSettings(7.5, 1, 64)) for number in range(3))
     made = make_previews(
-        None, wanted, lambda text: None, folder=tmp_path, step=7, title="", autocast=torch.autocast("cpu"),  # type: ignore
+        SimpleNamespace(clip_skip=1), wanted, lambda text: None, folder=tmp_path, step=7, title="", autocast=torch.autocast("cpu"),  # type: ignore
         on_step=lambda: None,
     )  # fmt: skip
     with pytest.raises(OSError, match="No space left"):

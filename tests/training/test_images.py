@@ -8,15 +8,19 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from core.data.captions import Wording, shuffle_tags
+from core.data.pictures import centre_square, open_rgb, to_array
 from core.data.sizes import Size
+from core.data.views import View
+from core.events import Done, Sample
 from core.texts import UserError
 from core.training.batches import Batch
 from core.training.loss import add_noise, target_of
 from core.training.passes import Portion
 from core.training.trainer import Trainer
+from tests.tiny import make_tiny_sd1
 from tests.training.runs import draw_pictures, final_weights, quick_config, ready_trainer, run_to_end
 
 
@@ -123,9 +127,12 @@ def test_about_half_of_the_pictures_are_mirrored(tmp_path: Path, tiny_sd1: Path,
     flipping = ready_trainer(config, tmp_path / "flipping")
     same = [torch.equal(batch_of(plain, step).x0, batch_of(flipping, step).x0) for step in range(40)]
     assert 10 < sum(same) < 30
-    mirrored = same.index(False)
-    x0, flipped = batch_of(plain, mirrored).x0, batch_of(flipping, mirrored).x0
-    assert (flipped.flip(-1) - x0).abs().mean() < (flipped - x0).abs().mean()
+    item = flipping._prepared.dataset.items[0]
+    mirrored = ImageOps.mirror(centre_square(open_rgb(item.path), 32))
+    expected, _ = flipping._model.encode_image(torch.from_numpy(to_array(mirrored))[None])
+    view = View(item, Size(32, 32), mirrored=True)
+    drawn = flipping._prepared.assembler._latents.draw([view], torch.zeros(1, 4, 16, 16))
+    torch.testing.assert_close(drawn, expected * flipping._model.scaling_factor)
 
 
 @pytest.mark.parametrize("ratio", [0, 1])
@@ -238,3 +245,44 @@ def test_the_plan_that_is_shown_is_the_plan_that_is_trained(tmp_path: Path, tiny
     plan, batches = trainer._plan, trainer._prepared.batches
     assert (plan.steps_per_epoch, plan.samples_per_epoch) == (batches.steps_per_epoch, batches.samples_per_epoch)
     assert {bucket.size for bucket in plan.buckets} == {Size(16, 48), Size(48, 16)}
+
+
+def test_clip_skip_changes_what_the_unet_is_given(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    hidden = []
+    for skip in (1, 2):
+        config = quick_config(tiny_sd1, pictures, model__clip_skip=skip, performance__text_encoder_ratio=0)
+        trainer = ready_trainer(config, tmp_path / str(skip))
+        hidden.append(trainer._prepared.conditioning.of([Wording(0)]).hidden)
+    assert not torch.allclose(hidden[0], hidden[1], atol=1e-2)
+
+
+def test_with_clip_skip_the_text_encoder_trains_to_the_layer_that_is_used(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    config = quick_config(tiny_sd1, pictures, model__clip_skip=2, performance__text_encoder_ratio=1)
+    assert isinstance(run_to_end(config, tmp_path / "run")[-1], Done)
+
+
+def test_another_vae_makes_other_latents(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    other = make_tiny_sd1(tmp_path / "other", seed=9)
+    own = ready_trainer(quick_config(tiny_sd1, pictures), tmp_path / "own")
+    changed = ready_trainer(quick_config(tiny_sd1, pictures, model__vae=str(other / "vae")), tmp_path / "changed")
+    assert not torch.allclose(batch_of(own, 0).x0, batch_of(changed, 0).x0, atol=1e-2)
+    names = [{file.name for file in (tmp_path / run / "cache").iterdir()} for run in ("own", "changed")]
+    assert not names[0] & names[1]
+
+
+def test_each_line_of_a_prompt_file_is_previewed(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("a {identifier} {class} on a hill\n\nportrait of {identifier}, [filewords]\n")
+    config = quick_config(
+        tiny_sd1, pictures, concepts__0__sample__template_file=str(tmp_path / "prompts.txt"),
+        concepts__0__sample__count=2, intervals__max_steps=1, intervals__sample_every_steps=1,
+    )  # fmt: skip
+    events = run_to_end(config, tmp_path / "run")
+    shown = [(event.prompt, event.seed) for event in events if isinstance(event, Sample)]
+    assert shown == [
+        ("a sks dog on a hill", 5),
+        ("a sks dog on a hill", 6),
+        ("portrait of sks", 5),
+        ("portrait of sks", 6),
+    ]

@@ -83,7 +83,32 @@ def resolution(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             (_resolution(found.native_resolution),))  # fmt: skip
 
 
-CHECKS = (source, family, remote_options, resolution)
+def vae(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """The VAE in the source's place can be read and fits."""
+    if facts.vae_problem is not None:
+        yield Finding(Level.ERROR, "model.vae", facts.vae_problem.message, (
+            Fix(message("fix.own-vae", "Use the source's own"), {"model.vae": ""}),))  # fmt: skip
+
+
+def clip_skip(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Where the family names the text layer itself there is nothing to choose, and no encoder has less than one."""
+    asked, found = config.model.clip_skip, facts.description
+    if asked == 1 or found is None:
+        return
+    fixes = (Fix(message("fix.clip-skip", "Use the usual layer"), {"model.clip_skip": 1}),)
+    encoders = FAMILIES[found.family].encoders
+    layers = min(int(found.configs[encoder.component]["num_hidden_layers"]) for encoder in encoders)
+    if any(encoder.penultimate for encoder in encoders):
+        yield Finding(Level.ERROR, "model.clip_skip", message(
+            "clip-skip.fixed", "{family} always uses the layer before the last of its text encoders: clip skip does "
+            "nothing there.", mend="Set it to 1.", family=FAMILIES[found.family].title), fixes)  # fmt: skip
+    elif asked > layers:
+        yield Finding(Level.ERROR, "model.clip_skip", message(
+            "clip-skip.layers", "The text encoder of {source} has {layers} layers; a clip skip of {asked} is before "
+            "the first.", mend="1 or 2 is usual.", source=found.source, layers=layers, asked=asked), fixes)  # fmt: skip
+
+
+CHECKS = (source, family, remote_options, resolution, vae, clip_skip)
 
 
 def _resolution(size: int) -> Fix:

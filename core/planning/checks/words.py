@@ -99,13 +99,31 @@ def class_texts(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 def preview(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Previews without the identifier cannot show the subject."""
     for number, concept in enumerate(config.concepts):
-        word = concept.instance.identifier.strip()
-        if word and concept.sample.count and concept.sample.prompt.strip() and not has_words(
-                sample_prompt(concept), word):  # fmt: skip
-            yield Finding(Level.HINT, f"concepts.{number}.sample.prompt", message(
+        word, asked = concept.instance.identifier.strip(), concept.sample
+        found = facts.preview_prompts[number] if number < len(facts.preview_prompts) else ()
+        if isinstance(found, UserError):
+            yield Finding(Level.ERROR, f"concepts.{number}.sample.template_file", found.message)
+            continue
+        option = "template_file" if asked.template_file.strip() else "prompt"
+        prompts = found if option == "template_file" else (sample_prompt(concept),)
+        if asked.template_file.strip() and asked.prompt.strip():
+            yield Finding(Level.WARNING, f"concepts.{number}.sample.prompt", message(
+                "sample.prompt-replaced", "The preview prompt does nothing: the prompts come from {file}.",
+                mend="Leave one of the two empty.", file=asked.template_file),
+                (Fix(message("fix.no-template", "Use the prompt"), {f"concepts.{number}.sample.template_file": ""}),
+                 Fix(message("fix.no-prompt", "Use the file"), {f"concepts.{number}.sample.prompt": ""})))  # fmt: skip
+        if word and asked.count and (asked.prompt.strip() or option == "template_file") and prompts and not any(
+                has_words(text, word) for text in prompts):  # fmt: skip
+            yield Finding(Level.HINT, f"concepts.{number}.sample.{option}", message(
                 "sample.no-identifier", "The preview prompt does not hold {word}, so previews will not show your "
                 "subject.", mend="That is useful to see what the model forgets; otherwise write {word} into it.",
                 word=word))  # fmt: skip
+        for line in prompts if option == "template_file" else ():
+            if count_tokens(line) > USABLE_TOKENS:
+                yield Finding(Level.WARNING, f"concepts.{number}.sample.template_file", message(
+                    "caption.long-line", "The prompt {line!r} has {tokens} tokens and the model reads {most}; lost "
+                    "are: {words}.", mend="Shorten it.", line=f"{line[:40]}…", tokens=count_tokens(line),
+                    most=USABLE_TOKENS, words=" ".join(lost_words(line))))  # fmt: skip
 
 
 def same_identifier(config: RunConfig, facts: Facts) -> Iterator[Finding]:
