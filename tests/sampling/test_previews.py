@@ -6,11 +6,13 @@ import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
+from core.families.model import TextEmbedding
 from core.sampling import previews
 from core.sampling.denoising import SamplingSettings
 from core.sampling.previews import Preview, make_previews
@@ -32,9 +34,10 @@ def test_a_full_disk_leaves_no_empty_folder(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(previews, "to_pictures", lambda *_: [None])
     monkeypatch.setattr(previews, "write_png", write)
     wanted = tuple(Preview("dog", number, "a dog", "", number, SamplingSettings(7.5, 1, 64)) for number in range(3))
+    model: Any = SimpleNamespace(clip_skip=1)
     made = make_previews(
-        SimpleNamespace(clip_skip=1), wanted, lambda text: None, folder=tmp_path, step=7, title="", autocast=torch.autocast("cpu"),  # type: ignore
-        on_step=lambda: None,
+        model, wanted, lambda text: TextEmbedding(torch.zeros(1)), folder=tmp_path, step=7, title="",
+        autocast=torch.autocast("cpu"), on_step=lambda: None,
     )  # fmt: skip
     with pytest.raises(OSError, match="No space left"):
         list(made)
