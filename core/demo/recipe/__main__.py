@@ -8,19 +8,19 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
-from core.demo.recipe import diffusion, drawings, networks, pictures, recogniser, vae
+from core.demo.recipe import diffusion, drawings, networks, pictures, recogniser, sheet, vae
 from core.demo.recipe.progress import Length
 
 # As the shipped weights were made: on one H100 with torch 2.11, the autoencoder in 3.7 minutes, the rest in 6.6.
 VAE_STEPS, VAE_BATCH = 4084, 256
 STEPS, BATCH = 8113, 512
 
+_PARTS = ("drawings", "pictures", "vae", "diffusion", "model", "recogniser", "sheet")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m core.demo.recipe", description=__doc__)
-    parser.add_argument(
-        "part", choices=["drawings", "pictures", "vae", "diffusion", "model", "recogniser"], help="what to make"
-    )
+    parser.add_argument("part", choices=_PARTS, help="what to make; model is vae and diffusion")
     parser.add_argument("--cache", type=Path, default=Path(".demo"), help="where drawings are kept [.demo]")
     parser.add_argument("--out", type=Path, default=Path(".demo/model"), help="the model's folder [.demo/model]")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -34,6 +34,9 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.part == "pictures":
         pictures.render_pictures()
+        return
+    if asked.part == "sheet":
+        sheet.draw(Path("docs/nouns.png"), 72, 12)
         return
     if asked.part == "recogniser":
         recogniser.train(asked.cache, asked.out.parent / "recogniser.safetensors", asked.seed, vae=asked.out / "vae")
