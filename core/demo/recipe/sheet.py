@@ -20,13 +20,15 @@ _AT_ONCE = 20
 _SCALE, _GAP, _LINE = 1.5, 6, 14
 
 
-def draw(out: Path, count: int, columns: int, seed: int = 0, *, captioned: bool = True) -> list[str]:
+def draw(
+    out: Path, count: int, columns: int, seed: int = 0, *, source: Path | str = "demo", captioned: bool = True
+) -> list[str]:
     """Draw `count` nouns, chosen and ordered at random, one picture each with the noise of its place; none is redrawn.
 
-    Writes one PNG, with the noun under each picture or with its number. Returns the nouns in order.
+    `source` is the folder of the model. Writes one PNG, with the noun under each picture or with its number. Returns the nouns in order.
     """
     nouns = random.Random(seed).sample(NOUNS, count)
-    pictures = _pictures([noun.phrase for noun in nouns], seed)
+    pictures = _pictures(str(source), [noun.phrase for noun in nouns], seed)
     side = int(pictures[0].width * _SCALE)
     rows = -(-count // columns)
     sheet = Image.new("RGB", (columns * (side + _GAP) + _GAP, rows * (side + _LINE + _GAP) + _GAP), "white")
@@ -41,8 +43,8 @@ def draw(out: Path, count: int, columns: int, seed: int = 0, *, captioned: bool 
     return [noun.name for noun in nouns]
 
 
-def _pictures(prompts: Sequence[str], seed: int) -> list[Image.Image]:
-    model = load_model(describe("demo"), device="cpu")
+def _pictures(source: str, prompts: Sequence[str], seed: int) -> list[Image.Image]:
+    model = load_model(describe(source), device="cpu")
     negative = prompt_embedding(model, "")
     drawn: list[Image.Image] = []
     for start in range(0, len(prompts), _AT_ONCE):
