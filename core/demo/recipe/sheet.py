@@ -25,7 +25,8 @@ def draw(
 ) -> list[str]:
     """Draw `count` nouns, chosen and ordered at random, one picture each with the noise of its place; none is redrawn.
 
-    `source` is the folder of the model. Writes one PNG, with the noun under each picture or with its number. Returns the nouns in order.
+    `source` is the folder of the model. Writes one PNG, with the noun under each picture or with its number.
+    Returns the nouns in order.
     """
     nouns = random.Random(seed).sample(NOUNS, count)
     pictures = _pictures(str(source), [noun.phrase for noun in nouns], seed)
