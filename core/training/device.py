@@ -33,7 +33,9 @@ class Settled:
 
 
 def settle(config: RunConfig, native_resolution: int, threads: int | None) -> Settled:
-    """`native_resolution` is the source's own, in px; `threads` those of the run's first life, else torch's choice."""
+    """`native_resolution` is the source's own, in px; `threads` those of the run's first life, else what is asked for,
+    else torch's choice.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     resolution = config.model.resolution
     return Settled(
@@ -41,7 +43,7 @@ def settle(config: RunConfig, native_resolution: int, threads: int | None) -> Se
         precisions.settle(config.performance.mixed_precision, device.type, inspect_machine().knows_bf16),
         optimizers.settle(config.performance.optimizer, device.type),
         native_resolution if resolution == "auto" else resolution,
-        threads or torch.get_num_threads(),
+        threads or config.performance.threads or torch.get_num_threads(),
     )
 
 
