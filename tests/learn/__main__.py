@@ -10,28 +10,15 @@ import multiprocessing
 import os
 import platform
 import sys
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
 
 from tests.learn.claims import CLAIMS
-from tests.learn.measures import Figures, Pictures, after, before, of_real_pictures
+from tests.learn.experiments import BEFORE, EXPERIMENTS, measure
+from tests.learn.measures import Pictures, of_real_pictures
 from tests.learn.report import claims_table, figures_table, write
-from tests.learn.runs import EXPERIMENTS, train
-
-BEFORE = "before"
-_EXPERIMENTS = {experiment.name: experiment for experiment in EXPERIMENTS}
-
-
-def measure(name: str, seed: int) -> tuple[Figures, Pictures]:
-    """One experiment of one seed, in a folder that is gone afterwards."""
-    if name == BEFORE:
-        return before(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        experiment = _EXPERIMENTS[name]
-        return after(experiment, train(experiment, seed, Path(folder) / name), seed)
 
 
 def main() -> int:
@@ -46,7 +33,7 @@ def main() -> int:
     pictures: dict[str, Pictures] = {}
     with ProcessPoolExecutor(asked.processes, multiprocessing.get_context("spawn")) as pool:
         tasks = {pool.submit(measure, name, seed + 1): (name, seed)
-                 for seed in range(asked.seeds) for name in (BEFORE, *_EXPERIMENTS)}  # fmt: skip
+                 for seed in range(asked.seeds) for name in (BEFORE, *(experiment.name for experiment in EXPERIMENTS))}  # fmt: skip
         for task in as_completed(tasks):
             name, seed = tasks[task]
             seeds[seed][name], drawn = task.result()
