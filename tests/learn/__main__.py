@@ -32,8 +32,9 @@ def main() -> int:
     seeds = [{"real": of_real_pictures()} for _ in range(asked.seeds)]
     pictures: dict[str, Pictures] = {}
     with ProcessPoolExecutor(asked.processes, multiprocessing.get_context("spawn")) as pool:
+        names = (BEFORE, *(experiment.name for experiment in EXPERIMENTS))
         tasks = {pool.submit(measure, name, seed + 1): (name, seed)
-                 for seed in range(asked.seeds) for name in (BEFORE, *(experiment.name for experiment in EXPERIMENTS))}  # fmt: skip
+                 for seed in range(asked.seeds) for name in names}  # fmt: skip
         for task in as_completed(tasks):
             name, seed = tasks[task]
             seeds[seed][name], drawn = task.result()
