@@ -28,7 +28,7 @@ from dbtui.home.screen import HomeScreen
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.widgets.question import Question
-from dbtui.wizard.context import WizardContext
+from dbtui.wizard.context import WizardContext, as_text
 from dbtui.wizard.notes import lines_for
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import open_wizard, shown, until
@@ -236,6 +236,9 @@ def test_the_source_demo_brings_its_numbers_and_takes_them_away_again(tmp_path: 
     assert context.text("learning_rate.rate") == "0.0001", "what was typed stays"
     context.put_back("learning_rate.rate")
     assert context.text("learning_rate.rate") == objects
+    context.edit("learning_rate.rate", as_text(demo_preset().values["learning_rate.rate"]))
+    context.edit("model.source", "demo")
+    assert not context.is_changed("learning_rate.rate"), "it is what the demo chooses"
 
 
 async def test_in_the_wizard_the_demo_is_named_for_what_it_is(tmp_path: Path, tiny_sd1: Path) -> None:
