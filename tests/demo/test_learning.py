@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from core.demo.recogniser import load
 from tests.learn.measures import DOG, SKS_DOG, named_right
 from tests.learn.runs import Experiment, draw, train
@@ -18,6 +20,7 @@ QUICK = {
 }
 
 
+@pytest.mark.timeout(400)  # 45 s on a core of its own
 def test_the_identifier_binds_and_the_class_stays(tmp_path: Path) -> None:
     model = train(Experiment("quick", "subject"), 1, tmp_path / "run", QUICK).model
     judge = load()
