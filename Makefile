@@ -12,7 +12,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screenshot run install install-dev test test-slow lint types contracts format clean learn
+.PHONY: help demo demo-model screenshot run install install-dev test test-slow lint types contracts format clean learn
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ learn: install-dev  ## Measure how well the embedded model learns, into docs/lea
 
 screenshot: install-dev  ## Draw docs/demo.svg anew: the app itself, in the middle of the demo
 	$(BIN)/python -m tests.whole.screenshot docs/demo.svg
+
+demo-model: install-dev  ## Make the demo's model anew into .demo (minutes on a GPU, days on a CPU; needs npm)
+	$(BIN)/python -m core.demo.recipe all $(ARGS)
 
 lint: install-dev
 	$(BIN)/ruff check .

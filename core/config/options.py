@@ -331,6 +331,10 @@ class PerformanceOptions(Section):
         "auto", "Epsilon", "Keeps the optimizer from dividing by zero. auto: the optimizer's usual one.", more=True,
         expects="auto, or a number above 0 and up to 1",
     )  # fmt: skip
+    threads: int = option(
+        0, "Processor threads", "How many compute on a CPU. 0: as many as torch chooses. Fewer leave the computer free "
+        "for other things; the same number gives the same model to the bit.", unit="threads", more=True, ge=0, le=1024,
+    )  # fmt: skip
     seed: int = option(
         -1, "Seed", "Everything random follows from it. -1 draws one when the run is made and writes it down.",
         more=True, ge=-1, le=2**32 - 1,

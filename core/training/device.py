@@ -41,7 +41,8 @@ class Settled:
 
 
 def settle(config: RunConfig, native_resolution: int, threads: int | None) -> Settled:
-    """`native_resolution` is the source's own, in px; `threads` those of the run's first life, else torch's choice.
+    """`native_resolution` is the source's own, in px; `threads` those of the run's first life, else what is asked for,
+    else torch's choice.
 
     Raises `UserError` for an attention that does not work here.
     """
@@ -53,7 +54,7 @@ def settle(config: RunConfig, native_resolution: int, threads: int | None) -> Se
         precision,
         optimizers.settle(chosen.optimizer, device.type),
         native_resolution if resolution == "auto" else resolution,
-        threads or torch.get_num_threads(),
+        threads or chosen.threads or torch.get_num_threads(),
         attention.settle(chosen.attention, device, DTYPES[precision], deterministic=chosen.deterministic),
     )
 

@@ -122,7 +122,7 @@ class SamplesPane(Pane):
         turns = "  ← →" if len(self._sheets) > 1 else ""
         place, seed = f"step {sample.step:,}  {self.place}", f"  seed {sample.seed}"
         title = place + turns + seed if len(place + turns + seed) <= self.content_size.width else place + seed
-        prompts = prompts_of(sheet, self.content_size.width)
+        prompts = prompts_of(sheet, *self.query_one(Picture).size)
         if self._said != (title, prompts):
             self._said = (title, prompts)
             self.query_one("#sample-title", Static).update(Content(title), layout=False)
@@ -142,22 +142,23 @@ def whole_sheets(history: History) -> list[Sheet]:
     return sheets
 
 
-def prompts_of(sheet: Sheet, width: int) -> Content:
-    """The prompt; where the class is beside it, each under its half of `width` cells, and how much the demo's
-    recogniser takes each for the subject.
+def prompts_of(sheet: Sheet, width: int, lines: int) -> Content:
+    """The prompt; where the class is beside it, each under its half of a picture of `width` × `lines` cells, and how
+    much the demo's recogniser takes each for the subject.
     """
     subject = safe(sheet.first.prompt)
     if not sheet.plain:
         return Content(subject)
-    half = (width - 3) // 2
     plain = safe(sheet.plain[0].prompt)
+    half = (width - 3) // 2
     if max(len(subject), len(plain)) > half:
         return Content(f"left: {subject}\nright: {plain}")
-    lines = [f"{subject:>{half}} │ {plain:<{half}}"]
+    under = min(half, sheet.half_width(width, lines))
+    rows = [(subject, plain)]
     left, right = (likeness_of(samples) for samples in (sheet.subject, sheet.plain))
     if left is not None and right is not None:
-        lines.append(f"{f'{left:.0%} the new one':>{half}} │ {f'{right:.0%}':<{half}}")
-    return Content("\n".join(lines))
+        rows.append((f"{left:.0%} the new one", f"{right:.0%}"))
+    return Content("\n".join(f"{f'{one:^{under}}':>{half}} │ {f'{other:^{under}}':<{half}}" for one, other in rows))
 
 
 def likeness_of(samples: Sequence[Sample]) -> float | None:
@@ -199,7 +200,7 @@ class SampleScreen(ModalScreen[None]):
         about = f"step {sample.step:,}   {self.pane.place}   seed {sample.seed}"
         if sample.concept:
             about += f"   {safe(sample.concept)}"
-        lines = Content("\n").join([prompts_of(sheet, self.size.width - 2), Content(about),
+        lines = Content("\n").join([prompts_of(sheet, *self.query_one(Picture).size), Content(about),
                                     Content.styled(safe(path), QUIET)])  # fmt: skip
         self.query_one("#sample-about", Static).update(lines)
         await self.query_one(Picture).show(sheet, self.pane.folder)

@@ -51,14 +51,23 @@ class Sheet:
 
     def rows(self, columns: int, lines: int) -> int:
         """In how many rows the pictures are largest in that many character cells, each twice as high as wide."""
-        halves, most = len(self.halves), max(len(half) for half in self.halves)
+        most = max(len(half) for half in self.halves)
+        return max(range(1, most + 1), key=lambda rows: self._side(rows, columns, lines))
 
-        def side(rows: int) -> float:
-            across = -(-most // rows)
-            width = halves * (across + GAP * (across - 1)) + MIDDLE * (halves - 1)
-            return min(columns / width, 2 * lines / (rows + GAP * (rows - 1)))
+    def half_width(self, columns: int, lines: int) -> int:
+        """The cells that one half is wide in that place."""
+        rows = self.rows(columns, lines)
+        return round(self._side(rows, columns, lines) * self._across(rows))
 
-        return max(range(1, most + 1), key=side)
+    def _side(self, rows: int, columns: int, lines: int) -> float:
+        """Of one picture, in cells across."""
+        width = len(self.halves) * self._across(rows) + MIDDLE * (len(self.halves) - 1)
+        return min(columns / width, 2 * lines / (rows + GAP * (rows - 1)))
+
+    def _across(self, rows: int) -> float:
+        """One half's width, in sides of a picture."""
+        pictures = -(-max(len(half) for half in self.halves) // rows)
+        return pictures + GAP * (pictures - 1)
 
 
 def sheets_of(samples: Iterable[Sample]) -> list[Sheet]:

@@ -77,10 +77,21 @@ def test_previews_without_the_class_are_shown_as_they_come() -> None:
     assert [sheet.first.step for sheet in whole_sheets(history)] == [0, 10]
 
 
-def test_each_prompt_stands_under_its_half_with_what_was_seen_in_it() -> None:
+@pytest.mark.parametrize(("width", "lines"), [(60, 40), (90, 20)])
+def test_each_prompt_stands_under_the_middle_of_its_half_with_what_was_seen_in_it(width: int, lines: int) -> None:
     sheet = Sheet((sample(1, likeness=0.9), sample(1, likeness=1.0)), (sample(1, of_class=True, likeness=0.03),))
-    first, second = prompts_of(sheet, 60).plain.splitlines()
-    assert first.index("│") == second.index("│") and "a sks dog face │ a dog face" in first
-    assert "95% the new one │ 3%" in second
-    assert prompts_of(sheet, 20).plain == "left: a sks dog face\nright: a dog face"
-    assert prompts_of(Sheet((sample(1),)), 60).plain == "a sks dog face"
+    first, second = prompts_of(sheet, width, lines).plain.splitlines()
+    middle = first.index("│")
+    assert middle == second.index("│") and abs(middle - width // 2) <= 1
+    assert [words.strip() for words in second.split("│")] == ["95% the new one", "3%"]
+    left, right = first.split("│")
+    half = sheet.half_width(width, lines)
+    for words, start in ((left, middle - 1 - half), (right, 1)):
+        centre = words.index(words.strip()) + len(words.strip()) / 2
+        assert abs(centre - (start + half / 2)) <= 1.5
+
+
+def test_a_prompt_is_told_whole_where_there_is_little_room() -> None:
+    sheet = Sheet((sample(1),), (sample(1, of_class=True),))
+    assert prompts_of(sheet, 20, 20).plain == "left: a sks dog face\nright: a dog face"
+    assert prompts_of(Sheet((sample(1),)), 60, 20).plain == "a sks dog face"

@@ -29,7 +29,7 @@ def test_it_is_counted_in_seconds(stand_in: Path, tmp_path: Path) -> None:
     config = demo_config("demo")
     plan = make_plan(config, survey(config, tmp_path, decode=False))
     assert plan is not None
-    assert (plan.steps, plan.images_per_step, plan.text_encoder_steps) == (150, 3, 150)
+    assert (plan.steps, plan.images_per_step) == (300, 3)
     assert plan.class_wanted <= 18 and config.concepts[0].prior.steps <= 15 and config.concepts[0].sample.steps <= 15
     assert config.concepts[0].sample.with_class and config.intervals.sample_at_start
 

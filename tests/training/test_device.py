@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.families.load import noise_schedule
+from core.training.device import settle
 from tests.training.runs import first_gradients, quick_config, ready_trainer
 
 META = torch.device("meta")
@@ -89,3 +90,10 @@ def on_device(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         conditioning._cache._device = META
         tables = conditioning._cache._tables
         conditioning._cache._tables = {name: rows.to(META) for name, rows in tables.items()}
+
+
+def test_a_run_keeps_its_number_of_threads_and_else_takes_what_is_asked_for(tiny_sd1: Path, pictures: Path) -> None:
+    asked, free = (quick_config(tiny_sd1, pictures, performance__threads=count) for count in (2, 0))
+    assert settle(asked, 64, threads=3).threads == 3
+    assert settle(asked, 64, threads=None).threads == 2
+    assert settle(free, 64, threads=None).threads == torch.get_num_threads()

@@ -88,7 +88,7 @@ def train(
 
     if on_gpu:  # what is recorded later must have run on the recording's own stream
         settle(device)
-        torch.cuda.set_stream(torch.cuda.Stream(device))
+        torch.cuda.set_stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
     replay: Callable[[], None] | None = None
     started = time.monotonic()
     for step, steps in steps_of(length, lambda: settle(device)):

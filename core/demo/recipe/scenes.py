@@ -54,8 +54,8 @@ class Scenes:
             return
         rgba = torch.from_numpy(np.ascontiguousarray(drawings.rgba[kept])).permute(0, 3, 1, 2).to(device)
         self._plain = rgba
-        self._lines = torch.cat([_line_art(part.float() / 255).mul(255).byte() for part in rgba.split(256)])
-        self._stickers = torch.cat([_sticker(part.float() / 255).mul(255).byte() for part in rgba.split(256)])
+        self._lines = torch.cat([_line_art(part.float() / 255).mul(255).byte() for part in torch.split(rgba, 256)])
+        self._stickers = torch.cat([_sticker(part.float() / 255).mul(255).byte() for part in torch.split(rgba, 256)])
 
     def plan(self, count: int, noun: int | None = None) -> Plan:
         """What is to be on some scenes, without a pixel: cheap, and on the host. `noun` asks for one noun only."""
