@@ -100,4 +100,5 @@ def estimate_memory(config: RunConfig, source: SourceDescription, machine: Machi
         layers = 1 if checkpointed else int(text["num_hidden_layers"])
         numbers += TOKENS * int(text["hidden_size"]) * layers * TEXT_NUMBERS_KEPT
     activations = images * numbers * 4 * (HALF_SHARE if half else 1)
-    return MemoryEstimate(round(trained * per_parameter) + frozen + copies, round(activations))
+    vae = 0 if config.performance.cache_latents else 4 * source.parameters["vae"]
+    return MemoryEstimate(round(trained * per_parameter) + frozen + copies + vae, round(activations))
