@@ -257,7 +257,7 @@ class PerformanceOptions(Section):
         "device. 0.7 suits faces, 0.2 styles, 0 saves memory.", ge=0, le=1,
     )  # fmt: skip
     ema: bool = option(
-        False, "Average of the weights (EMA)", "Keeps a running average of what is trained beside it: calmer than the "
+        False, "Average (EMA)", "Keeps a running average of what is trained beside it: calmer than the "
         "weights of the last update. Four more bytes for each trained parameter.",
     )  # fmt: skip
     ema_decay: float = option(
