@@ -1,27 +1,76 @@
 """What the program says to people: a code, values and the English text beside it.
 
-Every sentence a person may read is a `Message`. Its code is stable (scripts and tests rely on it), its values are
-data, and its English text stands where it is raised. Another language is one file: a TOML table from code to
-`text` and `mend`, put in force with `use_language`.
+Every sentence a person may read is a `Message`, every shorter text (a label, a title, a line of a table) comes from
+`say`. Its code is stable (scripts and tests rely on it), its values are data, and its English text stands where it is
+said. Another language is one TOML file of `"code" = "text"` and `"code.mend" = "advice"`, put in force with
+`use_language` (`core/languages` chooses which). A code that says several things in English has one line for each:
+`"code|English" = "text"`.
+
+What is looked up, is looked up when it is shown, so that the language can change while the program runs: no text of
+ours in a constant, in a class or in a default. Where a table of texts is wanted, there is `Texts`.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_translations: dict[str, Mapping[str, str]] = {}
+ENGLISH = "en"
+
+_translations: dict[str, str] = {}
+_language = ENGLISH
 
 
 def use_language(path: Path | None) -> None:
-    """Take texts from the TOML file at `path` (`["code"] text = "…" mend = "…"`); `None` goes back to English."""
+    """Take texts from the TOML file at `path`, whose name is that of the language; `None` goes back to English."""
+    global _language
     _translations.clear()
+    _language = ENGLISH
     if path is not None:
+        import tomllib
+
         _translations.update(tomllib.loads(path.read_text(encoding="utf-8")))
+        _language = path.stem
+
+
+def language() -> str:
+    """The language in force: `en`, `zh`."""
+    return _language
+
+
+def in_force(code: str, english: str) -> str:
+    """The template that `code` has in the language in force, for one that says `english` in English."""
+    if not _translations:
+        return english
+    return _translations.get(f"{code}|{english}") or _translations.get(code) or english
+
+
+def say(code: str, english: str, /, **values: Any) -> str:
+    """A short text in the language in force: `say("runs.none", "No runs in {home}.", home=home)`."""
+    template = in_force(code, english)
+    return template.format_map(values) if values else template
+
+
+class Texts(Mapping[str, str]):
+    """A table of short texts, each said in the language in force whenever it is asked for.
+
+    `Texts("phase", {"saving": "Saving"})["saving"]` has the code `phase.saving`.
+    """
+
+    def __init__(self, prefix: str, english: Mapping[str, str]) -> None:
+        self.prefix, self.english = prefix, dict(english)
+
+    def __getitem__(self, key: str) -> str:
+        return in_force(f"{self.prefix}.{key}", self.english[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.english)
+
+    def __len__(self) -> int:
+        return len(self.english)
 
 
 @dataclass(frozen=True)
@@ -38,18 +87,19 @@ class Message:
 
     @property
     def text(self) -> str:
-        return self._filled("text", self.english)
+        return self._filled(self.code, self.english)
 
     @property
     def advice(self) -> str:
-        return self._filled("mend", self.mend)
+        return self._filled(f"{self.code}.mend", self.mend) if self.mend else ""
 
-    def _filled(self, part: str, english: str) -> str:
-        template = _translations.get(self.code, {}).get(part, english)
+    def _filled(self, code: str, english: str) -> str:
+        template = in_force(code, english)
         return template.format_map(self.values) if self.values else template
 
     def __str__(self) -> str:
-        return f"{self.text} {self.advice}".strip()
+        gap = say("message.gap", " ")
+        return f"{self.text}{gap}{self.advice}" if self.advice else self.text
 
 
 def message(code: str, english: str, /, mend: str = "", **values: Any) -> Message:
@@ -71,14 +121,20 @@ class UserError(Exception):
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """`counted(1, "picture") == "1 picture"`, `counted(3, "picture") == "3 pictures"`."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+    english = singular if number == 1 else plural or singular + "s"
+    return say(f"count.{singular}", f"{{number}} {english}", number=f"{number:,}")
+
+
+def joined(items: Iterable[object]) -> str:
+    """Everything in one line, with the language's own comma."""
+    return say("list.comma", ", ").join(str(item) for item in items)
 
 
 def listed(items: Iterable[object], most: int = 6) -> str:
     """The first `most` items in one line, and how many more there are."""
     names = [str(item) for item in items]
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+    shown = joined(names[:most])
+    return say("list.more", "{shown} and {count} more", shown=shown, count=len(names) - most) if names[most:] else shown
 
 
 def path_in_words(path: str | os.PathLike[str]) -> str:
@@ -90,7 +146,7 @@ def size_in_words(count: float) -> str:
     """Bytes in the unit a person would use (decimal, as disks are sold): `1.2 GB`."""
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if abs(count) < (999.5 if unit == "bytes" else 999.95) or unit == "TB":
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+            return say("size.bytes", "{count:.0f} bytes", count=count) if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1000
     raise AssertionError("unreachable")
 
@@ -99,7 +155,7 @@ def duration_in_words(seconds: float) -> str:
     """Seconds as `42 s`, `3 min 05 s` or `2 h 10 min`."""
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return say("duration.seconds", "{seconds} s", seconds=whole)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        return say("duration.minutes", "{minutes} min {seconds:02d} s", minutes=whole // 60, seconds=whole % 60)
+    return say("duration.hours", "{hours} h {minutes:02d} min", hours=whole // 3600, minutes=whole % 3600 // 60)

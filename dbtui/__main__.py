@@ -7,6 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+OWN = ("--home", "--language")
+"""Options with a value that are the program's, not a command's."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program with `arguments` (the command line's by default); returns its exit code."""
@@ -16,10 +19,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     front, rest = _split(list(sys.argv[1:] if arguments is None else arguments))
     debug = "--debug" in front
-    if rest or len(front) > 2 + debug or "_DBTUI_COMPLETE" in os.environ:
-        return guarded(lambda: _run_command([*front, *rest]), debug)
-    home = Path(front[-1]) if len(front) > debug else None
-    return guarded(lambda: _open_app(home), debug)
+    return guarded(lambda: _run(front, rest), debug)
+
+
+def _run(front: dict[str, str | None], rest: list[str]) -> int:
+    from core.languages import choose, put_in_force
+
+    put_in_force(choose(front.get("--language"), os.environ))
+    if rest or "_DBTUI_COMPLETE" in os.environ:
+        before = [word for pair in front.items() for word in pair if word is not None]
+        return _run_command([*before, *rest])
+    home = front.get("--home")
+    return _open_app(Path(home) if home is not None else None)
 
 
 def _open_app(home: Path | None) -> int:
@@ -39,20 +50,21 @@ def _run_command(arguments: list[str]) -> int:
     return run_command(arguments)
 
 
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The program's own options, wherever they stand (`dbtui train x --home d`), before the command and its own."""
-    front: list[str] = []
+def _split(arguments: list[str]) -> tuple[dict[str, str | None], list[str]]:
+    """The program's own options, wherever they stand (`dbtui train x --home d`), apart from the command and its own."""
+    front: dict[str, str | None] = {}
     rest: list[str] = []
     remaining = iter(arguments)
     for argument in remaining:
+        name, equals, value = argument.partition("=")
         if argument == "--":
             rest += [argument, *remaining]
         elif argument == "--debug":
-            front = [argument, *(word for word in front if word != argument)]
-        elif argument.startswith("--home="):
-            front += ["--home", argument.partition("=")[2]]
-        elif argument == "--home" and (value := next(remaining, None)) is not None:
-            front += [argument, value]
+            front[argument] = None
+        elif name in OWN and equals:
+            front[name] = value
+        elif argument in OWN and (following := next(remaining, None)) is not None:
+            front[argument] = following
         else:
             rest.append(argument)
     return front, rest

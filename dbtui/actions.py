@@ -6,10 +6,14 @@ command palette lists what is possible now, because it asks the screen's `check_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from textual.binding import Binding
+from textual.dom import DOMNode
+
+from core.texts import in_force, language
 
 Place = Literal["everywhere", "home", "wizard", "model", "concepts", "parameters", "review", "monitor", "picture"]
 
@@ -29,6 +33,8 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys."),
+    Action("language", "everywhere", "ctrl+l", "Language", "Speaks another language from now on: English, 简体中文.",
+           False),
     Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False),
     Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),
     Action("new", "home", "n", "New", "Teach a model something new, in four short screens."),
@@ -93,6 +99,55 @@ def bindings(*places: Place) -> list[Binding]:
     found: list[Binding] = []
     for action in actions(*places):
         for number, key in enumerate(action.keys.split(",")):
-            found.append(Binding(key, action.id, action.title, show=action.shown and number == 0, tooltip=action.help,
-                                 priority=action.priority))  # fmt: skip
+            found.append(binding(f"{action.place}.{action.id}", key, action.id, action.title, action.help,
+                                 show=action.shown and number == 0, priority=action.priority))  # fmt: skip
     return found
+
+
+def binding(code: str, keys: str, action: str, title: str, help: str = "", **more: Any) -> Binding:  # noqa: A002
+    """One binding whose words follow the language: title and help have the codes `action.<code>.title` and `.help`."""
+    _english[code] = (title, help)
+    title, help = _words(code)  # noqa: A001
+    return Binding(keys, action, title, tooltip=help, id=code, **more)
+
+
+_english: dict[str, tuple[str, str]] = {}
+"""The code of each binding that was made → its title and help."""
+_labelled = language()
+"""The language of the bindings that the classes hold."""
+
+
+def relabel() -> None:
+    """Say the bindings of every class in the language in force, in the footer, the palette and the help.
+
+    Textual copies what a class binds when the class is made, and hands the same lists to all that are made of it.
+    """
+    global _labelled
+    if _labelled == language():
+        return
+    _labelled = language()
+    for kind in _kinds(DOMNode):
+        held: list[Sequence[Any]] = [kind.__dict__.get("BINDINGS", ())]
+        merged = kind.__dict__.get("_merged_bindings")
+        held += merged.key_to_bindings.values() if merged is not None else ()
+        for bound in held:
+            if isinstance(bound, list):
+                bound[:] = [_relabelled(one) if isinstance(one, Binding) else one for one in bound]
+
+
+def _kinds(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+
+
+def _relabelled(bound: Binding) -> Binding:
+    if bound.id not in _english:
+        return bound
+    title, help = _words(bound.id)  # noqa: A001
+    return replace(bound, description=title, tooltip=help)
+
+
+def _words(code: str) -> tuple[str, str]:
+    title, help = _english[code]  # noqa: A001
+    return in_force(f"action.{code}.title", title), in_force(f"action.{code}.help", help)

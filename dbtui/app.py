@@ -18,9 +18,9 @@ from textual.binding import BindingType
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 
-from core.texts import UserError
+from core.texts import UserError, say
 from dbtui import __version__
-from dbtui.actions import bindings
+from dbtui.actions import bindings, relabel
 from dbtui.home.screen import HomeScreen
 from dbtui.safe import safe, safe_message
 
@@ -65,6 +65,7 @@ class DbtuiApp(App[int]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def __init__(self, home: Path, *, attach: str | None = None, begin: bool = False, **options: Any) -> None:
+        relabel()
         super().__init__(**options)
         self.home = home
         self.attach = attach
@@ -156,12 +157,14 @@ class DbtuiApp(App[int]):
         from core.runs.launch import launch_background, launch_thread
 
         if not background and self.is_training:
-            self.notify("A run is training in this program already. Start this one in the background.",
+            self.notify(say("app.one-trains",
+                            "A run is training in this program already. Start this one in the background."),
                         severity="warning", markup=False)  # fmt: skip
             return False
         try:
             if background:
-                self.notify(f"Starting a process that trains {safe(run.name)}. It takes some seconds.", markup=False)
+                self.notify(say("app.starting", "Starting a process that trains {name}. It takes some seconds.",
+                                name=safe(run.name)), markup=False)  # fmt: skip
                 await asyncio.to_thread(launch_background, run, resume=resume)
             else:
                 self.training, self.training_run = launch_thread(run, resume=resume), run
@@ -184,6 +187,33 @@ class DbtuiApp(App[int]):
         if not isinstance(self.screen, ModalScreen):
             self.push_screen(Guidance(topic_of(self.screen), keys_of(self.screen)))
 
+    def action_language(self) -> None:
+        from core.languages import LANGUAGES
+        from dbtui.widgets.question import Answer, Question
+
+        if isinstance(self.screen, ModalScreen):
+            return
+        answers = [Answer(name, str(number), title) for number, (name, title) in enumerate(LANGUAGES.items(), 1)]
+        self.push_screen(Question(say("language.question", "Which language?"), "", answers), self._speak)
+
+    async def _speak(self, chosen: str | None) -> None:
+        """Show every screen in the language `chosen`, and remember it."""
+        from core.languages import SETTING, put_in_force
+        from core.settings import remember
+
+        if chosen is None:
+            return
+        put_in_force(chosen)
+        relabel()
+        for screen in self.screen_stack:
+            anew = getattr(screen, "in_other_words", None)
+            await (anew() if anew is not None else screen.recompose())
+        self.screen.refresh_bindings()
+        try:
+            await asyncio.to_thread(remember, **{SETTING: chosen})
+        except OSError as error:
+            self.say(error)
+
     async def action_quit(self) -> None:
         self.action_leave()
 
@@ -200,7 +230,7 @@ class DbtuiApp(App[int]):
         if selected:
             self.copy_to_clipboard(selected)
             self.screen.clear_selection()
-            self.notify("Copied. With nothing selected, Ctrl+C leaves.", markup=False)
+            self.notify(say("app.copied", "Copied. With nothing selected, Ctrl+C leaves."), markup=False)
             return
         if any(screen.id == LEAVING or getattr(screen, "leaving", False) for screen in self.screen_stack):
             return
@@ -210,11 +240,12 @@ class DbtuiApp(App[int]):
             assert self.training is not None and self.training_run is not None
             self.push_screen(LeaveDialog(self.training_run, self.training), self._left)
             return
-        text = "Nothing trains in this program. Drafts are kept, and runs in the background go on."
+        text = say("leave.idle", "Nothing trains in this program. Drafts are kept, and runs in the background go on.")
         if self.is_exporting:
-            text = "A model is being written; leaving ends that, and nothing of the file remains."
-        answers = (Answer("leave", "l", "Leave"), Answer("stay", "s", "Stay"))
-        self.push_screen(Question("Leave dbtui?", text, answers, id=LEAVING),
+            text = say("leave.exporting",
+                       "A model is being written; leaving ends that, and nothing of the file remains.")  # fmt: skip
+        answers = (Answer("leave", "l", say("leave.leave", "Leave")), Answer("stay", "s", say("leave.stay", "Stay")))
+        self.push_screen(Question(say("leave.question", "Leave dbtui?"), text, answers, id=LEAVING),
                          lambda answer: self._left(0 if answer == "leave" else None))  # fmt: skip
 
     def _left(self, code: int | None) -> None:

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from core.texts import Message, UserError, message
+from core.texts import Message, UserError, message, say
 from dbtui.safe import safe, safe_lines, safe_message
 
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 3
@@ -27,7 +27,7 @@ def guarded(action: Callable[[], int], debug: bool) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        complain("Stopped.")
+        complain(say("stopped.bare", "Stopped."))
         return STOPPED
     except BrokenPipeError:
         # The reader (`dbtui runs | head`) has seen enough. Python would complain once more when it closes stdout.

@@ -22,7 +22,7 @@ from core.texts import (
 def german(tmp_path: Path) -> Iterator[None]:
     path = tmp_path / "de.toml"
     path.write_text(
-        '["batch.size"]\ntext = "{count} Bilder passen nicht."\nmend = "Nimm {other}."\n["half"]\ntext = "Nur Text."\n'
+        '"batch.size" = "{count} Bilder passen nicht."\n"batch.size.mend" = "Nimm {other}."\n"half" = "Nur Text."\n'
     )
     use_language(path)
     yield
@@ -52,7 +52,7 @@ def test_another_language_is_a_file() -> None:
 
 
 def test_going_back_to_english_forgets_the_other_language(tmp_path: Path) -> None:
-    (tmp_path / "x.toml").write_text('["a"]\ntext = "A"\n')
+    (tmp_path / "x.toml").write_text('"a" = "A"\n')
     use_language(tmp_path / "x.toml")
     use_language(None)
     assert message("a", "English.").text == "English."

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.choices.entry import Entry
 from core.choices.optimizers import Optimizer
 
 WHOLE = "whole"
@@ -13,12 +14,10 @@ WHOLE = "whole"
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Entry):
     """What is trained beside a weight W. Δ is scaled with alpha / rank."""
 
-    id: str
-    title: str
-    help: str
+    registry = "method"
 
 
 METHODS: dict[str, Method] = {

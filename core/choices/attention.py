@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from core.choices.entry import Entry
 from core.texts import UserError
 
 XFORMERS_FLOOR = "0.0.35"
@@ -15,12 +16,11 @@ XFORMERS_FLOOR = "0.0.35"
 
 
 @dataclass(frozen=True)
-class Attention:
+class Attention(Entry):
     """`floor` is the oldest version of the module it `needs` that works here."""
 
-    id: str
-    title: str
-    help: str
+    registry = "attention"
+
     needs: str = ""
     floor: str = ""
     needs_cuda: bool = False

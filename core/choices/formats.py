@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.choices.adapters import METHODS, WHOLE
+from core.choices.entry import Entry
 from core.texts import UserError
 
 ANY = (WHOLE, *METHODS)
 
 
 @dataclass(frozen=True)
-class ExportFormat:
+class ExportFormat(Entry):
     """`suffix` is empty where a folder is written. `methods` are those of training that it can hold: a whole model's
     formats hold every one, adapters merged in.
     """
 
-    id: str
-    title: str
-    help: str
+    registry = "format"
+
     suffix: str
     methods: tuple[str, ...] = ANY
     mark: str = ""

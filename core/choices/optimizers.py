@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.choices.entry import Entry
 from core.texts import UserError
 
 if TYPE_CHECKING:
@@ -26,16 +27,15 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Entry):
     """`state_bytes` is what the optimizer keeps for each trained parameter, `usual` its own numbers.
 
     `takes` names those of betas and eps that it uses (weight decay: all do). `rate` is how its usual learning rate
     compares with AdamW's; `finds_rate` marks one whose rate is a factor around 1, the same for all that is trained.
     """
 
-    id: str
-    title: str
-    help: str
+    registry = "optimizer"
+
     state_bytes: float
     usual: Numbers
     build: Callable[[Groups, Numbers], TorchOptimizer]

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.choices.entry import Entry
+
 RISE, START = 0.3, 1 / 25
 """One cycle's share of the run until the peak, and the factor it starts at (torch's own numbers)."""
 
@@ -22,16 +24,15 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Scheduler:
+class Scheduler(Entry):
     """`shape(progress, …)` is the factor after the warm-up, progress in [0, 1] over the remaining updates.
 
     Factor 1 is the chosen rate, factor 0 the final rate where it `ends_low`. `takes` names the options of `Shape`
     that it uses.
     """
 
-    id: str
-    title: str
-    help: str
+    registry = "scheduler"
+
     shape: Callable[[float, Shape], float]
     warms_up: bool = True
     ends_low: bool = True

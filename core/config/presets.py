@@ -18,7 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.config.table import find_option
-from core.texts import UserError
+from core.texts import UserError, in_force
 
 EVERY_CONCEPT = "concepts.*."
 NOT_FOR_PRESETS = (
@@ -73,6 +73,9 @@ def load_preset(path: Path) -> Preset:
     title, advice = (str(raw.pop(key, "")).strip() for key in ("title", "help"))
     values = {name.replace("concept.", EVERY_CONCEPT, 1) if name.startswith("concept.") else name: value
               for name, value in _flat(raw, "")}  # fmt: skip
+    if path.parent == built_in_directory():
+        title, advice = (in_force(f"preset.{path.stem}.{part}", text) for part, text in
+                         (("title", title), ("help", advice)))  # fmt: skip
     preset = Preset(path.stem, title or path.stem, advice, values, path)
     try:
         for name in values:

@@ -14,7 +14,7 @@ from tomlkit.items import Table
 
 from core.config.options import RunConfig
 from core.config.parsing import parse
-from core.config.table import Option, find_option
+from core.config.table import Option, english_table, find_option
 from core.texts import UserError
 
 WRITTEN_BY = "written_by"
@@ -86,7 +86,7 @@ def _table(values: dict[str, Any], path: str) -> Table:
         if isinstance(value, dict):
             table.add(name, _table(value, f"{path}.{name}"))
         else:
-            for line in _comment(find_option(f"{path}.{name}")):
+            for line in _comment(find_option(f"{path}.{name}", english_table())):
                 table.add(tomlkit.comment(line))
             table.add(name, tomlkit.item(value))
     return table

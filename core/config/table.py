@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from core.config.options import RunConfig
-from core.texts import UserError
+from core.texts import ENGLISH, UserError, in_force, joined, language, say
 
 OptionType = Literal["integer", "number", "switch", "text"]
 
@@ -47,38 +47,47 @@ class Option:
     def expectation(self) -> str:
         """What a value must be, in words: `a whole number from 1 to 1024`."""
         if self.choices:
-            return "one of " + ", ".join(self.choices)
+            return say("expects.one-of", "one of {choices}", choices=joined(self.choices))
         if self.expects:
             return self.expects
         if self.name == "warmup_steps":
-            return 'a number of updates, or a share of the run such as "10%"'
+            return say("expects.warm-up", 'a number of updates, or a share of the run such as "10%"')
         if self.name == "resolution":
-            return "auto, or a number of pixels from 8 to 4096"
+            return say("expects.resolution", "auto, or a number of pixels from 8 to 4096")
         if self.path == "model.name" or self.name in ("name", "export_name"):
-            return "letters, digits, - _ and . (at most 64, not starting with - or .)"
+            return say("expects.name", "letters, digits, - _ and . (at most 64, not starting with - or .)")
         if self.type == "switch":
-            return "true or false"
+            return say("expects.switch", "true or false")
         if self.type == "text":
-            return "text"
-        word = "a whole number" if self.type == "integer" else "a number"
+            return say("expects.text", "text")
+        whole = self.type == "integer"
+        word = say("expects.whole", "a whole number") if whole else say("expects.number", "a number")
         low, high = ("" if limit is None else _in_words(limit) for limit in (self.minimum, self.maximum))
-        if self.exclusive_minimum:
-            return f"{word} above {low}" + (f" and up to {high}" if high else "")
+        if low and high and self.exclusive_minimum:
+            return say("expects.above-up-to", "{number} above {low} and up to {high}", number=word, low=low, high=high)
         if low and high:
-            return f"{word} from {low} to {high}"
-        return f"{word}{f' of at least {low}' if low else ''}{f' up to {high}' if high else ''}"
+            return say("expects.from-to", "{number} from {low} to {high}", number=word, low=low, high=high)
+        if low and self.exclusive_minimum:
+            return say("expects.above", "{number} above {low}", number=word, low=low)
+        if low:
+            return say("expects.at-least", "{number} of at least {low}", number=word, low=low)
+        return say("expects.at-most", "{number} up to {high}", number=word, high=high) if high else word
 
 
-@cache
 def option_table() -> tuple[Option, ...]:
-    """Every option, in the order of `run.toml`."""
-    return tuple(_walk(RunConfig, ""))
+    """Every option, in the order of `run.toml`, its words in the language in force."""
+    return _table_in(language())
 
 
-def find_option(path: str) -> Option:
+def english_table() -> tuple[Option, ...]:
+    """The same as it stands in the source: for files, which are to be the same whoever writes them."""
+    return _table_in(ENGLISH)
+
+
+def find_option(path: str, table: Sequence[Option] = ()) -> Option:
     """The option at `path` (`concepts.0.sample.count`); a `UserError` with the nearest right name if there is none."""
     wanted = generic(path)
-    for entry in option_table():
+    for entry in table or option_table():
         if entry.path == wanted:
             return entry
     raise UserError(
@@ -88,6 +97,19 @@ def find_option(path: str) -> Option:
         path=path,
         nearest=did_you_mean(path),
     )
+
+
+def section_words(name: str) -> tuple[str, str]:
+    """Title and help of a table of `run.toml`: `model`, `learning_rate`, `concepts.prior`."""
+    model: type[BaseModel] = RunConfig
+    *tables, last = name.split(".")
+    for part in tables:
+        inner = _section_of(model.model_fields[part])
+        assert inner is not None
+        model = inner
+    info = model.model_fields[last]
+    return (in_force(f"section.{name}.title", info.title or name),
+            in_force(f"section.{name}.help", info.description or ""))  # fmt: skip
 
 
 def generic(path: str) -> str:
@@ -121,6 +143,23 @@ def _nearest(wanted: str) -> str:
 def _in_words(limit: float) -> str:
     """`1,000,000`, `0.5`: never `1e+06`."""
     return f"{limit:,.0f}" if limit == int(limit) else f"{limit:,}"
+
+
+@cache
+def _table_in(language: str) -> tuple[Option, ...]:
+    english = tuple(_walk(RunConfig, ""))
+    return english if language == ENGLISH else tuple(_said(option) for option in english)
+
+
+def _said(option: Option) -> Option:
+    code = f"option.{option.path}"
+    return replace(
+        option,
+        title=in_force(f"{code}.title", option.title),
+        help=in_force(f"{code}.help", option.help),
+        unit=in_force(f"unit.{option.unit}", option.unit) if option.unit else "",
+        expects=in_force(f"{code}.expects", option.expects) if option.expects else "",
+    )
 
 
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[Option]:

@@ -66,15 +66,16 @@ def test_wrong_usage_with_control_characters_is_shown_safely(capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("given", "front", "rest"),
     [
-        (["train", "x", "--home", "d"], ["--home", "d"], ["train", "x"]),
-        (["--home=d", "runs"], ["--home", "d"], ["runs"]),
-        (["runs", "--debug"], ["--debug"], ["runs"]),
-        (["--home", "d", "--debug"], ["--debug", "--home", "d"], []),
-        (["runs", "--", "--debug"], [], ["runs", "--", "--debug"]),
-        (["--home"], [], ["--home"]),
+        (["train", "x", "--home", "d"], {"--home": "d"}, ["train", "x"]),
+        (["--home=d", "runs"], {"--home": "d"}, ["runs"]),
+        (["runs", "--debug"], {"--debug": None}, ["runs"]),
+        (["--home", "d", "--debug"], {"--home": "d", "--debug": None}, []),
+        (["runs", "--language", "zh"], {"--language": "zh"}, ["runs"]),
+        (["runs", "--", "--debug"], {}, ["runs", "--", "--debug"]),
+        (["--home"], {}, ["--home"]),
     ],
 )
-def test_the_programs_own_options_may_stand_anywhere(given: list[str], front: list[str], rest: list[str]) -> None:
+def test_the_programs_own_options_may_stand_anywhere(given: list[str], front: dict[str, str | None], rest: list[str]) -> None:
     assert _split(given) == (front, rest)
 
 
