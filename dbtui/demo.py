@@ -7,27 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.demo.source import SUBJECT, is_demo
+from core.texts import Texts
 from dbtui.commandline import command_line
 
-LOADING = (
-    "A small Stable Diffusion that comes with the program learns a new dog from six pictures. It is called sks: a word "
-    "that means nothing yet. Loading takes some seconds."
-)
-CLASS_PICTURES = (
-    "First it draws plain dogs. They are trained along with the new one, so that “a dog face” keeps its meaning: "
-    "that is prior preservation."
-)
-CACHING = "Every picture is compressed once, so that each step is quick."
-BEFORE = "Before it learns: sks means nothing, so left and right are plain dogs."
-TRAINING = {
-    True: "Left: “a sks dog face” becomes the new dog. Right: “a dog face”, from the same noise, stays a plain dog.",
-    False: "Left: “a sks dog face” becomes the new dog. Right: no class pictures hold “a dog face”, so watch it drift.",
-}
-DONE = {
-    True: "It has learned a new dog, and what a plain dog is has stayed. To see what the class pictures were for: "
+SAYS = Texts("demo.says", {
+    "loading": "A small Stable Diffusion that comes with the program learns a new dog from six pictures. It is "
+    "called sks: a word that means nothing yet. Loading takes some seconds.",
+    "class-images": "First it draws plain dogs. They are trained along with the new one, so that “a dog face” keeps "
+    "its meaning: that is prior preservation.",
+    "caching": "Every picture is compressed once, so that each step is quick.",
+    "before": "Before it learns: sks means nothing, so left and right are plain dogs.",
+    "training": "Left: “a sks dog face” becomes the new dog. Right: “a dog face”, from the same noise, stays a plain "
+    "dog.",
+    "training-alone": "Left: “a sks dog face” becomes the new dog. Right: no class pictures hold “a dog face”, so "
+    "watch it drift.",
+    "done": "It has learned a new dog, and what a plain dog is has stayed. To see what the class pictures were for: "
     "the demo without them.",
-    False: "It has learned a new dog, and “a dog face” has drifted: class pictures prevent that.",
-}
+    "done-alone": "It has learned a new dog, and “a dog face” has drifted: class pictures prevent that.",
+})  # fmt: skip
+"""What goes on, in one or two sentences; `-alone` is without class pictures."""
 PROMPT = "a sks dog face on a purple background"
 """Something that none of the six pictures shows."""
 
@@ -45,15 +43,14 @@ class Demo:
 
     def says(self, state: str, step: int) -> str:
         """What goes on, in one or two sentences; `state` as `History` has it."""
+        alone = "" if self.prior else "-alone"
         if state in ("new", "loading", "downloading"):
-            return LOADING
-        if state == "class-images":
-            return CLASS_PICTURES
-        if state == "caching":
-            return CACHING
+            return SAYS["loading"]
+        if state in ("class-images", "caching"):
+            return SAYS[state]
         if state == "done":
-            return DONE[self.prior]
-        return TRAINING[self.prior] if step else BEFORE
+            return SAYS[f"done{alone}"]
+        return SAYS[f"training{alone}"] if step else SAYS["before"]
 
 
 def demo_of(folder: Path) -> Demo | None:

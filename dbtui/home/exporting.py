@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.texts import say
 from dbtui.safe import safe
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str) -> No
     output, errors = await child.communicate()
     if child.returncode == 0:
         told = output.decode("utf-8", "replace").strip().splitlines()
-        app.notify(safe(told[-1] if told else f"{name} is exported."), title="Exported", timeout=12, markup=False)
+        words = told[-1] if told else say("export.done", "{name} is exported.", name=name)
+        app.notify(safe(words), title=say("export.done.title", "Exported"), timeout=12, markup=False)
     else:
-        reason = errors.decode("utf-8", "replace").strip() or f"The export ended with code {child.returncode}."
-        app.notify(safe(reason[-600:]), title="Not exported", severity="error", timeout=20, markup=False)
+        reason = errors.decode("utf-8", "replace").strip() or say(
+            "export.ended", "The export ended with code {code}.", code=child.returncode)  # fmt: skip
+        app.notify(safe(reason[-600:]), title=say("export.failed.title", "Not exported"), severity="error", timeout=20,
+                   markup=False)  # fmt: skip

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from core.texts import duration_in_words
+from core.texts import Texts, duration_in_words, say
 from dbtui.commandline import command_line
 from dbtui.safe import safe
 from dbtui.states import STATES
+from dbtui.widths import fitted, flush_right
+from dbtui.wizard.steps import STEPS
 
 if TYPE_CHECKING:
     from core.runs.journal import Summary
@@ -52,17 +54,22 @@ def line(entry: Entry, width: int) -> Content:
     """The entry in one line of `width` cells: mark and state, name, progress, loss, when."""
     mark, words, colour = STATES.get(entry.state, ("►", entry.state, "$foreground"))
     name_width = max(8, min(40, width - 62))
-    name = entry.name or "no name yet"
+    name = entry.name or say("home.no-name", "no name yet")
     progress, loss, when = _figures(entry)
     return Content.assemble(
-        (f" {mark} {words:<15}", colour), (_fitted(safe(name), name_width), "bold"), "  ",
-        f"{progress:<24}", f"{loss:>7}", (f"  {when:>9}", "$foreground-muted"),
+        (f" {mark} {fitted(words, 15)}", colour), (fitted(safe(name), name_width), "bold"), "  ",
+        fitted(progress, 24), f"{loss:>7}", (f"  {flush_right(when, 9)}", "$foreground-muted"),
     )  # fmt: skip
 
 
 def heads(width: int) -> str:
     """The titles over `line`."""
-    return f"   {'State':<15}{'Run':<{max(8, min(40, width - 62))}}  {'Progress':<24}{'Loss':>7}  {'Changed':>9}"
+    state, run = say("home.state", "State"), say("home.run", "Run")
+    progress, loss, changed = (
+        say("home.progress", "Progress"), say("home.loss", "Loss"), say("home.changed", "Changed"),
+    )  # fmt: skip
+    return (f"   {fitted(state, 15)}{fitted(run, max(8, min(40, width - 62)))}  {fitted(progress, 24)}"
+            f"{flush_right(loss, 7)}  {flush_right(changed, 9)}")  # fmt: skip
 
 
 def bar(done: int, total: int, cells: int) -> str:
@@ -73,12 +80,13 @@ def bar(done: int, total: int, cells: int) -> str:
 
 def _figures(entry: Entry) -> tuple[str, str, str]:
     if entry.draft is not None:
-        return f"at {entry.draft.step.capitalize()}", "", ago(entry.draft.changed)
+        step = STEPS.get(entry.draft.step, entry.draft.step)
+        return say("home.draft-at", "at {step}", step=step), "", ago(entry.draft.changed)
     seen = entry.summary
     if seen is None:
         return "", "", ""
     step, total = seen.step or 0, seen.total or 0
-    progress = f"{bar(step, total, 9)} {step:,}/{total:,}" if total else "no step yet"
+    progress = f"{bar(step, total, 9)} {step:,}/{total:,}" if total else say("home.no-step", "no step yet")
     loss = f"{seen.loss:.4f}" if seen.loss is not None else ""
     return progress, loss, ago(seen.updated or 0.0)
 
@@ -89,43 +97,49 @@ def ago(moment: float) -> str:
         return ""
     passed = time.time() - moment
     if passed < 60:
-        return "now"
+        return say("ago.now", "now")
     if passed < 3600:
-        return f"{passed // 60:.0f} min"
-    return f"{passed // 3600:.0f} h" if passed < 86400 else f"{passed // 86400:.0f} d"
-
-
-def _fitted(text: str, width: int) -> str:
-    content = Content(text)
-    if content.cell_length > width:
-        content = content.truncate(width, ellipsis=True)
-    return content.plain + " " * (width - content.cell_length)
+        return say("ago.minutes", "{count} min", count=int(passed // 60))
+    if passed < 86400:
+        return say("ago.hours", "{count} h", count=int(passed // 3600))
+    return say("ago.days", "{count} d", count=int(passed // 86400))
 
 
 def longer(name: str, home: Path) -> str:
     """How a finished run is trained on."""
-    return f"Longer: {command_line(f'train {name} --resume --set intervals.epochs=…', home)}"
+    command = command_line(f"train {name} --resume --set intervals.epochs=…", home)
+    return say("home.longer", "Longer: {command}", command=command)
 
 
 def describe(entry: Entry) -> str:
     """What the selected entry is and what can be done with it: two or three short lines."""
     if entry.draft is not None:
-        return "A run that is not yet made. Enter goes on where you left it; d deletes it."
+        return say("home.about-draft", "A run that is not yet made. Enter goes on where you left it; d deletes it.")
     seen = entry.summary
     if seen is None:
         return entry.trouble
     where, home = safe(seen.folder), Path(seen.folder).parent.parent
     left = ""
     if seen.silence is not None:
-        return f"No sign of life for {duration_in_words(seen.silence)} from process {seen.pid}. It may hang.\n{where}"
+        silent = say("home.silent", "No sign of life for {time} from process {pid}. It may hang.",
+                     time=duration_in_words(seen.silence), pid=seen.pid)  # fmt: skip
+        return f"{silent}\n{where}"
     if entry.is_alive and seen.speed and seen.total:
-        left = f" {seen.speed:.2f} pictures a second."
-    told = {
-        "new": "Made, but not yet trained. r starts it.",
-        "stopped": "Stopped with its state kept. r trains on from there, e exports the model as it is.",
-        "failed": "Ended with an error: Enter shows what happened. r tries again from the last saved state.",
-        "lost": "The process that trained it is gone (killed, or the power went). r goes on from the last saved state.",
-        "done": f"Trained to the end. e exports the model, Enter shows how it went.\n{longer(entry.name, home)}",
-        "paused": "Paused: it waits, holding its memory. Enter opens its monitor, p goes on there.",
-    }
-    return f"{told.get(entry.state, 'Training now. Enter opens its monitor.' + left)}\n{where}"
+        left = say("home.speed", " {speed:.2f} pictures a second.", speed=seen.speed)
+    if entry.state in ABOUT:
+        told = ABOUT[entry.state]
+    else:
+        told = say("home.about.training", "Training now. Enter opens its monitor.") + left
+    more = f"\n{longer(entry.name, home)}" if entry.state == "done" else ""
+    return f"{told}{more}\n{where}"
+
+
+ABOUT = Texts("home.about", {
+    "new": "Made, but not yet trained. r starts it.",
+    "stopped": "Stopped with its state kept. r trains on from there, e exports the model as it is.",
+    "failed": "Ended with an error: Enter shows what happened. r tries again from the last saved state.",
+    "lost": "The process that trained it is gone (killed, or the power went). r goes on from the last saved state.",
+    "done": "Trained to the end. e exports the model, Enter shows how it went.",
+    "paused": "Paused: it waits, holding its memory. Enter opens its monitor, p goes on there.",
+})  # fmt: skip
+"""State of a run → what can be done with it."""

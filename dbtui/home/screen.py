@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -15,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
-from core.texts import UserError, counted
+from core.texts import UserError, counted, say
 from dbtui.actions import bindings
 from dbtui.home.rows import RESUMABLE, Entry, describe, heads, line
 from dbtui.safe import safe, safe_message
@@ -27,30 +28,39 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 2.0
 
-WELCOME = Content.assemble(
-    ("Welcome.", "bold"), " Nothing is trained here yet.\n\n",
-    "dbtui teaches Stable Diffusion a new subject from a few of your pictures:\n"
-    "your clock, your dog, a face, a style of painting. You choose a rare word\n"
-    "for it; afterwards that word in a prompt draws your subject.\n\n",
-    "Press ", ("t", "bold $accent"), " to try it with the demo", ": a small model that comes with the program\n"
-    "learns a new dog before your eyes. About a minute; no graphics card, no\n"
-    "download, nothing to prepare.\n\n",
-    "Press ", ("n", "bold $accent"), " to begin with a subject of your own. Four short screens ask for\n",
-    "  ·  a folder with three to twenty pictures of it\n"
-    "  ·  a Stable Diffusion 1 model: a .safetensors or .ckpt file, a diffusers\n"
-    "     folder, or the name of one on the hub\n"
-    "Training takes minutes on a graphics card, much longer without one. Nothing\n"
-    "is trained before you have seen the plan.\n\n"
-    "Anywhere: ", ("F1", "bold $accent"), " helps, ", ("Ctrl+P", "bold $accent"), " shows all that is possible, ",
-    ("Ctrl+C", "bold $accent"), " leaves.",
-)  # fmt: skip
+
+def welcome() -> Content:
+    """What stands where there is no run yet. Keys stand in brackets in the text, and are shown in a colour."""
+    said = say(
+        "home.welcome",
+        "{dbtui} Nothing is trained here yet.\n\n"
+        "dbtui teaches Stable Diffusion a new subject from a few of your pictures:\n"
+        "your clock, your dog, a face, a style of painting. You choose a rare word\n"
+        "for it; afterwards that word in a prompt draws your subject.\n\n"
+        "Press [t] to try it with the demo: a small model that comes with the program\n"
+        "learns a new dog before your eyes. About a minute; no graphics card, no\n"
+        "download, nothing to prepare.\n\n"
+        "Press [n] to begin with a subject of your own. Four short screens ask for\n"
+        "  ·  a folder with three to twenty pictures of it\n"
+        "  ·  a Stable Diffusion 1 model: a .safetensors or .ckpt file, a diffusers\n"
+        "     folder, or the name of one on the hub\n"
+        "Training takes minutes on a graphics card, much longer without one. Nothing\n"
+        "is trained before you have seen the plan.\n\n"
+        "Anywhere: [F1] helps, [Ctrl+P] shows all that is possible, [Ctrl+C] leaves.",
+        dbtui=f"[{say('home.welcome.title', 'Welcome.')}]",
+    )
+    title, *rest = re.split(r"\[(.*?)\]", said)[1:]
+    parts = [(part, "bold $accent" if number % 2 else "") for number, part in enumerate(rest)]
+    return Content.assemble((title, "bold"), *parts)
 
 
-DEMO = (
-    "A small Stable Diffusion that comes with the program learns a new dog from six pictures, as a real one would "
-    "learn yours. It takes about a minute on two processor cores. You see the new dog form, and beside it what the "
-    "model makes of any other dog."
-)
+def demo_words() -> str:
+    return say(
+        "home.demo",
+        "A small Stable Diffusion that comes with the program learns a new dog from six pictures, as a real one would "
+        "learn yours. It takes about a minute on two processor cores. You see the new dog form, and beside it what the "
+        "model makes of any other dog.",
+    )
 
 
 class RunList(OptionList, inherit_bindings=False):
@@ -71,10 +81,6 @@ class HomeScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("home")]
     AUTO_FOCUS = "RunList"
-    HELP = (
-        "Your runs and drafts, the last changed first.\n\n"
-        "► trains now   ‖ paused   ■ stopped   ✓ done   ✗ failed   ? cut off   ~\u00a0draft"
-    )
 
     def __init__(self, home: Path) -> None:
         super().__init__()
@@ -87,12 +93,20 @@ class HomeScreen(Screen[None]):
         self._trouble = ""
 
     @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "home.help",
+            "Your runs and drafts, the last changed first.\n\n"
+            "► trains now   ‖ paused   ■ stopped   ✓ done   ✗ failed   ? cut off   ~\u00a0draft",
+        )
+
+    @property
     def dbtui(self) -> DbtuiApp:
         return cast("DbtuiApp", self.app)
 
     def compose(self) -> ComposeResult:
-        yield TitleBar("Runs", safe(self.home))
-        yield Static(WELCOME, id="welcome")
+        yield TitleBar(say("home.title", "Runs"), safe(self.home))
+        yield Static(welcome(), id="welcome")
         with Vertical(id="list"):
             yield Static("", id="heads", markup=False)
             yield RunList(markup=False)
@@ -104,6 +118,16 @@ class HomeScreen(Screen[None]):
         self._show(self.entries)
         self._timer = self.set_interval(REFRESH_SECONDS, self.look)
         self.call_after_refresh(self.look)
+
+    async def in_other_words(self) -> None:
+        """The language has changed."""
+        self._is_ready = False
+        selected = self.query_one(RunList).highlighted
+        await self.recompose()
+        self._is_ready = True
+        self._show(self.entries)
+        self.query_one(RunList).highlighted = selected
+        self.query_one(RunList).focus()
 
     def on_screen_resume(self) -> None:
         if hasattr(self, "_timer"):
@@ -215,12 +239,14 @@ class HomeScreen(Screen[None]):
         from dbtui.widgets.question import Answer, Question
 
         answers = (
-            Answer("with", "d", "The demo", "with class pictures: a plain dog stays one"),
-            Answer("without", "w", "Without class pictures", "to see what they are for"),
-        )
-        where = "\n\nA run is training in this program: the demo trains in the background then."
-        text = DEMO + (where if self.dbtui.is_training else "")
-        question = Question("Try it with the demo?", text, answers)
+            Answer("with", "d", say("demo.with", "The demo"),
+                   say("demo.with.help", "with class pictures: a plain dog stays one")),
+            Answer("without", "w", say("demo.without", "Without class pictures"),
+                   say("demo.without.help", "to see what they are for")),
+        )  # fmt: skip
+        where = say("demo.where", "A run is training in this program: the demo trains in the background then.")
+        text = demo_words() + (f"\n\n{where}" if self.dbtui.is_training else "")
+        question = Question(say("demo.question", "Try it with the demo?"), text, answers)
         self.app.push_screen(question, lambda answer: self.dbtui.start_demo(prior=answer == "with") if answer else None)
 
     def action_open(self) -> None:
@@ -272,14 +298,19 @@ class HomeScreen(Screen[None]):
         entry = self.selected
         if entry is None:
             return
-        keep, delete = Answer("keep", "k", "Keep"), Answer("delete", "d", "Delete for good")
+        keep = Answer("keep", "k", say("delete.keep", "Keep"))
+        delete = Answer("delete", "d", say("delete.delete", "Delete for good"))
         if entry.draft is not None:
-            question = Question(f"Delete the draft {safe(entry.name) or 'without a name'}?",
-                                "What you typed is lost. Your pictures stay.", (keep, delete))  # fmt: skip
+            if entry.name:
+                title = say("delete.draft", "Delete the draft {name}?", name=safe(entry.name))
+            else:
+                title = say("delete.nameless", "Delete the draft without a name?")
+            lost = say("delete.draft.lost", "What you typed is lost. Your pictures stay.")
+            question = Question(title, lost, (keep, delete))
             self.app.push_screen(question, lambda answer: self._delete(entry) if answer == "delete" else None)
             return
         self._in_thread(lambda: _loss(self.home, entry.name), lambda text: self.app.push_screen(
-            Question(f"Delete the run {safe(entry.name)}?", text, (keep, delete)),
+            Question(say("delete.run", "Delete the run {name}?", name=safe(entry.name)), text, (keep, delete)),
             lambda answer: self._delete(entry) if answer == "delete" else None,
         ))  # fmt: skip
 
@@ -330,8 +361,13 @@ def _loss(home: Path, name: str) -> str:
     exports = sum(1 for _ in run.exports.iterdir()) if run.exports.is_dir() else 0
     pictures = sum(1 for path in files if path.suffix == ".png")
     size = size_in_words(sum(path.stat().st_size for path in files))
-    return (
-        f"Lost for good: {counted(states, 'saved state')}, {counted(exports, 'exported model')}, "
-        f"{counted(pictures, 'picture')} that the program made, and the history: {size} in\n{safe(run.path)}\n"
-        "Your own pictures and the source model stay."
+    return say(
+        "delete.run.lost",
+        "Lost for good: {states}, {exports}, {pictures} that the program made, and the history: {size} in\n{folder}\n"
+        "Your own pictures and the source model stay.",
+        states=counted(states, "saved state"),
+        exports=counted(exports, "exported model"),
+        pictures=counted(pictures, "picture"),
+        size=size,
+        folder=safe(run.path),
     )

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core import events
+from core.texts import Texts, joined, say
 from dbtui.monitor.words import line_of
 from dbtui.safe import safe
 
 PATIENCE_SECONDS = 10.0
-TITLES = {"pause": "Pause", "continue": "Go on", "save": "Save", "sample": "Sample", "stop": "Stop"}
+TITLES = Texts("command", {
+    "pause": "Pause", "continue": "Go on", "save": "Save", "sample": "Sample", "stop": "Stop",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Answers:
     def asked(self) -> str:
         """What is still to be answered, in words: `pause asked`."""
         titles = dict.fromkeys(TITLES.get(command, command).lower() for command, _ in self._asked.values())
-        return f"{', '.join(titles)} asked" if titles else ""
+        return say("answers.asked", "{commands} asked", commands=joined(titles)) if titles else ""
 
     def awaits(self, command: str) -> bool:
         return any(asked == command for asked, _ in self._asked.values())
@@ -62,4 +65,5 @@ class Answers:
         for id_, (command, asked) in self._asked.items():
             if now - asked > PATIENCE_SECONDS and id_ not in self._reminded:
                 self._reminded.add(id_)
-                yield Told(f"{TITLES.get(command, command)}: no answer yet. It is looked at between two steps.")
+                yield Told(say("answers.slow", "{command}: no answer yet. It is looked at between two steps.",
+                               command=TITLES.get(command, command)))  # fmt: skip

@@ -20,11 +20,14 @@ FEWEST_COLUMNS = 20
 class CurvePane(Pane):
     """Subclasses say which curves; `nothing_yet` stands there before the first step."""
 
-    nothing_yet = ""
     _drawn: tuple[object, ...] = ()
     _named: tuple[str, ...] = ()
     _made: Plot | None = None
     _is_ready = False
+
+    @property
+    def nothing_yet(self) -> str:
+        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         yield Static(self.nothing_yet, classes="legend", markup=False)

@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from core.texts import UserError, duration_in_words
+from core.texts import UserError, duration_in_words, say
+from dbtui.actions import binding
 from dbtui.commandline import command_line
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.question import Answer, Question
@@ -34,28 +34,33 @@ PATIENCE_SECONDS = 20.0
 def stop_question(run: Run, step: int) -> Question:
     """Before a run is ended: dismissed with `save`, `discard`, or `None`."""
     return Question(
-        f"Stop {safe(run.name)} at step {step:,}?",
-        "Nothing is lost if it is saved: it can be resumed, and ends with the same weights as if it had never stopped.",
-        (
-            Answer("save", "s", "Save and stop", "can be resumed from here"),
-            Answer("discard", "w", "Stop without saving", "the last saved state stays"),
-            Answer("go-on", "g", "Go on training"),
-        ),
-    )
+        say("stop.question", "Stop {name} at step {step:,}?", name=safe(run.name), step=step),
+        say("stop.text", "Nothing is lost if it is saved: it can be resumed, and ends with the same weights as if it "
+            "had never stopped."),
+        (*_endings(), Answer("go-on", "g", say("stop.go-on", "Go on training"))),
+    )  # fmt: skip
 
 
 def leave_question(run: Run) -> Question:
     """Before the program is left while it trains: dismissed with `background`, `save`, `discard`, `stay` or `None`."""
     return Question(
-        f"{safe(run.name)} is training in this program.",
-        "What should become of it when the program ends?",
+        say("leave.training", "{name} is training in this program.", name=safe(run.name)),
+        say("leave.training.text", "What should become of it when the program ends?"),
         (
-            Answer("background", "b", "Go on in the background", "saves, and trains on without this terminal"),
-            Answer("save", "s", "Save and stop", "can be resumed from here"),
-            Answer("discard", "w", "Stop without saving", "the last saved state stays"),
-            Answer("stay", "g", "Stay and go on training"),
+            Answer("background", "b", say("leave.background", "Go on in the background"),
+                   say("leave.background.help", "saves, and trains on without this terminal")),
+            *_endings(),
+            Answer("stay", "g", say("leave.stay-training", "Stay and go on training")),
         ),
-    )
+    )  # fmt: skip
+
+
+def _endings() -> tuple[Answer, Answer]:
+    return (
+        Answer("save", "s", say("stop.save", "Save and stop"), say("stop.save.help", "can be resumed from here")),
+        Answer("discard", "w", say("stop.discard", "Stop without saving"),
+               say("stop.discard.help", "the last saved state stays")),
+    )  # fmt: skip
 
 
 class EndingScreen(ModalScreen[bool]):
@@ -66,7 +71,8 @@ class EndingScreen(ModalScreen[bool]):
     """
 
     leaving = True
-    BINDINGS = [Binding("escape", "dismiss(False)", "Back"), Binding("k", "end_now", "End now")]
+    BINDINGS = [binding("ending.back", "escape", "dismiss(False)", "Back"),
+                binding("ending.now", "k", "end_now", "End now")]  # fmt: skip
 
     def __init__(self, run: Run, handle: TrainingHandle, *, discard: bool = False, reason: str = "user") -> None:
         super().__init__()
@@ -81,7 +87,8 @@ class EndingScreen(ModalScreen[bool]):
         with Vertical(id="dialog"):
             yield Static("", id="ending", markup=False)
             if self.reason != "background":
-                yield Static("Esc goes back to the monitor; the run ends all the same.", id="dialog-keys", markup=False)
+                keys = say("ending.keys", "Esc goes back to the monitor; the run ends all the same.")
+                yield Static(keys, id="dialog-keys", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "dismiss":
@@ -106,14 +113,17 @@ class EndingScreen(ModalScreen[bool]):
     def _look(self) -> None:
         if self.handle.running:
             waited = duration_in_words(time.monotonic() - self._since)
-            what = "Ending the step that runs." if self.discard else "Ending the step that runs, then saving."
-            slow = "\nIf it hangs, k ends the program at once; the last saved state stays." if self._is_slow else ""
-            self._tell(f"{what} {waited}{slow}")
+            if self.discard:
+                what = say("ending.discard", "Ending the step that runs. {waited}", waited=waited)
+            else:
+                what = say("ending.save", "Ending the step that runs, then saving. {waited}", waited=waited)
+            slow = say("ending.slow", "If it hangs, k ends the program at once; the last saved state stays.")
+            self._tell(f"{what}\n{slow}" if self._is_slow else what)
         elif self.reason != "background" or not self._was_stopped:
             self._ended = True
         elif not self._hands_over:
             self._hands_over = True
-            self._tell("Saved. Starting the process that goes on; this takes some seconds.")
+            self._tell(say("ending.hands-over", "Saved. Starting the process that goes on; this takes some seconds."))
             self.run_worker(self._hand_over())
         if self._ended is not None and self.app.screen is self:  # `dismiss` closes whatever lies on top
             self._timer.stop()
@@ -133,7 +143,8 @@ class EndingScreen(ModalScreen[bool]):
             self.process = await asyncio.to_thread(launch_background, self.run, resume=True)
         except (UserError, OSError) as error:
             told = safe_message(error.message) if isinstance(error, UserError) else safe(error)
-            self.notify(f"{told}\nThe run is saved: r trains on here.", severity="error", timeout=30, markup=False)
+            saved = say("ending.saved", "The run is saved: r trains on here.")
+            self.notify(f"{told}\n{saved}", severity="error", timeout=30, markup=False)
             self._ended = False
         else:
             self.notify(last_words(self.run, self.handle.ending, self.process), markup=False)
@@ -146,12 +157,14 @@ class EndingScreen(ModalScreen[bool]):
 
 def last_words(run: Run, ending: Ending | None, process: int) -> str:
     """What became of the run, for the terminal that is left; `process` is 0 where none trains on."""
-    name = safe(run.name)
+    name, attach = safe(run.name), command_line(f"attach {run.name}", run.home)
     if process:
-        return f"{name} trains on in process {process}. Watch it with: {command_line(f'attach {run.name}', run.home)}"
+        return say("last.background", "{name} trains on in process {process}. Watch it with: {command}", name=name,
+                   process=process, command=attach)  # fmt: skip
     if ending is None or ending.kind != "stopped":
-        return f"{name} came to its end meanwhile. To see it: {command_line(f'attach {run.name}', run.home)}"
-    return f"{name} is stopped. Train on with: {command_line(f'train {run.name} --resume', run.home)}"
+        return say("last.ended", "{name} came to its end meanwhile. To see it: {command}", name=name, command=attach)
+    return say("last.stopped", "{name} is stopped. Train on with: {command}", name=name,
+               command=command_line(f"train {run.name} --resume", run.home))  # fmt: skip
 
 
 class LeaveDialog(ModalScreen[int | None]):

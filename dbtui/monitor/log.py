@@ -32,8 +32,6 @@ STYLES: tuple[tuple[type[events.Event], str], ...] = (
 class LogPane(Pane):
     """The last lines; it stays at the newest unless it is scrolled up."""
 
-    title = "Log"
-
     def __init__(self) -> None:
         super().__init__("log")
         self._lines: deque[Content] = deque(maxlen=MOST_LINES)

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.texts import Texts, say
 from dbtui.monitor.curves import CurvePane
 
 if TYPE_CHECKING:
     from core.runs.history import History
     from dbtui.widgets.plot import Curve
 
-LINES: tuple[tuple[str, str, str, bool], ...] = (
-    ("loss", "raw", "curve--raw", False),
-    ("smoothed_prior", "class", "curve--prior", False),
-    ("smoothed_instance", "instance", "curve--instance", False),
-    ("smoothed", "smoothed", "curve--smoothed", False),
-    ("validation_prior", "class validation", "curve--prior-check", True),
-    ("validation_instance", "validation", "curve--instance-check", True),
+LINES: tuple[tuple[str, str, bool], ...] = (
+    ("loss", "curve--raw", False),
+    ("smoothed_prior", "curve--prior", False),
+    ("smoothed_instance", "curve--instance", False),
+    ("smoothed", "curve--smoothed", False),
+    ("validation_prior", "curve--prior-check", True),
+    ("validation_instance", "curve--instance-check", True),
 )
-"""Series, its name in the legend, its component class, whether it is drawn as marks. Later ones lie on top."""
+"""Series, its component class, whether it is drawn as marks. Later ones lie on top."""
+
+LEGEND = Texts("curve", {
+    "loss": "raw", "smoothed_prior": "class", "smoothed_instance": "instance", "smoothed": "smoothed",
+    "validation_prior": "class validation", "validation_instance": "validation",
+})  # fmt: skip
+"""What the series are called in the legend."""
 
 
 class LossPane(CurvePane):
     """Without class pictures `instance` is the same as `smoothed` and is left out."""
 
-    title = "Loss"
-    nothing_yet = "The loss is drawn from the first step on."
-    COMPONENT_CLASSES = {component for _, _, component, _ in LINES}
+    COMPONENT_CLASSES = {component for _, component, _ in LINES}
     DEFAULT_CSS = """
     LossPane .curve--raw { color: $foreground 35%; }
     LossPane .curve--prior { color: $warning; }
@@ -39,10 +44,14 @@ class LossPane(CurvePane):
     def __init__(self) -> None:
         super().__init__("loss")
 
+    @property
+    def nothing_yet(self) -> str:
+        return say("loss.nothing-yet", "The loss is drawn from the first step on.")
+
     def curves(self, history: History, columns: int) -> list[Curve]:
         lines = [
-            self.curve(history, series, label, columns, component, points=points)
-            for series, label, component, points in LINES
+            self.curve(history, series, LEGEND[series], columns, component, points=points)
+            for series, component, points in LINES
         ]
         prior_is_there = any(line.steps for line in lines if line.component == "curve--prior")
         return [line for line in lines if prior_is_there or line.component != "curve--instance"]

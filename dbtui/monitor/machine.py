@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from core.texts import size_in_words
+from core.texts import say, size_in_words
 from dbtui.monitor.pane import Pane
 from dbtui.monitor.words import FAINT, QUIET, bar
+from dbtui.widths import fitted
 
 if TYPE_CHECKING:
     from core.machine import Reading
@@ -28,8 +30,6 @@ class Gauge(Protocol):
 
 class MachinePane(Pane):
     """Bars of this machine, whoever trains on it."""
-
-    title = "Machine"
 
     def __init__(self, gauge: Gauge | None) -> None:
         super().__init__("machine")
@@ -61,17 +61,18 @@ def figures(reading: Reading) -> list[Row]:
     if reading.gpu_use is not None:
         rows.append(("GPU", f"{reading.gpu_use:.0f} %", reading.gpu_use / 100, "$success"))
     if reading.gpu_memory_used is not None:
-        rows.append(_memory("GPU memory", reading.gpu_memory_used, reading.gpu_memory))
+        rows.append(_memory(say("machine.gpu-memory", "GPU memory"), reading.gpu_memory_used, reading.gpu_memory))
     if reading.gpu_temperature is not None:
         hot = reading.gpu_temperature >= HOT
-        told = f"{reading.gpu_temperature:.0f} °C" + (" hot" if hot else "")
-        rows.append(("GPU heat", told, reading.gpu_temperature / 100, "$error" if hot else "$success"))
+        told = f"{reading.gpu_temperature:.0f} °C" + (say("machine.hot", " hot") if hot else "")
+        heat = say("machine.gpu-heat", "GPU heat")
+        rows.append((heat, told, reading.gpu_temperature / 100, "$error" if hot else "$success"))
     if reading.gpu_power is not None:
-        rows.append(("GPU power", f"{reading.gpu_power:.0f} W", None, ""))
+        rows.append((say("machine.gpu-power", "GPU power"), f"{reading.gpu_power:.0f} W", None, ""))
     if reading.cpu_use is not None:
         rows.append(("CPU", f"{reading.cpu_use:.0f} %", reading.cpu_use / 100, "$success"))
     if reading.memory_used is not None:
-        rows.append(_memory("Memory", reading.memory_used, reading.memory))
+        rows.append(_memory(say("machine.memory", "Memory"), reading.memory_used, reading.memory))
     return rows
 
 
@@ -79,20 +80,20 @@ def _memory(title: str, used: float, total: float | None) -> Row:
     if not total:
         return title, size_in_words(used), None, ""
     share = used / total
-    amount = f"{used / 1e9:.1f} of {size_in_words(total)}"
+    amount = say("machine.of", "{used:.1f} of {total}", used=used / 1e9, total=size_in_words(total))
     return title, amount, share, "$warning" if share > 0.92 else "$success"
 
 
 def drawn(rows: list[Row], width: int) -> Content:
     """The rows under each other: title, bar where there is room for one, value."""
     if not rows:
-        return Content("This machine tells nothing about itself.")
-    titles = max(len(title) for title, *_ in rows)
-    values = max((len(value) for _, value, share, _ in rows if share is not None), default=0)
+        return Content(say("machine.nothing", "This machine tells nothing about itself."))
+    titles = max(cell_len(title) for title, *_ in rows)
+    values = max((cell_len(value) for _, value, share, _ in rows if share is not None), default=0)
     room = min(40, width - titles - values - 4)
     lines = []
     for title, value, share, style in rows:
-        line = Content.assemble((title.ljust(titles), QUIET), "  ")
+        line = Content.assemble((fitted(title, titles), QUIET), "  ")
         if share is not None and room >= 4:
             filled, empty = bar(share, room)
             line += Content.assemble((filled, style), (empty, FAINT), "  ")

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from core import events
 from core.runs.history import History
-from core.texts import duration_in_words
+from core.texts import duration_in_words, joined, say
 from dbtui.commandline import command_line
 from dbtui.demo import Demo, draw_more
 from dbtui.home.rows import longer
@@ -33,45 +33,54 @@ def notice(
         return _silent(history)
     state = history.state
     if state == "new":
-        return Content.styled("Nothing was trained yet. r begins.", QUIET)
+        return Content.styled(say("notice.new", "Nothing was trained yet. r begins."), QUIET)
     if state in ENDED:
         return _ended(run, history, state, demo)
     if demo is not None:
         return Content(demo.says(state, history.step))
     if trains_here and "SSH_CONNECTION" in environment and not environment.keys() & {"TMUX", "STY"}:
         back = command_line(f"attach {run.name}", run.home)
-        return Content.styled(f"If this connection drops, training goes on. Come back with: {back}", QUIET)
+        return Content.styled(say("notice.remote", "If this connection drops, training goes on. Come back with: "
+                                  "{command}", command=back), QUIET)  # fmt: skip
     return Content("")
 
 
 def _silent(history: History) -> Content:
     assert history.owner is not None and history.silence is not None
-    who = f"process {history.owner.pid} on {safe(history.owner.host)}"
-    return Content.styled(
-        f"No heartbeat for {duration_in_words(history.silence)}: {who} holds the run and does not move. "
-        "It may be stopped (kill -CONT wakes it) or wait for a disk; if it is stuck, end it and resume.",
-        "$warning",
-    )
+    said = say(
+        "notice.silent",
+        "No heartbeat for {time}: process {pid} on {host} holds the run and does not move. It may be stopped "
+        "(kill -CONT wakes it) or wait for a disk; if it is stuck, end it and resume.",
+        time=duration_in_words(history.silence), pid=history.owner.pid, host=safe(history.owner.host),
+    )  # fmt: skip
+    return Content.styled(said, "$warning")
 
 
 def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content:
     ending = history.ending
-    resume = f"r trains on from the last saved state ({command_line(f'train {run.name} --resume', run.home)})."
+    resume = say("notice.resume", "r trains on from the last saved state ({command}).",
+                 command=command_line(f"train {run.name} --resume", run.home))  # fmt: skip
     if isinstance(ending, events.Failed):
         told = Content.styled(f"{safe(ending.message)} ", "$error") + Content(safe(ending.advice))
-        return told + "\n" + Content.styled(f"{safe(ending.code)}. {resume} Details: train.log.", QUIET)
+        details = say("notice.failed", "{code}. {resume} Details: train.log.", code=safe(ending.code), resume=resume)
+        return told + "\n" + Content.styled(details, QUIET)
     if state == "lost":
-        return Content.styled(
-            "The process that trained this run ended without a word: killed, out of memory, or the machine went down. ",
-            "$error",
-        ) + Content(resume)
+        lost = say("notice.lost", "The process that trained this run ended without a word: killed, out of memory, or "
+                   "the machine went down. ")  # fmt: skip
+        return Content.styled(lost, "$error") + Content(resume)
     if isinstance(ending, events.Stopped):
-        lost = "" if ending.saved or not ending.step else "What was trained after the last saved state was not kept. "
-        export = " e exports the model as it is saved." if history.checkpoints else ""
-        return Content.styled(f"{lost}{resume}{export}", QUIET)
+        said = [resume]
+        if not ending.saved and ending.step:
+            said.insert(0, say("notice.discarded", "What was trained after the last saved state was not kept."))
+        if history.checkpoints:
+            said.append(say("notice.export-saved", "e exports the model as it is saved."))
+        return Content.styled(say("message.gap", " ").join(said), QUIET)
     if demo is not None:
-        more = f"Draw more of it: {draw_more(run.name, run.home)}\nh: your runs, and n there for a subject of your own."
+        more = say("notice.demo", "Draw more of it: {command}\nh: your runs, and n there for a subject of your own.",
+                   command=draw_more(run.name, run.home))  # fmt: skip
         return Content(demo.says("done", history.step)) + "\n" + Content.styled(more, QUIET)
-    exported = ", ".join(safe(export.path) for export in history.exports[-2:])
-    done = f"Exported: {exported}. e exports it in another form." if exported else "e exports the model."
+    done = say("notice.done", "e exports the model.")
+    if history.exports:
+        exported = joined(safe(export.path) for export in history.exports[-2:])
+        done = say("notice.exported", "Exported: {files}. e exports it in another form.", files=exported)
     return Content.styled(f"{done}\n{longer(run.name, run.home)}", QUIET)

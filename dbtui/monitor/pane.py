@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING
 
 from textual.containers import Vertical
 
+from core.texts import Texts
+
 if TYPE_CHECKING:
     from core.runs.history import History
 
+TITLES = Texts("pane", {
+    "loss": "Loss", "rate": "Learning rate", "samples": "Samples", "machine": "Machine", "log": "Log",
+})  # fmt: skip
+
 
 class Pane(Vertical):
-    """`title` stands in its frame and its tab. `tell` draws `history`; it is called once a second and after changes."""
-
-    title = ""
+    """Its title stands in its frame and its tab. `tell` draws `history`: it is called each second and after changes."""
 
     def __init__(self, name: str) -> None:
         super().__init__(id=f"pane-{name}", classes="pane")
-        self.border_title = self.title
+        self.border_title = TITLES[name]
 
     @property
     def is_seen(self) -> bool:

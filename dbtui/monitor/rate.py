@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.texts import say
 from dbtui.monitor.curves import CurvePane
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
 
 class RatePane(CurvePane):
-    title = "Learning rate"
-    nothing_yet = "The learning rate is drawn from the first step on."
     COMPONENT_CLASSES = {"curve--rate", "curve--text-encoder"}
     DEFAULT_CSS = """
     RatePane .curve--rate { color: $primary; }
@@ -23,9 +22,14 @@ class RatePane(CurvePane):
     def __init__(self) -> None:
         super().__init__("rate")
 
+    @property
+    def nothing_yet(self) -> str:
+        return say("rate.nothing-yet", "The learning rate is drawn from the first step on.")
+
     def curves(self, history: History, columns: int) -> list[Curve]:
-        rate = self.curve(history, "rate", "rate", columns, "curve--rate")
-        other = self.curve(history, "text_encoder_rate", "text encoder", columns, "curve--text-encoder")
+        rate = self.curve(history, "rate", say("curve.rate", "rate"), columns, "curve--rate")
+        other = self.curve(history, "text_encoder_rate", say("curve.text-encoder", "text encoder"), columns,
+                           "curve--text-encoder")  # fmt: skip
         if rate.values == other.values and rate.steps == other.steps:
             return [rate]
         return [rate, other]

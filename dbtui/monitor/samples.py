@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.color import Color
 from textual.containers import Container, Vertical
 from textual.content import Content
@@ -16,11 +16,13 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from core.events import Sample
-from core.texts import UserError
+from core.texts import UserError, say
+from dbtui.actions import binding
 from dbtui.monitor.pane import Pane
 from dbtui.monitor.sheets import Sheet, draw_sheet, sheets_of
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe, safe_message
+from dbtui.widths import centred, fitted, flush_right
 
 if TYPE_CHECKING:
     from core.runs.history import History
@@ -65,8 +67,6 @@ class SamplesPane(Pane):
     shown: pictures that the run learns from.
     """
 
-    title = "Samples"
-
     def __init__(self, folder: Path, learned: Sequence[Path] = ()) -> None:
         super().__init__("samples")
         self.folder = folder
@@ -76,7 +76,7 @@ class SamplesPane(Pane):
         self._said: tuple[str, Content] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static("No previews yet.", id="sample-title", markup=False)
+        yield Static(say("samples.none", "No previews yet."), id="sample-title", markup=False)
         yield Picture()
         yield Static("", id="sample-prompt", markup=False)
 
@@ -100,7 +100,7 @@ class SamplesPane(Pane):
     def place(self) -> str:
         """Which of how many is shown: `2 of 5`."""
         number = len(self._sheets) if self._chosen is None else self._chosen + 1
-        return f"{number} of {len(self._sheets)}"
+        return say("samples.place", "{number} of {count}", number=number, count=len(self._sheets))
 
     def turn(self, by: int) -> None:
         """Show what is `by` places later; at the newest, follow it again."""
@@ -116,12 +116,14 @@ class SamplesPane(Pane):
             return
         if sheet is None or sample is None:
             if self._learned.subject:
-                self.query_one("#sample-title", Static).update("No previews yet. This is what it learns from:")
+                learned = say("samples.learned", "No previews yet. This is what it learns from:")
+                self.query_one("#sample-title", Static).update(learned)
                 await self.query_one(Picture).show(self._learned, self.folder)
             return
         turns = "  ← →" if len(self._sheets) > 1 else ""
-        place, seed = f"step {sample.step:,}  {self.place}", f"  seed {sample.seed}"
-        title = place + turns + seed if len(place + turns + seed) <= self.content_size.width else place + seed
+        place = f"{say('samples.step', 'step {step:,}', step=sample.step)}  {self.place}"
+        seed = f"  {say('samples.seed', 'seed {seed}', seed=sample.seed)}"
+        title = place + turns + seed if cell_len(place + turns + seed) <= self.content_size.width else place + seed
         prompts = prompts_of(sheet, *self.query_one(Picture).size)
         if self._said != (title, prompts):
             self._said = (title, prompts)
@@ -151,14 +153,16 @@ def prompts_of(sheet: Sheet, width: int, lines: int) -> Content:
         return Content(subject)
     plain = safe(sheet.plain[0].prompt)
     half = (width - 3) // 2
-    if max(len(subject), len(plain)) > half:
-        return Content(f"left: {subject}\nright: {plain}")
+    if max(cell_len(subject), cell_len(plain)) > half:
+        return Content(say("samples.sides", "left: {left}\nright: {right}", left=subject, right=plain))
     under = min(half, sheet.half_width(width, lines))
     rows = [(subject, plain)]
     left, right = (likeness_of(samples) for samples in (sheet.subject, sheet.plain))
     if left is not None and right is not None:
-        rows.append((f"{left:.0%} the new one", f"{right:.0%}"))
-    return Content("\n".join(f"{f'{one:^{under}}':>{half}} │ {f'{other:^{under}}':<{half}}" for one, other in rows))
+        rows.append((say("samples.likeness", "{share:.0%} the new one", share=left), f"{right:.0%}"))
+    return Content("\n".join(
+        f"{flush_right(centred(one, under), half)} │ {fitted(centred(other, under), half)}" for one, other in rows
+    ))  # fmt: skip
 
 
 def likeness_of(samples: Sequence[Sample]) -> float | None:
@@ -174,10 +178,10 @@ class SampleScreen(ModalScreen[None]):
     """
 
     BINDINGS = [
-        Binding("escape,enter,q,h,1,2,3,4,5", "dismiss(None)", "Close", tooltip="Back to the monitor."),
-        Binding("left,[,left_square_bracket", "turn(-1)", "Earlier", tooltip="The preview before this one."),
-        Binding("right,],right_square_bracket", "turn(1)", "Later", tooltip="The preview after this one."),
-        Binding("y", "copy_path", "Copy path", tooltip="Copies the path of the preview."),
+        binding("picture.close", "escape,enter,q,h,1,2,3,4,5", "dismiss(None)", "Close", "Back to the monitor."),
+        binding("picture.earlier", "left,[,left_square_bracket", "turn(-1)", "Earlier", "The preview before this one."),
+        binding("picture.later", "right,],right_square_bracket", "turn(1)", "Later", "The preview after this one."),
+        binding("picture.copy", "y", "copy_path", "Copy path", "Copies the path of the preview."),
     ]
 
     def __init__(self, pane: SamplesPane) -> None:
@@ -188,7 +192,8 @@ class SampleScreen(ModalScreen[None]):
         with Vertical(id="sample-in-full"):
             yield Picture()
             yield Static(id="sample-about", markup=False)
-            yield Static(Content.styled("Esc goes back   ← → other previews   y copies the path", QUIET), markup=False)
+            keys = say("samples.keys", "Esc goes back   ← → other previews   y copies the path")
+            yield Static(Content.styled(keys, QUIET), markup=False)
 
     async def on_mount(self) -> None:
         await self._show()
@@ -197,7 +202,8 @@ class SampleScreen(ModalScreen[None]):
         sheet, sample, path = self.pane.sheet, self.pane.sample, self.pane.path
         if sheet is None or sample is None or path is None:
             return
-        about = f"step {sample.step:,}   {self.pane.place}   seed {sample.seed}"
+        step = say("samples.step", "step {step:,}", step=sample.step)
+        about = f"{step}   {self.pane.place}   {say('samples.seed', 'seed {seed}', seed=sample.seed)}"
         if sample.concept:
             about += f"   {safe(sample.concept)}"
         lines = Content("\n").join([prompts_of(sheet, *self.query_one(Picture).size), Content(about),
@@ -216,4 +222,4 @@ class SampleScreen(ModalScreen[None]):
 
 def copy_path(screen: Screen[None], path: Path) -> None:
     screen.app.copy_to_clipboard(os.fspath(path))
-    screen.notify(safe(path), title="Copied, if this terminal allows it", markup=False)
+    screen.notify(safe(path), title=say("samples.copied", "Copied, if this terminal allows it"), markup=False)

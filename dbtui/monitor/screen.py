@@ -22,7 +22,7 @@ from core.runs.commands import send
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.runs.lock import owner
-from core.texts import UserError
+from core.texts import UserError, say
 from dbtui.actions import bindings
 from dbtui.demo import demo_of
 from dbtui.monitor.after import export, export_question, resume_question
@@ -33,7 +33,7 @@ from dbtui.monitor.log import LogPane
 from dbtui.monitor.loss import LossPane
 from dbtui.monitor.machine import Gauge, MachinePane
 from dbtui.monitor.notices import notice
-from dbtui.monitor.pane import Pane
+from dbtui.monitor.pane import TITLES, Pane
 from dbtui.monitor.rate import RatePane
 from dbtui.monitor.samples import SampleScreen, SamplesPane, copy_path
 from dbtui.monitor.state import Notice, StateLines, glance
@@ -53,7 +53,7 @@ SLOW_TICKS = 4
 """While nobody looks (another window, a dialog on top) or the run is paused, only each fourth tick counts."""
 CHANGING = ("pause", "continue", "sample", "background", "resume", "export", "turn")
 """Actions that come and go with the state of the run; the footer is drawn anew when one does."""
-PANES = ("loss", "rate", "samples", "machine", "log")
+PANES = tuple(TITLES)
 
 
 class MonitorScreen(Screen[None]):
@@ -62,14 +62,6 @@ class MonitorScreen(Screen[None]):
     CSS_PATH = "monitor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("monitor")]
     AUTO_FOCUS = ""
-    HELP = (
-        "The run while it trains, and after.\n\n"
-        "Loss: how far off the model's guesses are. It jumps from step to step, because each step is another picture "
-        "with another noise; watch the smoothed line.\n"
-        "Validation: the same, always on the same noise, so it can be compared. It falls while your subject is "
-        "learned. If the class's rises, the model begins to forget what else the class can look like.\n"
-        "Samples tell the most: when they look right, stop and save; later they only get worse."
-    )
 
     def __init__(
         self,
@@ -93,10 +85,22 @@ class MonitorScreen(Screen[None]):
         self._trouble = Content("")
         self._possible: tuple[bool, ...] = ()
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "monitor.help",
+            "The run while it trains, and after.\n\n"
+            "Loss: how far off the model's guesses are. It jumps from step to step, because each step is another "
+            "picture with another noise; watch the smoothed line.\n"
+            "Validation: the same, always on the same noise, so it can be compared. It falls while your subject is "
+            "learned. If the class's rises, the model begins to forget what else the class can look like.\n"
+            "Samples tell the most: when they look right, stop and save; later they only get worse.",
+        )
+
     def compose(self) -> ComposeResult:
         yield StateLines()
         yield Notice()
-        yield TabLine([(name, pane.title) for name, pane in zip(PANES, self._kinds(), strict=True)])
+        yield TabLine(list(TITLES.items()))
         with Horizontal(id="upper"):
             with Vertical(id="left"):
                 yield LossPane()
@@ -106,6 +110,13 @@ class MonitorScreen(Screen[None]):
                 yield MachinePane(self._gauge)
         yield LogPane()
         yield Footer(compact=True)
+
+    async def in_other_words(self) -> None:
+        """The language has changed: everything is drawn anew, and the journal told once more."""
+        self.history, self._tail = History(), JournalTail(self.run.journal_path)
+        await self.recompose()
+        self._arrange()
+        await self.look()
 
     async def on_mount(self) -> None:
         self._arrange()
@@ -171,9 +182,6 @@ class MonitorScreen(Screen[None]):
             self.refresh_bindings()
 
     # --- layout -------------------------------------------------------------------------------------------------
-
-    def _kinds(self) -> tuple[type[Pane], ...]:
-        return (LossPane, RatePane, SamplesPane, MachinePane, LogPane)
 
     @property
     def shows_all(self) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from core.texts import duration_in_words, size_in_words
+from core.texts import duration_in_words, joined, say, size_in_words
 from dbtui.monitor.words import ENDED, FAINT, QUIET, bar, number, rate_in_words
 from dbtui.safe import safe
 from dbtui.states import PHASES, STATES
+from dbtui.widths import fitted
 
 if TYPE_CHECKING:
     from core.runs.history import History
@@ -81,14 +83,14 @@ def state_line(glance: Glance, width: int) -> Content:
     if glance.asked:
         parts.append(Content(f"{glance.asked} …"))
     if glance.total:
-        parts.append(_figure("step", f"{glance.step:,}/{glance.total:,}"))
+        parts.append(_figure(say("figure.step", "step"), f"{glance.step:,}/{glance.total:,}"))
     if glance.seconds_left is not None:
-        parts.append(_figure("left", duration_in_words(glance.seconds_left)))
+        parts.append(_figure(say("figure.left", "left"), duration_in_words(glance.seconds_left)))
     if glance.step:
-        parts.append(_figure("loss", number(glance.loss)))
-        parts.append(_figure("rate", rate_in_words(glance.rate)))
+        parts.append(_figure(say("figure.loss", "loss"), number(glance.loss)))
+        parts.append(_figure(say("figure.rate", "rate"), rate_in_words(glance.rate)))
     if glance.memory_bytes:
-        parts.append(_figure("memory", size_in_words(glance.memory_bytes)))
+        parts.append(_figure(say("figure.memory", "memory"), size_in_words(glance.memory_bytes)))
     line = parts[0]
     for part in parts[1:]:
         if line.cell_length + 2 + part.cell_length > width:
@@ -100,10 +102,10 @@ def state_line(glance: Glance, width: int) -> Content:
 def progress_line(glance: Glance, width: int) -> Content:
     """The run's name, a bar, and how far: in steps, or in what is done before the first step."""
     name = safe(glance.name)
-    if len(name) > max(8, width // 4):
-        name = name[: max(8, width // 4) - 1] + "…"
+    if cell_len(name) > (most := max(8, width // 4)):
+        name = fitted(name, most).rstrip()
     fraction, told = _progress(glance)
-    room = width - len(name) - len(told) - 4
+    room = width - cell_len(name) - cell_len(told) - 4
     if room < 4:
         return Content.styled(name, "bold") + Content(f"  {told}" if told else "")
     filled, empty = bar(fraction, room)
@@ -117,15 +119,15 @@ def _progress(glance: Glance) -> tuple[float, str]:
         what = PHASES.get(name, safe(name)).lower()
         if total > 1:
             return done / total, f"{what} {done:,}/{total:,}"
-        return 0.0, what + (f", {duration_in_words(glance.waited)}" if glance.waited >= NOTICEABLE_SECONDS else "")
+        return 0.0, what if glance.waited < NOTICEABLE_SECONDS else joined((what, duration_in_words(glance.waited)))
     if not glance.total:
         return 0.0, ""
     fraction = glance.step / glance.total
     told = [f"{100 * fraction:.0f} %"]
     if glance.epochs and glance.epoch:
-        told.append(f"epoch {glance.epoch:,} of {glance.epochs:,}")
+        told.append(say("figure.epoch", "epoch {epoch:,} of {epochs:,}", epoch=glance.epoch, epochs=glance.epochs))
     if glance.images_per_second:
-        told.append(f"{glance.images_per_second:.3g} pictures/s")
+        told.append(say("figure.speed", "{speed:.3g} pictures/s", speed=glance.images_per_second))
     return fraction, "  ".join(told)
 
 

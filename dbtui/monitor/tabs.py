@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.message import Message
@@ -42,7 +43,7 @@ class TabLine(Static):
     def on_click(self, event: events.Click) -> None:
         start = 0
         for number, (name, title) in enumerate(self._tabs, 1):
-            end = start + len(f" {number} {title} ") + 1
+            end = start + cell_len(f" {number} {title} ") + 1
             if start <= event.x < end:
                 self.post_message(self.Chosen(name))
             start = end

@@ -6,7 +6,7 @@ import math
 import time
 
 from core import events
-from core.texts import counted, duration_in_words, size_in_words
+from core.texts import Texts, counted, duration_in_words, say, size_in_words
 from dbtui.safe import safe
 from dbtui.states import PHASES
 
@@ -37,61 +37,85 @@ def seen_in(sample: events.Sample) -> str:
     """What the demo's recogniser makes of a preview, to stand behind its line; nothing where nobody judged it."""
     if not sample.noun:
         return ""
-    likeness = "" if sample.likeness is None else f", {sample.likeness:.0%} like the pictures"
-    return f" · shows {safe(sample.noun)}{likeness}"
+    if sample.likeness is None:
+        return say("log.shows", " · shows {noun}", noun=safe(sample.noun))
+    return say("log.shows-like", " · shows {noun}, {likeness:.0%} like the pictures", noun=safe(sample.noun),
+               likeness=sample.likeness)  # fmt: skip
 
 
 def line_of(event: events.Event) -> str | None:
     """The event as one line of the log; `None` for those that are curves (steps, validations)."""
     match event:
         case events.RunStarted(resumed_from=None):
-            return f"Started on {safe(event.device)}: {counted(event.total_steps, 'step')}"
+            return say("log.started", "Started on {device}: {steps}", device=safe(event.device),
+                       steps=counted(event.total_steps, "step"))  # fmt: skip
         case events.RunStarted():
-            exact = "" if event.exact else " (not exact: the settings or the machine differ)"
-            return f"Went on from step {event.resumed_from:,} on {safe(event.device)}{exact}"
+            said = say("log.went-on", "Went on from step {step:,} on {device}", step=event.resumed_from,
+                       device=safe(event.device))  # fmt: skip
+            return said if event.exact else said + say(
+                "log.not-exact", " (not exact: the settings or the machine differ)")  # fmt: skip
         case events.Phase():
             what = PHASES.get(event.name, safe(event.name))
-            return f"{what}: {event.total:,}" if event.total > 1 and event.name != "training" else what
+            if event.total > 1 and event.name != "training":
+                return say("log.phase", "{phase}: {count:,}", phase=what, count=event.total)
+            return what
         case events.Measured():
             return measured_in_words(event)
         case events.Sample():
-            return f"Preview at step {event.step:,}, seed {event.seed}: {safe(event.prompt)}{seen_in(event)}"
+            return say("log.preview", "Preview at step {step:,}, seed {seed}: {prompt}", step=event.step,
+                       seed=event.seed, prompt=safe(event.prompt)) + seen_in(event)  # fmt: skip
         case events.Checkpoint():
-            took = duration_in_words(event.seconds)
-            return f"Saved at step {event.step:,}: {safe(event.path)}, {size_in_words(event.bytes)} in {took}"
+            return say("log.saved", "Saved at step {step:,}: {path}, {size} in {time}", step=event.step,
+                       path=safe(event.path), size=size_in_words(event.bytes),
+                       time=duration_in_words(event.seconds))  # fmt: skip
         case events.Export():
-            return f"Exported {safe(event.path)}: {safe(event.format)}, {size_in_words(event.bytes)}"
+            return say("log.exported", "Exported {path}: {format}, {size}", path=safe(event.path),
+                       format=safe(event.format), size=size_in_words(event.bytes))  # fmt: skip
         case events.Warned():
-            return f"Note: {safe(event.message)}"
+            return say("log.note", "Note: {message}", message=safe(event.message))
         case events.Paused():
-            return f"Paused at step {event.step:,}"
+            return say("log.paused", "Paused at step {step:,}", step=event.step)
         case events.Continued():
-            return f"Went on at step {event.step:,}"
+            return say("log.continued", "Went on at step {step:,}", step=event.step)
+        case events.Stopped(saved=True):
+            return say("log.stopped", "Stopped at step {step:,}, saved", step=event.step) + why(event.reason)
         case events.Stopped():
-            return f"Stopped at step {event.step:,}, {'saved' if event.saved else 'nothing saved'}{why(event.reason)}"
+            return say("log.discarded", "Stopped at step {step:,}, nothing saved", step=event.step) + why(event.reason)
         case events.Done():
-            return f"Done at step {event.step:,} after {duration_in_words(event.seconds)}"
+            return say("log.done", "Done at step {step:,} after {time}", step=event.step,
+                       time=duration_in_words(event.seconds))  # fmt: skip
         case events.Failed():
-            return f"Failed ({safe(event.code)}): {safe(event.message)} {safe(event.advice)}".rstrip()
+            return say("log.failed", "Failed ({code}): {message} {advice}", code=safe(event.code),
+                       message=safe(event.message), advice=safe(event.advice)).rstrip()  # fmt: skip
     return None
 
 
 def measured_in_words(event: events.Measured) -> str:
     """What the dry step found, in one line."""
-    optimizer = f", with the optimizer {size_in_words(event.peak_bytes + event.optimizer_bytes)}"
-    parts = [f"{counted(event.pictures, 'picture')} of {event.width} × {event.height} px at a time take "
-             f"{size_in_words(event.peak_bytes)}{optimizer if event.optimizer_bytes else ''}"]  # fmt: skip
+    said = say("measured.takes", "{pictures} of {width} × {height} px at a time take {size}",
+               pictures=counted(event.pictures, "picture"), width=event.width, height=event.height,
+               size=size_in_words(event.peak_bytes))  # fmt: skip
+    if event.optimizer_bytes:
+        said += say("measured.with-optimizer", ", with the optimizer {size}",
+                    size=size_in_words(event.peak_bytes + event.optimizer_bytes))  # fmt: skip
+    parts = [said]
     if event.compiled:
-        parts.append(f"compiled in {duration_in_words(event.seconds)}")
-    if event.repeats is not None:
-        parts.append("repeats bit for bit" if event.repeats else "does not repeat bit for bit")
-    return "; ".join(parts)
+        parts.append(say("measured.compiled", "compiled in {time}", time=duration_in_words(event.seconds)))
+    if event.repeats:
+        parts.append(say("measured.repeats", "repeats bit for bit"))
+    elif event.repeats is not None:
+        parts.append(say("measured.repeats-not", "does not repeat bit for bit"))
+    return say("list.semicolon", "; ").join(parts)
+
+
+WHY = Texts("why", {
+    "terminated": " (the process was asked to end)", "background": " (goes on in the background)",
+})  # fmt: skip
 
 
 def why(reason: str) -> str:
     """The end of a sentence on why a run stopped."""
-    known = {"user": "", "terminated": " (the process was asked to end)", "background": " (goes on in the background)"}
-    return known.get(reason, f" ({safe(reason)})")
+    return "" if reason == "user" else WHY.get(reason, f" ({safe(reason)})")
 
 
 def bar(done: float, width: int) -> tuple[str, str]:

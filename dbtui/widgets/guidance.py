@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from core.texts import say
+from dbtui.actions import binding
+
 
 class Guidance(ModalScreen[None]):
     """`topic` is what the focused widget (or its screen) says of itself."""
 
-    BINDINGS = [Binding("escape,f1,enter,q", "dismiss(None)", "Close", tooltip="Closes the help.")]
+    BINDINGS = [binding("help.close", "escape,f1,enter,q", "dismiss(None)", "Close", "Closes the help.")]
 
     def __init__(self, topic: Content, keys: Content) -> None:
         super().__init__()
@@ -25,7 +27,7 @@ class Guidance(ModalScreen[None]):
             with VerticalScroll(id="dialog-text"):
                 yield Static(self.topic, markup=False)
                 yield Static(self.keys, markup=False)
-            yield Static("Esc closes", id="dialog-keys", markup=False)
+            yield Static(say("help.keys", "Esc closes"), id="dialog-keys", markup=False)
 
 
 def topic_of(screen: Screen[object]) -> Content:
@@ -47,14 +49,16 @@ def topic_of(screen: Screen[object]) -> Content:
 
 def keys_of(screen: Screen[object]) -> Content:
     """One line for each key that does something now, with what it does."""
-    lines: list[Content] = [Content(""), Content("Keys").stylize("bold")]
+    lines: list[Content] = [Content(""), Content(say("help.keys.title", "Keys")).stylize("bold")]
     seen: set[str] = set()
     for active in screen.active_bindings.values():
-        binding = active.binding
-        if not (active.enabled and binding.description and binding.tooltip) or binding.action in seen:
+        bound = active.binding
+        if not (active.enabled and bound.description and bound.tooltip) or bound.action in seen:
             continue
-        seen.add(binding.action)
-        key = screen.app.get_key_display(binding)
-        lines.append(Content.assemble((f"  {key:<8}", "bold"), f"{binding.description}: {binding.tooltip}"))
-    lines.append(Content.assemble(("  Tab     ", "bold"), "To the next field or list; Shift+Tab goes back."))
+        seen.add(bound.action)
+        key = screen.app.get_key_display(bound)
+        told = say("help.key", "{title}: {help}", title=bound.description, help=bound.tooltip)
+        lines.append(Content.assemble((f"  {key:<8}", "bold"), told))
+    tab = say("help.tab", "To the next field or list; Shift+Tab goes back.")
+    lines.append(Content.assemble(("  Tab     ", "bold"), tab))
     return Content("\n").join(lines)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
+
+from core.texts import say
+from dbtui.actions import binding
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Answer:
 class Question(ModalScreen[str | None]):
     """Dismissed with the answer's id, or `None` for Escape. `text` is shown as it is, without markup."""
 
-    BINDINGS = [Binding("escape", "dismiss(None)", "Close", tooltip="Closes this without doing anything.")]
+    BINDINGS = [binding("question.close", "escape", "dismiss(None)", "Close", "Closes this without doing anything.")]
 
     def __init__(self, title: str, text: str | Content, answers: Sequence[Answer], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -42,7 +44,8 @@ class Question(ModalScreen[str | None]):
                     yield Static(self.text, markup=False)
             yield OptionList(*(Option(_line(answer), id=answer.id) for answer in self.answers), compact=True,
                              id="answers", markup=False)  # fmt: skip
-            yield Static("↑ ↓ and Enter, or the key in front · Esc closes", id="dialog-keys", markup=False)
+            keys = say("question.keys", "↑ ↓ and Enter, or the key in front · Esc closes")
+            yield Static(keys, id="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         answers = self.query_one("#answers", OptionList)

@@ -17,7 +17,7 @@ from textual.widgets import Button, Footer, Static
 
 from core.config.findings import Fix
 from core.config.table import Option, generic, option_table
-from core.texts import UserError
+from core.texts import UserError, say
 from dbtui.actions import bindings
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
@@ -26,6 +26,7 @@ from dbtui.wizard.context import STEPS, WizardContext
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
+from dbtui.wizard.steps import STEPS as TITLES
 
 if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 CHANGING = ("fix", "put_back", "browse", "remove_concept")
 """Actions that come and go with the focus and with what is typed."""
-TITLES = {"model": "Model", "concepts": "Concepts", "parameters": "Parameters", "review": "Review"}
 
 
 class Form(VerticalScroll, can_focus=False):
@@ -70,7 +70,7 @@ class WizardScreen(Screen[None]):
     # --- drawing ------------------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        yield TitleBar("New run")
+        yield TitleBar(say("wizard.title", "New run"))
         yield Static(self._steps(), id="steps")
         with Horizontal(id="body"):
             with Form(id="form"):
@@ -94,8 +94,8 @@ class WizardScreen(Screen[None]):
         yield from ()
 
     def ending(self) -> ComposeResult:
-        following = TITLES[STEPS[STEPS.index(self.step) + 1]]
-        yield Button(f"Next: {following}", id="next", compact=True, action="screen.next")
+        following = say("wizard.next", "Next: {step}", step=TITLES[STEPS[STEPS.index(self.step) + 1]])
+        yield Button(following, id="next", compact=True, action="screen.next")
 
     def fields(self, options: Sequence[Option], number: int = 0) -> Iterator[Widget]:
         """A row for each option that is to be seen: the everyday ones, and the rest once asked for or touched."""
@@ -276,7 +276,7 @@ class WizardScreen(Screen[None]):
         elif fixes:
             answers = [Answer(str(number), str(number) if number < 10 else "", safe_message(fix.label))
                        for number, fix in enumerate(fixes, 1)]  # fmt: skip
-            question = Question("Which way?", "", answers)
+            question = Question(say("wizard.which-way", "Which way?"), "", answers)
             self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)
 
     def _fixes(self) -> list[Fix]:
@@ -288,7 +288,7 @@ class WizardScreen(Screen[None]):
 
     def mend(self, fix: Fix) -> None:
         self.context.mend(fix)
-        self.app.notify(safe_message(fix.label), title="Mended", timeout=4, markup=False)
+        self.app.notify(safe_message(fix.label), title=say("wizard.mended", "Mended"), timeout=4, markup=False)
         self._write()
 
     def _write(self) -> None:
@@ -342,6 +342,11 @@ class WizardScreen(Screen[None]):
 
     async def action_more(self) -> None:
         self.context.more = not self.context.more
+        await self.rebuild()
+
+    async def in_other_words(self) -> None:
+        """The language has changed."""
+        self.context.in_other_words()
         await self.rebuild()
 
     async def rebuild(self) -> None:

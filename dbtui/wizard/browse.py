@@ -12,7 +12,6 @@ from pathlib import Path
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -21,11 +20,12 @@ from textual.worker import get_current_worker
 from textual_fspicker.parts import DirectoryNavigation
 from textual_fspicker.parts.directory_navigation import DirectoryEntry
 
+from core.texts import say
+from dbtui.actions import binding
 from dbtui.safe import safe
 from dbtui.wizard.completion import WEIGHTS
 
 MOST = 2000
-KEYS = "Enter opens · Space takes a folder · Backspace goes up · . hidden · Esc"
 
 
 class Entry(DirectoryEntry):
@@ -38,7 +38,8 @@ class Entry(DirectoryEntry):
 
     def _as_renderable(self, location: Path) -> Content:
         if location.name == "..":
-            return Content.assemble(" ../", ("  Enter goes up, Space takes this folder", "$foreground-muted"))
+            hint = say("browse.up", "Enter goes up, Space takes this folder")
+            return Content.assemble(" ../", (f"  {hint}", "$foreground-muted"))
         return Content(f" {safe(location.name)}{'/' if self.is_folder else ''}")
 
 
@@ -61,10 +62,10 @@ class Listing(DirectoryNavigation):
                         return
                     found.append(self._entry(location, entry))
                     if len(found) == MOST:
-                        problem = f"Only {MOST:,} of its entries are shown."
+                        problem = say("browse.most", "Only {count:,} of its entries are shown.", count=MOST)
                         break
         except OSError as error:
-            problem = f"It cannot be read: {error.strerror}."
+            problem = say("browse.unreadable", "It cannot be read: {reason}.", reason=error.strerror)
         found.sort(key=lambda entry: (not entry.is_folder, entry.location.name.lower()))
         self.app.call_later(self._take, location, found, problem)
 
@@ -109,9 +110,11 @@ class Browse(ModalScreen[Path | None]):
     """Dismissed with the folder or the file that was taken, or `None`. Begins at `start` or near it."""
 
     BINDINGS = [
-        Binding("escape", "dismiss(None)", "Close", tooltip="Closes the list without taking anything."),
-        Binding("space", "take", "Take", tooltip="Takes the highlighted folder; on the first line the open one."),
-        Binding("full_stop", "hidden", "Hidden", tooltip="Shows or hides what begins with a dot."),
+        binding("browse.close", "escape", "dismiss(None)", "Close", "Closes the list without taking anything."),
+        binding(
+            "browse.take", "space", "take", "Take", "Takes the highlighted folder; on the first line the open one."
+        ),
+        binding("browse.hidden", "full_stop", "hidden", "Hidden", "Shows or hides what begins with a dot."),
     ]
 
     def __init__(self, title: str, start: str, *, files: bool) -> None:
@@ -124,7 +127,8 @@ class Browse(ModalScreen[Path | None]):
             yield Static(Content(self.title_text).stylize("bold"), markup=False)
             yield Static("", id="where", markup=False)
             yield Listing(self.start, files=self.files)
-            yield Static(KEYS, id="dialog-keys", markup=False)
+            keys = say("browse.keys", "Enter opens · Space takes a folder · Backspace goes up · . hidden · Esc")
+            yield Static(keys, id="dialog-keys", markup=False)
 
     def tell(self, location: Path, problem: str) -> None:
         """Say where one is, and what is wrong there."""

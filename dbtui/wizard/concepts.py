@@ -7,7 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from core.config.options import Concept
+from core.config.table import section_words
+from core.texts import say
 from dbtui.actions import bindings
 from dbtui.wizard.base import WizardScreen, heading, section_options
 from dbtui.wizard.thumbnails import Thumbnails
@@ -15,17 +16,23 @@ from dbtui.wizard.thumbnails import Thumbnails
 
 class ConceptsScreen(WizardScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("concepts")]
-    HELP = "Your pictures and the word for them. F4 goes on, F5 shows rare options, F8 adds another subject."
     step = "concepts"
+
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "concepts.help",
+            "Your pictures and the word for them. F4 goes on, F5 shows rare options, F8 adds another subject.",
+        )
 
     def rows(self) -> ComposeResult:
         for number in range(self.context.concepts):
             if self.context.concepts > 1:
-                yield heading(f"Subject {number + 1}", self.context.text(f"concepts.{number}.instance.class_noun"))
+                yield heading(say("concepts.subject", "Subject {number}", number=number + 1),
+                              self.context.text(f"concepts.{number}.instance.class_noun"))  # fmt: skip
             yield from self.fields(section_options("concepts.*"), number)
             for part in ("instance", "prior", "sample"):
-                info = Concept.model_fields[part]
-                yield heading(info.title or part, info.description or "")
+                yield heading(*section_words(f"concepts.{part}"))
                 yield from self.fields(section_options(f"concepts.*.{part}"), number)
 
     def illustration(self) -> ComposeResult:

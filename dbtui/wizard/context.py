@@ -18,6 +18,7 @@ from core.demo.source import is_demo
 from core.planning.checks import check
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
+from core.texts import say
 from dbtui.drafts import Draft, new_id
 
 STEPS = ("model", "concepts", "parameters", "review")
@@ -53,6 +54,11 @@ class WizardContext:
         self._bases: dict[tuple[str, str, int], RunConfig] = {}
         self.config = RunConfig()
         self.findings: list[Finding] = []
+        self.settle()
+
+    def in_other_words(self) -> None:
+        """The language has changed: read anew what was said in the one before."""
+        self.presets = load_presets(user_presets_directory())
         self.settle()
 
     # --- fields ---------------------------------------------------------------------------------------------------
@@ -221,8 +227,8 @@ def step_of(field: str) -> str:
 def in_words(value: Any) -> str:
     """A value as a sentence shows it: `on`, `1e-06`, `nothing`."""
     if isinstance(value, bool):
-        return "on" if value else "off"
-    return as_text(value) or "nothing"
+        return say("switch.on", "on") if value else say("switch.off", "off")
+    return as_text(value) or say("value.nothing", "nothing")
 
 
 def as_text(value: Any) -> str:

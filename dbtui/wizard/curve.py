@@ -9,6 +9,7 @@ from textual.widgets import Static
 from core.config.options import RunConfig
 from core.planning.learning import schedule_of
 from core.planning.plan import Plan
+from core.texts import say
 
 POINTS = 300
 LINE = "#7aa2c8"
@@ -27,7 +28,7 @@ class RateCurve(Vertical):
         self._drawn: tuple[object, ...] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static("Known once the pictures are.", markup=False)
+        yield Static(say("curve.unknown", "Known once the pictures are."), markup=False)
 
     def show(self, config: RunConfig, plan: Plan | None) -> None:
         """Draw the curve of `config` over the plan's steps."""

@@ -7,19 +7,29 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from core.texts import say
 from dbtui.actions import bindings
 from dbtui.safe import safe
 from dbtui.wizard.base import WizardScreen, section_options
 from dbtui.wizard.context import PRESET
-from dbtui.wizard.explaining import PRESET_OPTION
+from dbtui.wizard.explaining import preset_option
 
 
 class ModelScreen(WizardScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("model")]
-    HELP = "What you teach, and the model you start from. F4 goes on, F5 shows rare options, F3 goes home."
     step = "model"
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "model.help",
+            "What you teach, and the model you start from. F4 goes on, F5 shows rare options, F3 goes home.",
+        )
+
     def rows(self) -> ComposeResult:
-        presets = [("choose what you teach", ""), *((safe(p.title), p.id) for p in self.context.presets.values())]
-        yield self.row(PRESET, PRESET_OPTION, presets)
+        presets = [
+            (say("preset.choose", "choose what you teach"), ""),
+            *((safe(p.title), p.id) for p in self.context.presets.values()),
+        ]
+        yield self.row(PRESET, preset_option(), presets)
         yield from self.fields(section_options("model"))

@@ -9,7 +9,7 @@ from core.data.scan import Scan
 from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
-from core.texts import counted, size_in_words
+from core.texts import Texts, counted, joined, say, size_in_words
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext, in_words
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 MOST_FINDINGS = 3
 """Beside one field; a folder may hold hundreds of files that are no pictures."""
-KINDS = {"folder": "diffusers folder", "safetensors": ".safetensors file", "ckpt": ".ckpt file"}
+KINDS = Texts("source.kind", {
+    "folder": "diffusers folder", "safetensors": ".safetensors file", "ckpt": ".ckpt file",
+})  # fmt: skip
 
 
 def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]:
@@ -27,7 +29,9 @@ def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]
     found = [finding for finding in context.findings if finding.field == path and context.shown(finding)]
     lines = [line for finding in found[:MOST_FINDINGS] for line in finding_lines(finding)]
     if len(found) > MOST_FINDINGS:
-        lines.append(Line(*QUIET, f"and {len(found) - MOST_FINDINGS} more; Review lists them all"))
+        lines.append(
+            Line(*QUIET, say("notes.more", "and {count} more; Review lists them all", count=len(found) - MOST_FINDINGS))
+        )
     if path == PRESET:
         return tuple(_preset_lines(context))
     if path == SOURCE:
@@ -46,31 +50,42 @@ def finding_lines(finding: Finding) -> list[Line]:
     if len(finding.fixes) == 1:
         lines.append(Line("→", "$text-accent", f"F2: {safe_message(finding.fixes[0].label)}"))
     elif finding.fixes:
-        lines.append(Line("→", "$text-accent", f"F2: {len(finding.fixes)} ways to mend it"))
+        lines.append(
+            Line("→", "$text-accent", say("notes.ways", "F2: {count} ways to mend it", count=len(finding.fixes)))
+        )
     return lines
 
 
 def _preset_lines(context: WizardContext) -> list[Line]:
     preset = context.presets.get(context.preset)
     if preset is None:
-        return [Line(*QUIET, "Enter opens the list. A preset sets what suits a face, a style or a thing.")]
+        return [Line(*QUIET, say(
+            "preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing."))]  # fmt: skip
     changes = [f"{option.title} {in_words(old)} → {in_words(new)}"
                for option, old, new in context.changes_of_preset()]  # fmt: skip
-    nothing = "The demo's own numbers go over it." if is_demo(context.config.model.source) else "It changes nothing."
-    return [Line(*GOOD, safe("It sets " + ", ".join(changes) + "." if changes else nothing))]
+    if changes:
+        said = say("preset.sets", "It sets {changes}.", changes=joined(changes))
+    elif is_demo(context.config.model.source):
+        said = say("preset.sets.demo", "The demo's own numbers go over it.")
+    else:
+        said = say("preset.sets.nothing", "It changes nothing.")
+    return [Line(*GOOD, safe(said))]
 
 
 def _source_lines(context: WizardContext, busy: bool) -> list[Line]:
     facts = context.facts
     source = facts.source if facts is not None else None
     if isinstance(source, SourceDescription) and is_demo(source.source):
-        return [Line(*GOOD, f"The small model that comes with the program: {source.native_resolution} px, "
-                     f"{size_in_words(source.bytes)}. It sets rate, steps and previews to what suits it.")]  # fmt: skip
+        said = say("source.demo", "The small model that comes with the program: {side} px, {size}. It sets rate, steps "
+                   "and previews to what suits it.", side=source.native_resolution,
+                   size=size_in_words(source.bytes))  # fmt: skip
+        return [Line(*GOOD, said)]
     if isinstance(source, SourceDescription):
-        return [Line(*GOOD, f"{family_title(source.family)}, {source.native_resolution} px, {KINDS[source.kind]}, "
-                     f"{size_in_words(source.bytes)}")]  # fmt: skip
+        facts_of = (family_title(source.family), f"{source.native_resolution} px", KINDS[source.kind],
+                    size_in_words(source.bytes))  # fmt: skip
+        return [Line(*GOOD, joined(facts_of))]
     if busy and source is None and context.config.model.source:
-        return [Line(*QUIET, "Looking at it …")]
+        return [Line(*QUIET, say("notes.looking", "Looking at it …"))]
     return []
 
 
@@ -84,10 +99,13 @@ def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line
     if isinstance(scan, Scan):
         if not scan.pictures:
             return []
-        refused = f"; {counted(len(scan.refused), 'file')} left out" if scan.refused else ""
-        return [Line(*GOOD, f"{counted(len(scan.pictures), 'picture')}, {sizes(scan.pictures)}{refused}")]
+        found = joined((counted(len(scan.pictures), "picture"), sizes(scan.pictures)))
+        if scan.refused:
+            found = say("notes.left-out", "{found}; {files} left out", found=found,
+                        files=counted(len(scan.refused), "file"))  # fmt: skip
+        return [Line(*GOOD, found)]
     if busy and context.config.concepts[number].instance.directory:
-        return [Line(*QUIET, "Looking for pictures …")]
+        return [Line(*QUIET, say("notes.looking-for", "Looking for pictures …"))]
     return []
 
 
@@ -96,7 +114,9 @@ def sizes(pictures: tuple[Picture, ...]) -> str:
     distinct = sorted({(picture.width, picture.height) for picture in pictures}, key=lambda size: size[0] * size[1])
     least, most = distinct[0], distinct[-1]
     first = f"{least[0]} × {least[1]}"
-    return f"{first} px" if least == most else f"{first} to {most[0]} × {most[1]} px"
+    if least == most:
+        return f"{first} px"
+    return say("notes.sizes", "{least} to {most} px", least=first, most=f"{most[0]} × {most[1]}")
 
 
 def _token_lines(context: WizardContext, number: int) -> list[Line]:

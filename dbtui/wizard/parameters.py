@@ -8,17 +8,25 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from core.config.options import RunConfig
+from core.config.table import section_words
+from core.texts import say
 from dbtui.actions import bindings
 from dbtui.wizard.base import WizardScreen, heading, section_options
 
 
 class ParametersScreen(WizardScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("parameters")]
-    HELP = "How it is trained. What the preset chose is a good start. F4 goes on, F5 shows every option."
     step = "parameters"
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "parameters.help",
+            "How it is trained. What the preset chose is a good start. F4 goes on, F5 shows every option.",
+        )
+
     def rows(self) -> ComposeResult:
-        for name, info in RunConfig.model_fields.items():
+        for name in RunConfig.model_fields:
             if name not in ("model", "concepts"):
-                yield heading(info.title or name, info.description or "")
+                yield heading(*section_words(name))
                 yield from self.fields(section_options(name))

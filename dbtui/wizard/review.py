@@ -12,7 +12,7 @@ from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
 from core.config.findings import Finding, Fix, Level
-from core.texts import UserError
+from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.wizard.base import WizardScreen, heading
@@ -32,29 +32,36 @@ class Findings(OptionList):
 class ReviewScreen(WizardScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("review")]
     AUTO_FOCUS = "#here"
-    HELP = (
-        "The plan. s starts it here, b in the background; F3 goes back and nothing is lost.\n\n"
-        "Here: it trains in this program and its monitor opens. If the terminal closes, it trains on.\n\n"
-        "In the background: a process of its own trains it. You can leave, log out, and come back with dbtui attach."
-    )
     step = "review"
 
     def __init__(self, wizard: Wizard) -> None:
         super().__init__(wizard)
         self._listed: list[Finding] = []
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "review.help",
+            "The plan. s starts it here, b in the background; F3 goes back and nothing is lost.\n\n"
+            "Here: it trains in this program and its monitor opens. If the terminal closes, it trains on.\n\n"
+            "In the background: a process of its own trains it. You can leave, log out, and come back with dbtui "
+            "attach.",
+        )
+
     def rows(self) -> ComposeResult:
         with Vertical(id="findings-part"):
-            yield heading("To look at", "Enter goes to the field, F2 mends")
+            yield heading(say("review.findings", "To look at"),
+                          say("review.findings.keys", "Enter goes to the field, F2 mends"))  # fmt: skip
             yield Findings(id="findings", compact=True, markup=False)
-        yield heading("The plan")
+        yield heading(say("review.plan", "The plan"))
         yield PlanLines()
-        yield heading("Learning rate", "by update")
+        yield heading(say("review.rate", "Learning rate"), say("review.rate.by", "by update"))
         yield RateCurve()
 
     def ending(self) -> ComposeResult:
-        yield Button("Start here (s)", id="here", compact=True, action="screen.start")
-        yield Button("Start in the background (b)", compact=True, action="screen.start_background")
+        yield Button(say("review.start", "Start here (s)"), id="here", compact=True, action="screen.start")
+        background = say("review.start-background", "Start in the background (b)")
+        yield Button(background, compact=True, action="screen.start_background")
 
     def on_mount(self) -> None:
         self.context.visit("model")
@@ -99,14 +106,16 @@ class ReviewScreen(WizardScreen):
         errors = [finding for finding in self.context.findings if finding.level is Level.ERROR]
         if errors:
             await self._go_to(errors[0])
-            self.app.notify("This must be mended before it can start.", severity="warning", markup=False)
+            self.app.notify(say("review.errors", "This must be mended before it can start."), severity="warning",
+                            markup=False)  # fmt: skip
             return
         if self.wizard.is_busy:
-            self.app.notify("Every picture is being looked at once more. One moment, then press again.", markup=False)
+            self.app.notify(say("review.busy", "Every picture is being looked at once more. One moment, then press "
+                                "again."), markup=False)  # fmt: skip
             return
         if not background and self.dbtui.is_training:
-            self.app.notify("A run is training in this program already: start this one in the background (b).",
-                            severity="warning", markup=False)  # fmt: skip
+            self.app.notify(say("review.one-trains", "A run is training in this program already: start this one in the "
+                                "background (b)."), severity="warning", markup=False)  # fmt: skip
             return
         from core.runs.folder import Run
 

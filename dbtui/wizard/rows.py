@@ -17,6 +17,7 @@ from textual.widgets import Checkbox, Input, Select, Static
 
 from core.config.findings import Level
 from core.config.table import Option
+from core.texts import say
 from dbtui.safe import safe
 
 MARKS = {
@@ -297,4 +298,4 @@ class Row(Vertical):
 
 
 def _word(on: bool) -> Content:
-    return Content("on" if on else "off")
+    return Content(say("switch.on", "on") if on else say("switch.off", "off"))

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from core.texts import UserError
+from core.texts import UserError, say
 from dbtui.widgets.graphics import picture_widget, protocol
 from dbtui.wizard.asking import Asker
 
@@ -50,7 +50,9 @@ class Thumbnails(Vertical):
         """Show the first of `pictures`."""
         self._wanted = pictures[:MOST]
         self.set_class(not pictures, "empty")
-        some = f"The first {MOST} of {len(pictures):,}" if len(pictures) > MOST else ""
+        some = ""
+        if len(pictures) > MOST:
+            some = say("thumbnails.first", "The first {most} of {count:,}", most=MOST, count=len(pictures))
         self.query_one(Static).update(some)
         self._draw()
 

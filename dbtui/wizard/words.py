@@ -10,16 +10,13 @@ from core.config.options import RunConfig
 from core.demo.source import is_demo
 from core.planning.facts import Facts
 from core.planning.plan import Plan
-from core.texts import counted, listed, size_in_words
+from core.texts import counted, joined, listed, say, size_in_words
 from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.notes import family_title
 
 Rows = list[tuple[str, str]]
 """Title and text, one a line."""
-
-
-CPU = "CPU: no graphics card; a real model takes days"
 
 
 class PlanLines(Vertical):
@@ -46,67 +43,85 @@ def plan_in_words(context: WizardContext, busy: bool) -> Rows:
     """Pictures, class pictures, steps, text encoder, saves, device, disk, memory."""
     facts, plan = context.facts, context.plan()
     if facts is None or plan is None:
-        return [("", "Looking at the pictures …" if busy else "There is no plan yet: mend what stands above first.")]
+        looking = say("plan.looking", "Looking at the pictures …")
+        return [("", looking if busy else say("plan.none", "There is no plan yet: mend what stands above first."))]
     return [*_what(context.config, facts), *_pictures(plan), *_steps(plan), *_saves(context.config, plan),
             *_needs(facts, plan)]  # fmt: skip
 
 
 def _what(config: RunConfig, facts: Facts) -> Rows:
     source = facts.description
-    family = f"{family_title(source.family)}, " if source is not None else ""
-    return [("Run", safe(config.model.name)), ("Model", family + safe(config.model.source))]
+    family = [family_title(source.family)] if source is not None else []
+    return [(say("plan.run", "Run"), safe(config.model.name)),
+            (say("plan.model", "Model"), joined((*family, safe(config.model.source))))]  # fmt: skip
 
 
 def _pictures(plan: Plan) -> Rows:
     rows = []
     for concept in plan.concepts:
         repeated = f" × {concept.repeats}" if concept.repeats > 1 else ""
-        text = f"{counted(concept.pictures, 'picture')} of yours{repeated}"
+        text = say("plan.pictures", "{pictures} of yours{repeated}", repeated=repeated,
+                   pictures=counted(concept.pictures, "picture"))  # fmt: skip
         if concept.class_wanted:
-            missing = f", {concept.class_missing:,} to make first" if concept.class_missing else ", all there"
-            text += f"; {counted(concept.class_wanted, 'class picture')}{missing}"
+            wanted = counted(concept.class_wanted, "class picture")
+            if concept.class_missing:
+                prior = say("plan.class-missing", "{wanted}, {missing:,} to make first", wanted=wanted,
+                            missing=concept.class_missing)  # fmt: skip
+            else:
+                prior = say("plan.class-there", "{wanted}, all there", wanted=wanted)
+            text = say("plan.with-class", "{yours}; {prior}", yours=text, prior=prior)
         rows.append((safe(concept.name), text))
     return rows
 
 
 def _steps(plan: Plan) -> Rows:
-    batch = f"{counted(plan.images_per_step, 'picture')} a step"
-    epochs = f"{counted(plan.epochs, 'epoch')} of {counted(plan.steps_per_epoch, 'step')}"
-    rows = [("Steps", f"{plan.steps:,} = {epochs}, {batch}")]
+    length = say("plan.length", "{steps:,} = {epochs} of {per_epoch}, {pictures} a step", steps=plan.steps,
+                 epochs=counted(plan.epochs, "epoch"), per_epoch=counted(plan.steps_per_epoch, "step"),
+                 pictures=counted(plan.images_per_step, "picture"))  # fmt: skip
+    rows = [(say("plan.steps", "Steps"), length)]
     if len(plan.buckets) > 1:
         shapes = (f"{bucket.size.words}: {bucket.samples:,}" for bucket in plan.buckets if bucket.size)
-        rows.append(("Shapes", listed(shapes)))
+        rows.append((say("plan.shapes", "Shapes"), listed(shapes)))
     if plan.text_encoder_steps:
-        rows.append(("Text encoder", f"trains for the first {plan.text_encoder_steps:,} steps"))
+        trained = say("plan.text-encoder.trains", "trains for the first {steps:,} steps", steps=plan.text_encoder_steps)
     else:
-        rows.append(("Text encoder", "stays as it is"))
-    return rows
+        trained = say("plan.text-encoder.stays", "stays as it is")
+    return [*rows, (say("plan.text-encoder", "Text encoder"), trained)]
 
 
 def _saves(config: RunConfig, plan: Plan) -> Rows:
     kept = min(plan.save_steps, config.saving.keep_checkpoints)
-    size = f", {size_in_words(plan.checkpoint_bytes)} each" if plan.checkpoint_bytes is not None else ""
-    rows = [("Saves", f"{counted(plan.save_steps, 'state')}{size}; the last {kept} kept")]
-    previews = f"{counted(plan.sample_steps, 'time')}, {counted(plan.sample_pictures, 'picture')} in all"
-    rows.append(("Previews", previews if plan.sample_pictures else "only when you ask"))
-    return rows
+    states = counted(plan.save_steps, "state")
+    if plan.checkpoint_bytes is not None:
+        states = say("plan.saves.each", "{states}, {size} each", states=states,
+                     size=size_in_words(plan.checkpoint_bytes))  # fmt: skip
+    saves = say("plan.saves.kept", "{states}; the last {kept} kept", states=states, kept=kept)
+    previews = say("plan.previews.times", "{times}, {pictures} in all", times=counted(plan.sample_steps, "time"),
+                   pictures=counted(plan.sample_pictures, "picture"))  # fmt: skip
+    none = say("plan.previews.none", "only when you ask")
+    return [(say("plan.saves", "Saves"), saves),
+            (say("plan.previews", "Previews"), previews if plan.sample_pictures else none)]  # fmt: skip
 
 
 def _needs(facts: Facts, plan: Plan) -> Rows:
     rows = []
     if facts.machine is not None:
-        cpu = "CPU" if facts.description is not None and is_demo(facts.description.source) else CPU
-        rows.append(("Device", safe(facts.machine.gpu) if facts.machine.device == "cuda" else cpu))
+        slow = facts.description is None or not is_demo(facts.description.source)
+        cpu = say("plan.cpu", "CPU: no graphics card; a real model takes days") if slow else "CPU"
+        rows.append((say("plan.device", "Device"), safe(facts.machine.gpu) if facts.machine.device == "cuda" else cpu))
     if plan.disk_bytes is not None:
-        free = f"; {size_in_words(facts.free_bytes)} free" if facts.free_bytes is not None else ""
-        rows.append(("Disk", f"up to {size_in_words(plan.disk_bytes)}{free}"))
+        disk = say("plan.disk.up-to", "up to {size}", size=size_in_words(plan.disk_bytes))
+        if facts.free_bytes is not None:
+            disk = say("plan.disk.free", "{needed}; {size} free", needed=disk, size=size_in_words(facts.free_bytes))
+        rows.append((say("plan.disk", "Disk"), disk))
     if plan.memory_bytes is not None:
         machine = facts.machine
-        has = ""
+        memory = say("plan.memory.about", "about {size}", size=size_in_words(plan.memory_bytes))
         if machine is not None:
             on_gpu = machine.device == "cuda"
             amount = machine.gpu_memory if on_gpu else machine.memory
-            place = safe(machine.gpu) if on_gpu else "this computer"
-            has = f"; {place} has {size_in_words(amount)}"
-        rows.append(("Memory", f"about {size_in_words(plan.memory_bytes)}{has}"))
+            place = safe(machine.gpu) if on_gpu else say("plan.memory.here", "this computer")
+            memory = say("plan.memory.has", "{needed}; {place} has {size}", needed=memory, place=place,
+                         size=size_in_words(amount))  # fmt: skip
+        rows.append((say("plan.memory", "Memory"), memory))
     return rows

@@ -75,7 +75,9 @@ def test_wrong_usage_with_control_characters_is_shown_safely(capsys: pytest.Capt
         (["--home"], {}, ["--home"]),
     ],
 )
-def test_the_programs_own_options_may_stand_anywhere(given: list[str], front: dict[str, str | None], rest: list[str]) -> None:
+def test_the_programs_own_options_may_stand_anywhere(
+    given: list[str], front: dict[str, str | None], rest: list[str]
+) -> None:
     assert _split(given) == (front, rest)
 
 

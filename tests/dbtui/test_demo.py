@@ -23,7 +23,7 @@ from core.runs.folder import Run
 from dbtui.__main__ import main
 from dbtui.app import DbtuiApp
 from dbtui.commands.demo import round_line
-from dbtui.demo import BEFORE, CLASS_PICTURES, DONE, LOADING, TRAINING, demo_of
+from dbtui.demo import SAYS, demo_of
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import MonitorScreen
@@ -104,7 +104,9 @@ def test_without_the_app_it_tells_a_beginner_what_happens_and_where_everything_i
 ) -> None:
     assert main(["demo", "--headless", *([] if prior else ["--without-prior"])]) == 0
     said = capfd.readouterr().out
-    told = [LOADING, *([CLASS_PICTURES] if prior else []), BEFORE, TRAINING[prior], DONE[prior]]
+    alone = "" if prior else "-alone"
+    states = ["loading", *(["class-images"] if prior else []), "before", f"training{alone}", f"done{alone}"]
+    told = [SAYS[state] for state in states]
     places = [said.index(words) for words in told]
     assert places == sorted(places) and all(said.count(words) == 1 for words in told)
     assert (CLASS_PICTURES in said) == prior

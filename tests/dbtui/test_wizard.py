@@ -33,7 +33,6 @@ from dbtui.wizard.context import STEPS, WizardContext, step_of
 from dbtui.wizard.rows import Field, Line, Row
 from dbtui.wizard.thumbnails import GAP, SIDE
 from dbtui.wizard.thumbnails import contact_sheet as sheet
-from dbtui.wizard.words import CPU
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
 
 
