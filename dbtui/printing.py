@@ -25,7 +25,7 @@ def console(stream: IO[str] | None = None) -> Console:
     return made
 
 
-def say(text: object = "") -> None:
+def print_lines(text: object = "") -> None:
     """One or several lines on stdout."""
     print(safe_lines(text), flush=True)
 

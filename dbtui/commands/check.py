@@ -17,13 +17,14 @@ from core.config.parsing import with_changes
 from core.planning.checks import check
 from core.planning.plan import Plan, make_plan
 from core.planning.survey import survey
-from core.texts import counted, listed, size_in_words
+from core.texts import Texts, counted, joined, listed, say, size_in_words
 from dbtui.boundary import DONE, REFUSED
 from dbtui.commands.configs import read_assignments, read_config
 from dbtui.printing import console, print_json, table
 from dbtui.safe import safe, safe_message
 
-MARKS = {Level.ERROR: ("✗ error", "red"), Level.WARNING: ("! warning", "yellow"), Level.HINT: ("· hint", "cyan")}
+MARKS = {Level.ERROR: ("✗", "red"), Level.WARNING: ("!", "yellow"), Level.HINT: ("·", "cyan")}
+LEVELS = Texts("level", {"error": "error", "warning": "warning", "hint": "hint"})
 
 
 def check_file(path: Path, home: Path, *, assignments: Sequence[str], as_json: bool) -> int:
@@ -62,16 +63,17 @@ def print_findings(findings: Sequence[Finding], *, on_stderr: bool = False) -> N
     out = console(sys.stderr if on_stderr else sys.stdout)
     for finding in findings:
         mark, colour = MARKS[finding.level]
-        head = Text(mark, colour)
+        head = Text(f"{mark} {LEVELS[finding.level.value]}", colour)
         if finding.field:
             head.append(f"  {safe(finding.field)}", "bold")
         out.print(head)
         out.print(Padding(Text(safe_message(finding.message)), (0, 0, 0, 4)))
         for fix in finding.fixes:
             settings = " ".join(f"--set {shlex.quote(f'{path}={value}')}" for path, value in fix.changes.items())
-            out.print(Padding(Text(safe(f"→ {fix.label.text}: {settings}"), "dim"), (0, 0, 0, 4)))
+            told = say("check.fix", "→ {label}: {settings}", label=fix.label.text, settings=settings)
+            out.print(Padding(Text(safe(told), "dim"), (0, 0, 0, 4)))
     if not findings:
-        out.print(Text("✓ Nothing is wrong with it.", "green"))
+        out.print(Text(say("check.good", "✓ Nothing is wrong with it."), "green"))
 
 
 def print_plan(plan: Plan | None) -> None:
@@ -79,31 +81,42 @@ def print_plan(plan: Plan | None) -> None:
     out = console()
     out.print()
     if plan is None:
-        out.print(Text("There is no plan yet: mend the errors above first."))
+        out.print(Text(say("check.no-plan", "There is no plan yet: mend the errors above first.")))
         return
-    out.print(table(("The plan", ""), _plan_rows(plan)))
+    out.print(table((say("review.plan", "The plan"), ""), _plan_rows(plan)))
 
 
 def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
-    made = f"{plan.class_wanted:,}, {plan.class_missing:,} of them to be made"
-    trained = f"trains for the first {counted(plan.text_encoder_steps, 'step')}"
+    made = say("check.class-pictures", "{wanted:,}, {missing:,} of them to be made", wanted=plan.class_wanted,
+               missing=plan.class_missing)  # fmt: skip
+    trained = say("check.text-encoder", "trains for the first {steps}",
+                  steps=counted(plan.text_encoder_steps, "step"))  # fmt: skip
     shapes = [(bucket.size.words, counted(bucket.samples, "picture")) for bucket in plan.buckets if bucket.size]
-    sampled = f"{counted(plan.sample_pictures, 'picture')}, {counted(plan.sample_steps, 'time')}"
+    sampled = joined((counted(plan.sample_pictures, "picture"), counted(plan.sample_steps, "time")))
+    length = say("check.length", "{steps}: {epochs} of {per_epoch}, {pictures} each", steps=counted(plan.steps, "step"),
+                 epochs=counted(plan.epochs, "epoch"), per_epoch=counted(plan.steps_per_epoch, "step"),
+                 pictures=counted(plan.images_per_step, "picture"))  # fmt: skip
+    saved = say("check.saves", "{times}, {size} each", times=counted(plan.save_steps, "time"),
+                size=_size(plan.checkpoint_bytes))  # fmt: skip
     return [
-        ("Your pictures", f"{plan.instance_pictures:,}"),
-        ("Class pictures", made if plan.class_wanted else "none"),
-        ("Length", f"{counted(plan.steps, 'step')}: {counted(plan.epochs, 'epoch')} of "
-         f"{counted(plan.steps_per_epoch, 'step')}, {counted(plan.images_per_step, 'picture')} each"),
-        *([("Shapes", listed((f"{words}: {count}" for words, count in shapes), 20))] if len(shapes) > 1 else []),
-        ("Text encoder", trained if plan.text_encoder_steps else "is not trained"),
-        ("Warm-up", counted(plan.warmup, "update")),
-        ("Previews", sampled if plan.sample_pictures else "only when you ask"),
-        ("Saved states", f"{counted(plan.save_steps, 'time')}, {_size(plan.checkpoint_bytes)} each"),
-        ("Export", _size(plan.export_bytes)),
-        ("Disk", _size(plan.disk_bytes)),
-        ("Memory", _size(plan.memory_bytes)),
+        (say("check.pictures", "Your pictures"), f"{plan.instance_pictures:,}"),
+        (say("check.class", "Class pictures"), made if plan.class_wanted else say("value.none", "none")),
+        (say("check.steps", "Length"), length),
+        *([(say("plan.shapes", "Shapes"), listed((f"{words}: {count}" for words, count in shapes), 20))]
+          if len(shapes) > 1 else []),
+        (say("plan.text-encoder", "Text encoder"),
+         trained if plan.text_encoder_steps else say("check.text-encoder.not", "is not trained")),
+        (say("check.warm-up", "Warm-up"), counted(plan.warmup, "update")),
+        (say("plan.previews", "Previews"),
+         sampled if plan.sample_pictures else say("plan.previews.none", "only when you ask")),
+        (say("check.saved", "Saved states"), saved),
+        (say("check.export", "Export"), _size(plan.export_bytes)),
+        (say("plan.disk", "Disk"), _size(plan.disk_bytes)),
+        (say("plan.memory", "Memory"), _size(plan.memory_bytes)),
     ]  # fmt: skip
 
 
 def _size(count: int | None) -> str:
-    return "unknown until the model is here" if count is None else f"about {size_in_words(count)}"
+    if count is None:
+        return say("check.unknown", "unknown until the model is here")
+    return say("plan.memory.about", "about {size}", size=size_in_words(count))

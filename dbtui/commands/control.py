@@ -7,8 +7,9 @@ from pathlib import Path
 from core.events import Checkpoint, Continued, Event, Failed, Paused, Sample, Stopped, Warned
 from core.runs.commands import await_answer, send
 from core.runs.folder import Run
+from core.texts import say
 from dbtui.boundary import DONE, FAILED, complain
-from dbtui.printing import say
+from dbtui.printing import print_lines
 from dbtui.safe import safe
 
 ANSWER_SECONDS = 10.0
@@ -23,15 +24,16 @@ def ask(home: Path, name: str, command: str, *, discard: bool = False) -> int:
     number = send(run, command, discard=True) if discard else send(run, command)
     answer = await_answer(run, number, timeout=ANSWER_SECONDS)
     if answer is None:
-        complain(
-            f"{run.name} was asked to {command} and has not answered within {ANSWER_SECONDS:.0f} s. It looks between "
-            f"steps; `dbtui attach {run.name}` shows what it is doing."
-        )
+        complain(say(
+            "control.slow", "{name} was asked to {command} and has not answered within {seconds:.0f} s. It looks "
+            "between steps; `dbtui attach {name}` shows what it is doing.", name=run.name, command=command,
+            seconds=ANSWER_SECONDS,
+        ))  # fmt: skip
         return FAILED
     if isinstance(answer, Failed):
         complain(safe(f"{answer.message} {answer.advice}".strip()))
         return FAILED
-    say(describe_answer(run.name, answer))
+    print_lines(describe_answer(run.name, answer))
     return DONE
 
 
@@ -39,17 +41,23 @@ def describe_answer(name: str, answer: Event) -> str:
     """The answering event as a sentence."""
     match answer:
         case Paused():
-            return f"{name} rests at step {answer.step}. `dbtui continue {name}` lets it go on."
+            return say("control.paused", "{name} rests at step {step}. `dbtui continue {name}` lets it go on.",
+                       name=name, step=answer.step)  # fmt: skip
         case Continued():
-            return f"{name} goes on from step {answer.step}."
+            return say("control.continued", "{name} goes on from step {step}.", name=name, step=answer.step)
         case Checkpoint():
-            return f"{name} is saved at step {answer.step}: {answer.path}"
+            return say("control.saved", "{name} is saved at step {step}: {path}", name=name, step=answer.step,
+                       path=answer.path)  # fmt: skip
         case Sample():
-            return f"{name} made previews at step {answer.step}: {answer.path}"
+            return say("control.sampled", "{name} made previews at step {step}: {path}", name=name, step=answer.step,
+                       path=answer.path)  # fmt: skip
+        case Stopped(saved=True):
+            return say("control.stopped", "{name} stopped at step {step}, saved. `dbtui train {name} --resume` goes on "
+                       "with it.", name=name, step=answer.step)  # fmt: skip
         case Stopped():
-            kept = "saved" if answer.saved else "not saved"
-            return f"{name} stopped at step {answer.step}, {kept}. `dbtui train {name} --resume` goes on with it."
+            return say("control.discarded", "{name} stopped at step {step}, not saved. `dbtui train {name} --resume` "
+                       "goes on with it.", name=name, step=answer.step)  # fmt: skip
         case Warned():
             return answer.message
         case _:
-            return f"{name} did it."
+            return say("control.did", "{name} did it.", name=name)

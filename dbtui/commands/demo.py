@@ -9,14 +9,15 @@ from pathlib import Path
 from core.demo.run import make_demo_run
 from core.events import Event, Phase, Sample, Step, Validation
 from core.runs.folder import Run
-from core.texts import UserError, counted
+from core.texts import UserError, counted, joined, say
 from dbtui import __version__
 from dbtui.boundary import DONE, needs_terminal
 from dbtui.commandline import command_line
 from dbtui.commands.train import Watch
 from dbtui.commands.train_display import Display, display_on
 from dbtui.demo import Demo, draw_more
-from dbtui.printing import say
+from dbtui.printing import print_lines
+from dbtui.widths import fitted
 
 LOOKS_ALIKE = 0.5
 """From this likeness on the recogniser rather sees the new dog than any other."""
@@ -38,13 +39,13 @@ def _needs_terminal() -> None:
     try:
         needs_terminal()
     except UserError as error:
-        raise UserError(error.code, error.message.text, mend="`dbtui demo --headless` needs none.") from error
+        raise UserError("app.no-terminal", error.message.english, mend="`dbtui demo --headless` needs none.") from error
 
 
 def _headless(run: Run, demo: Demo) -> int:
     code = Watch(run, lambda stream: DemoDisplay(display_on(stream), demo)).follow(resume=False)
     if code == DONE:
-        say(farewell(run, demo))
+        print_lines(farewell(run, demo))
     return code
 
 
@@ -52,19 +53,17 @@ def farewell(run: Run, demo: Demo) -> str:
     """Where everything is and what to do next."""
     other = "demo --headless --without-prior" if demo.prior else "demo --headless"
     samples = sorted(run.samples.glob("step-*"))
-    lines = [
-        "",
-        demo.says("done", 1),
-        "",
-        f"Pictures    {samples[0]}  before it learned",
-        f"            {samples[-1]}  afterwards; *-class.png show the plain class",
-        f"The model   {', '.join(str(path) for path in sorted(run.exports.iterdir()))}",
-        f"Draw more   {draw_more(run.name, run.home)}",
-        f"The curves  {command_line(f'attach {run.name}', run.home)}",
-        f"Compare     {command_line(other, run.home)}",
-        "Your own    dbtui",
+    after = say("demo.after", "{folder}  afterwards; *-class.png show the plain class", folder=samples[-1])
+    rows = [
+        (say("demo.pictures", "Pictures"), say("demo.before", "{folder}  before it learned", folder=samples[0])),
+        ("", after),
+        (say("demo.model", "The model"), joined(sorted(run.exports.iterdir()))),
+        (say("demo.more", "Draw more"), draw_more(run.name, run.home)),
+        (say("demo.curves", "The curves"), command_line(f"attach {run.name}", run.home)),
+        (say("demo.compare", "Compare"), command_line(other, run.home)),
+        (say("demo.own", "Your own"), "dbtui"),
     ]
-    return "\n".join(lines)
+    return "\n".join(["", demo.says("done", 1), "", *(f"{fitted(title, 10)}  {text}" for title, text in rows)])
 
 
 class DemoDisplay:
@@ -118,5 +117,7 @@ def round_line(samples: Sequence[Sample]) -> str:
         judged = [sample.likeness for sample in group if sample.likeness is not None]
         if judged:
             alike = sum(likeness > LOOKS_ALIKE for likeness in judged)
-            told.append(f"“{prompt}” is the new dog in {alike} of {len(judged)}")
-    return f"Step {step}: {', '.join(told) or counted(len(samples), 'preview')} · {folder}"
+            told.append(say("demo.judged", "“{prompt}” is the new dog in {alike} of {count}", prompt=prompt,
+                            alike=alike, count=len(judged)))  # fmt: skip
+    return say("demo.round", "Step {step}: {seen} · {folder}", step=step, folder=folder,
+               seen=joined(told) or counted(len(samples), "preview"))  # fmt: skip

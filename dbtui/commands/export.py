@@ -8,7 +8,7 @@ from core.choices.formats import EXPORT_FORMATS
 from core.runs.folder import Run
 from core.texts import UserError, size_in_words
 from dbtui.boundary import DONE
-from dbtui.printing import say
+from dbtui.printing import print_lines
 
 
 def export_model_of(
@@ -27,5 +27,5 @@ def export_model_of(
     destination = output.expanduser().absolute() if output is not None else None
     written = export_run(run.path, step=step, format=wanted or None, half=half, prompts=prompts, average=average,
                          output=destination)  # fmt: skip
-    say(f"{run.path / written.path}, {size_in_words(written.bytes)}")
+    print_lines(f"{run.path / written.path}, {size_in_words(written.bytes)}")
     return DONE

@@ -15,9 +15,9 @@ from core.files import probe_writable
 from core.machine import inspect_machine
 from core.runs.folder import Run, is_run, is_run_name, runs_directory
 from core.seeds import fresh_seed
-from core.texts import UserError, counted
+from core.texts import UserError, counted, say
 from dbtui.boundary import DONE, complain
-from dbtui.printing import say
+from dbtui.printing import print_lines
 from dbtui.safe import safe, safe_message
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def generate_pictures(
     from core.training.precision import autocast
 
     state = _newest_state(run) if run is not None else None
-    complain(safe(f"Loading {target if run or is_demo(target) else source.path} …"))
+    complain(safe(say("generate.loading", "Loading {name} …",
+                      name=target if run or is_demo(target) else source.path)))  # fmt: skip
     machine = inspect_machine()
     clip_skip = run.config().model.clip_skip if run is not None else 1
     model = load_model(source, device=machine.device, clip_skip=clip_skip)
@@ -63,8 +64,9 @@ def generate_pictures(
     context = autocast(precision, next(model.unet.parameters()).device)
     title = model.title if run is None else run.name
     for path in generate(model, order, output, title=title, step=step, autocast=context, on_step=lambda: None):
-        say(path)
-    complain(f"{counted(len(prompts) * count, 'picture')}, seeds from {first}.")
+        print_lines(path)
+    complain(say("generate.done", "{pictures}, seeds from {seed}.", pictures=counted(len(prompts) * count, "picture"),
+                 seed=first))  # fmt: skip
     return DONE
 
 
@@ -98,7 +100,7 @@ def _fetch(repository: str) -> None:
     try:
         hub.find(repository)
     except UserError:
-        complain(safe(f"Downloading {repository} …"))
+        complain(safe(say("generate.downloading", "Downloading {name} …", name=repository)))
         hub.download(repository)
 
 

@@ -12,11 +12,11 @@ from core.config.runfile import to_toml
 from core.config.settle import absolute_paths
 from core.demo.preset import apply_for_source
 from core.files import explain, write_atomic
-from core.texts import UserError
+from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.boundary import DONE
 from dbtui.commands.configs import read_assignments
-from dbtui.printing import say
+from dbtui.printing import print_lines
 
 
 def write_new(
@@ -53,5 +53,6 @@ def write_new(
         write_atomic(output, to_toml(config, __version__))
     except OSError as error:
         raise explain(error, output) from error
-    say(f"Wrote {output}. `dbtui check {output}` says what is wrong with it, `dbtui train {output}` trains it.")
+    print_lines(say("new.wrote", "Wrote {path}. `dbtui check {path}` says what is wrong with it, `dbtui train {path}` "
+                    "trains it.", path=output))  # fmt: skip
     return DONE

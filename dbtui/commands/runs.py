@@ -9,14 +9,18 @@ from core.events import Checkpoint
 from core.runs.folder import Run, list_runs, runs_directory
 from core.runs.journal import Summary, read_journal, summary
 from core.runs.lock import owner
-from core.texts import UserError, counted, size_in_words
+from core.texts import Texts, UserError, counted, joined, say, size_in_words
 from dbtui.boundary import DONE, STOPPED, complain, needs_terminal
-from dbtui.printing import console, print_json, say, table
+from dbtui.printing import console, print_json, print_lines, table
 from dbtui.safe import safe_message
+from dbtui.states import STATES
 
 WIDE = 110
 """Columns of a terminal from which the folder of each run stands in its row."""
-COLUMNS = ("Name", "State", "Step", "Total", "Loss", "Images/s", "Process", "Folder")
+COLUMNS = Texts("runs", {
+    "name": "Name", "state": "State", "step": "Step", "total": "Total", "loss": "Loss", "speed": "Images/s",
+    "process": "Process", "folder": "Folder",
+})  # fmt: skip
 
 
 def show_runs(home: Path, *, as_json: bool) -> int:
@@ -32,20 +36,22 @@ def show_runs(home: Path, *, as_json: bool) -> int:
         print_json([asdict(found) for found in summaries])
     elif summaries:
         screen = console()
-        shown = COLUMNS if screen.width >= WIDE else COLUMNS[:-1]
+        columns = tuple(COLUMNS.values())
+        shown = columns if screen.width >= WIDE else columns[:-1]
         rows = [_row(found)[: len(shown)] for found in summaries]
-        screen.print(table(shown, rows, right=("Step", "Total", "Loss", "Images/s")))
-        if shown is not COLUMNS:
-            say(f"They lie in {runs_directory(home)}")
+        screen.print(table(shown, rows, right=columns[2:6]))
+        if shown != columns:
+            print_lines(say("runs.where", "They lie in {folder}", folder=runs_directory(home)))
     else:
-        say(f"There are no runs in {home} yet. `dbtui` opens the app, `dbtui new --help` shows the way without it.")
+        print_lines(say("runs.none", "There are no runs in {home} yet. `dbtui` opens the app, `dbtui new --help` shows "
+                        "the way without it.", home=home))  # fmt: skip
     return DONE
 
 
 def _row(found: Summary) -> tuple[object, ...]:
     return (
         found.name,
-        found.state,
+        STATES[found.state][1] if found.state in STATES else found.state,
         "" if found.step is None else f"{found.step:,}",
         "" if found.total is None else f"{found.total:,}",
         "" if found.loss is None else f"{found.loss:.4f}",
@@ -63,12 +69,12 @@ def delete_run(home: Path, name: str, *, sure: bool) -> int:
         raise UserError("delete.in-use", "{name} is in training by process {pid} on {host}.",
                         mend="Stop it first: `dbtui stop {name}`.", name=name, pid=holder.pid,
                         host=holder.host)  # fmt: skip
-    say(_what_is_lost(run))
+    print_lines(_what_is_lost(run))
     if not sure and not _agrees(name):
-        say("Nothing was deleted.")
+        print_lines(say("delete.kept", "Nothing was deleted."))
         return STOPPED
     run.delete()
-    say(f"{name} is deleted.")
+    print_lines(say("delete.done", "{name} is deleted.", name=name))
     return DONE
 
 
@@ -79,13 +85,16 @@ def _what_is_lost(run: Run) -> str:
         [str(path.relative_to(run.path)) for path in sorted(run.exports.iterdir())] if run.exports.is_dir() else []
     )
     size = sum(path.stat(follow_symlinks=False).st_size for path in run.path.rglob("*") if path.is_file())
-    words = f"{run.name} was saved {counted(states, 'time')} and takes {size_in_words(size)} in {run.path}."
-    return words + (f" Its exports are lost too: {', '.join(exports)}" if exports else "")
+    words = say("delete.takes", "{name} was saved {times} and takes {size} in {folder}.", name=run.name,
+                times=counted(states, "time"), size=size_in_words(size), folder=run.path)  # fmt: skip
+    if exports:
+        words += say("delete.exports", " Its exports are lost too: {exports}", exports=joined(exports))
+    return words
 
 
 def _agrees(name: str) -> bool:
     try:
-        return input("Delete it for good? [y/N] ").strip().lower() in ("y", "yes")
+        return input(say("delete.sure", "Delete it for good? [y/N] ")).strip().lower() in ("y", "yes")
     except EOFError:
         raise UserError("delete.unasked", "There is nobody to ask whether {name} is to be deleted.",
                         mend="Say so with --yes.", name=name) from None  # fmt: skip

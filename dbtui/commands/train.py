@@ -18,14 +18,14 @@ from core.planning.survey import survey
 from core.runs.folder import Run, name_in_use
 from core.runs.launch import TrainingHandle, launch_background, launch_thread
 from core.runs.output import captured_output
-from core.texts import UserError
+from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.boundary import DONE, FAILED, REFUSED, complain
 from dbtui.commandline import command_line
 from dbtui.commands.check import has_error, print_findings
 from dbtui.commands.configs import differences, read_assignments, read_config
 from dbtui.commands.train_display import Display, display_on
-from dbtui.printing import say
+from dbtui.printing import print_lines
 from dbtui.safe import safe
 from dbtui.terminal.output import STANDARD_OUTPUT, Terminal
 from dbtui.terminal.signals import handled
@@ -85,10 +85,11 @@ def _run_called(name: str, home: Path) -> Run:
 
 def _start_in_background(run: Run, resume: bool) -> int:
     process = launch_background(run, resume)
-    say(
-        f"{run.name} trains in process {process}. `{command_line(f'attach {run.name}', run.home)}` shows it, "
-        f"`{command_line(f'stop {run.name}', run.home)}` ends it."
-    )
+    print_lines(
+        say("train.background", "{name} trains in process {process}. `{attach}` shows it, `{stop}` ends it.",
+            name=run.name, process=process, attach=command_line(f"attach {run.name}", run.home),
+            stop=command_line(f"stop {run.name}", run.home))
+    )  # fmt: skip
     return DONE
 
 
@@ -142,20 +143,22 @@ class Watch:
         self._reason = reason
         if self._handle is not None:
             self._handle.request("stop", reason=reason)
-        self._remarks.put("It saves and stops. The same once more ends it at once.")
+        self._remarks.put(say("train.stopping", "It saves and stops. The same once more ends it at once."))
 
     def _last_word(self) -> int:
         assert self._handle is not None
         ending = self._handle.ending
         if ending is None:
-            complain(safe(f"Training ended without saying how. Its log may tell: {self._run.log_path}"))
+            complain(safe(say("train.silent", "Training ended without saying how. Its log may tell: {log}",
+                              log=self._run.log_path)))  # fmt: skip
             return FAILED
         if isinstance(ending.event, Failed):
             complain(safe(f"{ending.event.message} {ending.event.advice}".strip()))
         elif isinstance(ending.event, Stopped):
-            complain(f"`{command_line(f'train {self._run.name} --resume', self._run.home)}` goes on with it.")
+            complain(say("train.goes-on", "`{command}` goes on with it.",
+                         command=command_line(f"train {self._run.name} --resume", self._run.home)))  # fmt: skip
         elif any(self._run.exports.glob("*")):
-            complain(safe(f"Your model is in {self._run.exports}"))
+            complain(safe(say("train.exported", "Your model is in {folder}", folder=self._run.exports)))
         return ending.exit_code
 
 

@@ -26,7 +26,7 @@ from core.events import (
     Validation,
     Warned,
 )
-from core.texts import counted, duration_in_words, size_in_words
+from core.texts import counted, duration_in_words, say, size_in_words
 from dbtui.monitor.words import measured_in_words, seen_in
 from dbtui.printing import console
 from dbtui.safe import safe
@@ -73,16 +73,17 @@ class Clock:
 
 def step_line(event: Step, clock: Clock) -> str:
     """Everything of a step that is watched, in one line; what is watched most comes first."""
-    parts = [f"loss {_figure(event.loss)}"]
+    parts = [say("line.loss", "loss {loss}", loss=_figure(event.loss))]
     left = clock.seconds_left(event.step)
     if left is not None:
-        parts.append(f"{duration_in_words(left)} left")
-    parts.append(f"{event.images_per_second:.2f} images/s")
-    parts.append(f"rate {event.rate:.2g}")
+        parts.append(say("line.left", "{time} left", time=duration_in_words(left)))
+    parts.append(say("line.speed", "{speed:.2f} images/s", speed=event.images_per_second))
+    parts.append(say("line.rate", "rate {rate:.2g}", rate=event.rate))
     if event.prior_loss is not None:
-        parts.append(f"yours {_figure(event.instance_loss)}, class {_figure(event.prior_loss)}")
+        parts.append(say("line.parts", "yours {instance}, class {prior}", instance=_figure(event.instance_loss),
+                         prior=_figure(event.prior_loss)))  # fmt: skip
     if event.skipped:
-        parts.insert(1, "skipped: not a number")
+        parts.insert(1, say("line.skipped", "skipped: not a number"))
     return " · ".join(parts)
 
 
@@ -90,32 +91,41 @@ def event_line(event: Event) -> str | None:
     """What is worth a line of its own; `None` for steps, progress and failures (the program's last word, on stderr)."""
     match event:
         case RunStarted(resumed_from=None):
-            length = f"{counted(event.total_steps, 'step')}, {counted(event.steps_per_epoch, 'step')} an epoch"
-            return f"{length}, on {event.device}"
+            return say("line.started", "{steps}, {per_epoch} an epoch, on {device}", device=event.device,
+                       steps=counted(event.total_steps, "step"),
+                       per_epoch=counted(event.steps_per_epoch, "step"))  # fmt: skip
         case RunStarted():
-            exact = "" if event.exact else " (not bit for bit as without the break)"
-            return f"Goes on from step {event.resumed_from} of {event.total_steps}, on {event.device}{exact}"
+            said = say("line.went-on", "Goes on from step {step} of {total}, on {device}", step=event.resumed_from,
+                       total=event.total_steps, device=event.device)  # fmt: skip
+            return said if event.exact else said + say("line.not-exact", " (not bit for bit as without the break)")
+        case Validation(prior=None):
+            return say("line.validation", "Step {step}: validation loss {loss}", step=event.step,
+                       loss=_figure(event.instance))  # fmt: skip
         case Validation():
-            drift = "" if event.prior is None else f", class {_figure(event.prior)}"
-            return f"Step {event.step}: validation loss {_figure(event.instance)}{drift}"
+            return say("line.validations", "Step {step}: validation loss {loss}, class {prior}", step=event.step,
+                       loss=_figure(event.instance), prior=_figure(event.prior))  # fmt: skip
         case Measured():
             return measured_in_words(event)
         case Sample():
-            return f"Step {event.step}: preview {event.path}{seen_in(event)}"
+            return say("line.preview", "Step {step}: preview {path}", step=event.step, path=event.path) + seen_in(event)
         case Checkpoint():
-            return f"Step {event.step}: saved {event.path}, {size_in_words(event.bytes)} in {event.seconds:.1f} s"
+            return say("line.saved", "Step {step}: saved {path}, {size} in {seconds:.1f} s", step=event.step,
+                       path=event.path, size=size_in_words(event.bytes), seconds=event.seconds)  # fmt: skip
         case Export():
-            return f"Exported {event.path}, {size_in_words(event.bytes)}"
+            return say("line.exported", "Exported {path}, {size}", path=event.path, size=size_in_words(event.bytes))
         case Warned():
-            return f"Warning: {event.message}"
+            return say("line.warning", "Warning: {message}", message=event.message)
         case Paused():
-            return f"Paused at step {event.step}"
+            return say("line.paused", "Paused at step {step}", step=event.step)
         case Continued():
-            return f"Goes on from step {event.step}"
+            return say("line.continued", "Goes on from step {step}", step=event.step)
+        case Stopped(saved=True):
+            return say("line.stopped", "Stopped at step {step}, saved", step=event.step)
         case Stopped():
-            return f"Stopped at step {event.step}, {'saved' if event.saved else 'not saved'}"
+            return say("line.discarded", "Stopped at step {step}, not saved", step=event.step)
         case Done():
-            return f"Done after {counted(event.step, 'step')}, in {duration_in_words(event.seconds)}"
+            return say("line.done", "Done after {steps}, in {time}", steps=counted(event.step, "step"),
+                       time=duration_in_words(event.seconds))  # fmt: skip
         case _:
             return None
 
@@ -148,12 +158,16 @@ class PlainDisplay:
                 self._phase = event.name
                 self._said = time.monotonic()
                 return None if event.name == "training" else f"{PHASES.get(event.name, event.name)} …"
-            return f"  {event.done} of {event.total}" if event.total and self._is_time() else None
+            if not (event.total and self._is_time()):
+                return None
+            return "  " + say("line.progress", "{done} of {total}", done=event.done, total=event.total)
         if isinstance(event, Step):
             first_or_last = event.step in (1, self._clock.total)
             if not (self._is_time() or first_or_last):
                 return None
-            return f"Step {event.step}/{self._clock.total} (epoch {event.epoch}): {step_line(event, self._clock)}"
+            return say("line.step", "Step {step}/{total} (epoch {epoch}): {figures}", step=event.step,
+                       total=self._clock.total, epoch=event.epoch,
+                       figures=step_line(event, self._clock))  # fmt: skip
         return event_line(event)
 
     def _is_time(self) -> bool:
@@ -190,7 +204,7 @@ class ProgressDisplay:
             redirect_stderr=False,
             transient=True,
         )
-        self._task = self._bar.add_task("Starting", total=None, figures="")
+        self._task = self._bar.add_task(say("line.starting", "Starting"), total=None, figures="")
         self._bar.start()
 
     def show(self, events: Iterable[Event]) -> None:
@@ -207,7 +221,7 @@ class ProgressDisplay:
                 )  # fmt: skip
             elif isinstance(event, Step):
                 self._bar.update(
-                    self._task, description="Training", completed=event.step, total=self._clock.total or None,
+                    self._task, description=PHASES["training"], completed=event.step, total=self._clock.total or None,
                     figures=step_line(event, self._clock),
                 )  # fmt: skip
         self._bar.refresh()

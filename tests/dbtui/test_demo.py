@@ -109,7 +109,7 @@ def test_without_the_app_it_tells_a_beginner_what_happens_and_where_everything_i
     told = [SAYS[state] for state in states]
     places = [said.index(words) for words in told]
     assert places == sorted(places) and all(said.count(words) == 1 for words in told)
-    assert (CLASS_PICTURES in said) == prior
+    assert (SAYS["class-images"] in said) == prior
     assert "“a sks dog face” is the new dog in 1 of 1, “a dog face” is the new dog in 0 of 1" in said
     run = tmp_path / "runs" / "demo"
     for path in (run / "samples" / "step-000000", run / "samples" / "step-000020", run / "export/demo.safetensors"):
