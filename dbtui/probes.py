@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from core.texts import say
+
 PROBE_SECONDS = 120.0
 
 
@@ -74,11 +76,12 @@ def run_probe(name: str) -> dict[str, Any]:
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        return {"error": f"gave no answer within {PROBE_SECONDS:.0f} s"}
+        return {"error": say("probe.silent", "gave no answer within {seconds:.0f} s", seconds=PROBE_SECONDS)}
     if child.returncode < 0:
-        return {"error": f"crashed ({signal.Signals(-child.returncode).name})"}
+        return {"error": say("probe.crashed", "crashed ({signal})", signal=signal.Signals(-child.returncode).name)}
     if child.returncode:
-        return {"error": child.stderr.strip().splitlines()[-1] if child.stderr.strip() else "ended without a word"}
+        return {"error": child.stderr.strip().splitlines()[-1] if child.stderr.strip() else
+                say("probe.wordless", "ended without a word")}  # fmt: skip
     found: dict[str, Any] = json.loads(child.stdout)
     return found
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from core.files import free_bytes, probe_writable
 from core.machine import Machine, inspect_machine
-from core.texts import UserError, size_in_words
+from core.texts import UserError, joined, say, size_in_words
 from dbtui import __version__
 from dbtui.boundary import DONE, FAILED
 from dbtui.commands.terminal_probe import ask_for_graphics
@@ -66,34 +66,49 @@ def _examine(home: Path, machine: Machine) -> Iterator[Diagnosis]:
 
 
 def _python() -> Diagnosis:
-    return Diagnosis("Python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
+    return Diagnosis("Python", "ok", say("doctor.python", "{version} at {path}", version=sys.version.split()[0],
+                                        path=sys.executable))  # fmt: skip
 
 
 def _memory(machine: Machine) -> Diagnosis:
-    finding = f"{size_in_words(machine.memory)}, {size_in_words(machine.memory_available)} free, {machine.cores} cores"
-    return Diagnosis("Memory", "ok", finding)
+    finding = say("doctor.memory.found", "{size}, {free} free, {cores} cores", size=size_in_words(machine.memory),
+                  free=size_in_words(machine.memory_available), cores=machine.cores)  # fmt: skip
+    return Diagnosis(say("doctor.memory", "Memory"), "ok", finding)
 
 
 def _torch(found: dict[str, Any]) -> Diagnosis:
     if "error" in found:
-        return Diagnosis("torch", "broken", found["error"], "Install it anew: pip install --force-reinstall torch")
-    return Diagnosis("torch", "ok", f"{found['version']}, {found['threads']} threads")
+        return Diagnosis("torch", "broken", found["error"],
+                         say("doctor.torch.mend", "Install it anew: pip install --force-reinstall torch"))  # fmt: skip
+    return Diagnosis("torch", "ok", say("doctor.torch", "{version}, {threads} threads", version=found["version"],
+                                        threads=found["threads"]))  # fmt: skip
 
 
 def _gpu(found: dict[str, Any]) -> Diagnosis:
     if found.get("cuda"):
-        return Diagnosis("GPU", "ok", f"{found['gpu']}, compute capability {found['capability']}")
+        return Diagnosis("GPU", "ok", say("doctor.gpu", "{gpu}, compute capability {capability}", gpu=found["gpu"],
+                                          capability=found["capability"]))  # fmt: skip
     driver = _driver()
     if driver and "error" not in found and not found.get("cuda_build"):
-        return Diagnosis("GPU", "broken", f"driver {driver} is here, but this torch is built for the CPU alone",
-                         "Install the build for your GPU: pip install --force-reinstall torch, with the index that "
-                         "pytorch.org names for it.")  # fmt: skip
+        return Diagnosis(
+            "GPU", "broken",
+            say("doctor.gpu.cpu-build", "driver {driver} is here, but this torch is built for the CPU alone",
+                driver=driver),
+            say("doctor.gpu.cpu-build.mend", "Install the build for your GPU: pip install --force-reinstall torch, with "
+                "the index that pytorch.org names for it."),
+        )  # fmt: skip
     if driver:
-        return Diagnosis("GPU", "broken", f"driver {driver} is here, but torch cannot use it",
-                         f"torch is built for CUDA {found.get('cuda_build')}: update the driver, or install a torch "
-                         "for an older CUDA.")  # fmt: skip
-    return Diagnosis("GPU", "missing", "no NVIDIA GPU, or no driver for it: training runs on the CPU, which takes days",
-                     "With a card in this computer: install NVIDIA's driver until `nvidia-smi` shows it.")  # fmt: skip
+        return Diagnosis(
+            "GPU", "broken",
+            say("doctor.gpu.unusable", "driver {driver} is here, but torch cannot use it", driver=driver),
+            say("doctor.gpu.unusable.mend", "torch is built for CUDA {cuda}: update the driver, or install a torch for "
+                "an older CUDA.", cuda=found.get("cuda_build")),
+        )  # fmt: skip
+    return Diagnosis(
+        "GPU", "missing",
+        say("doctor.gpu.none", "no NVIDIA GPU, or no driver for it: training runs on the CPU, which takes days"),
+        say("doctor.gpu.none.mend", "With a card in this computer: install NVIDIA's driver until `nvidia-smi` shows it."),
+    )  # fmt: skip
 
 
 def _driver() -> str:
@@ -110,29 +125,38 @@ def _driver() -> str:
 
 def _precision(found: dict[str, Any], machine: Machine) -> Diagnosis:
     if found.get("bf16") or (not found.get("cuda") and machine.knows_bf16):
-        return Diagnosis("bf16", "ok", "this device computes in bfloat16")
+        return Diagnosis("bf16", "ok", say("doctor.bf16", "this device computes in bfloat16"))
     if found.get("cuda"):
-        return Diagnosis("bf16", "missing", "this GPU is older than Ampere: fp16 with loss scaling is used instead")
-    return Diagnosis("bf16", "missing", "this CPU has no bfloat16 arithmetic: training computes in 32 bits")
+        return Diagnosis("bf16", "missing", say(
+            "doctor.bf16.gpu", "this GPU is older than Ampere: fp16 with loss scaling is used instead"))  # fmt: skip
+    return Diagnosis("bf16", "missing", say(
+        "doctor.bf16.cpu", "this CPU has no bfloat16 arithmetic: training computes in 32 bits"))  # fmt: skip
 
 
 def _bitsandbytes(found: dict[str, Any]) -> Diagnosis:
-    mend = 'pip install --upgrade bitsandbytes, or choose performance.optimizer = "adamw"'
+    mend = say("doctor.bitsandbytes.mend",
+               'pip install --upgrade bitsandbytes, or choose performance.optimizer = "adamw"')  # fmt: skip
     if "error" in found:
         return Diagnosis("bitsandbytes", "missing", found["error"], mend)
     if not found["works"]:
-        return Diagnosis("bitsandbytes", "missing", f"{found['version']}: its 8bit AdamW moves no weight", mend)
-    return Diagnosis("bitsandbytes", "ok", f"{found['version']}, 8bit AdamW works on {found['device']}")
+        return Diagnosis("bitsandbytes", "missing", say("doctor.bitsandbytes.idle",
+                         "{version}: its 8bit AdamW moves no weight", version=found["version"]), mend)  # fmt: skip
+    return Diagnosis("bitsandbytes", "ok", say("doctor.bitsandbytes", "{version}, 8bit AdamW works on {device}",
+                                               version=found["version"], device=found["device"]))  # fmt: skip
 
 
 def _xformers(torch: dict[str, Any]) -> Diagnosis:
     if find_spec("xformers") is None:
-        return Diagnosis("xformers", "missing", "not installed: torch's own attention is used, which is as fast today")
+        return Diagnosis("xformers", "missing", say(
+            "doctor.xformers.none", "not installed: torch's own attention is used, which is as fast today"))  # fmt: skip
     found = run_probe("xformers")
     if "error" in found:
-        where = "" if torch.get("cuda") else " It needs a GPU."
-        return Diagnosis("xformers", "missing", found["error"], f"Nothing needs it: torch's attention is used.{where}")
-    return Diagnosis("xformers", "ok", f"{found['version']}, attention works on {found['device']}")
+        mend = say("doctor.xformers.mend", "Nothing needs it: torch's attention is used.")
+        if not torch.get("cuda"):
+            mend = say("doctor.xformers.mend-cpu", "Nothing needs it: torch's attention is used. It needs a GPU.")
+        return Diagnosis("xformers", "missing", found["error"], mend)
+    return Diagnosis("xformers", "ok", say("doctor.xformers", "{version}, attention works on {device}",
+                                           version=found["version"], device=found["device"]))  # fmt: skip
 
 
 def _libraries() -> Iterator[Diagnosis]:
@@ -140,49 +164,60 @@ def _libraries() -> Iterator[Diagnosis]:
         try:
             yield Diagnosis(name, "ok", version(name))
         except PackageNotFoundError:
-            yield Diagnosis(name, "broken", "not installed", f"pip install {name}")
+            yield Diagnosis(name, "broken", say("doctor.not-installed", "not installed"), f"pip install {name}")
 
 
 def _colours() -> Diagnosis:
+    title = say("doctor.colours", "Colours")
     if not sys.stdout.isatty():
-        return Diagnosis("Colours", "missing", "stdout is no terminal")
+        return Diagnosis(title, "missing", say("doctor.no-terminal", "stdout is no terminal"))
     if os.environ.get("NO_COLOR"):
-        return Diagnosis("Colours", "missing", "NO_COLOR is set", "Unset it to see colours.")
+        return Diagnosis(title, "missing", say("doctor.colours.off", "NO_COLOR is set"),
+                         say("doctor.colours.off.mend", "Unset it to see colours."))  # fmt: skip
     term = os.environ.get("TERM", "")
     if os.environ.get("COLORTERM") in ("truecolor", "24bit"):
-        return Diagnosis("Colours", "ok", f"16 million (TERM={term})")
+        return Diagnosis(title, "ok", say("doctor.colours.millions", "16 million (TERM={term})", term=term))
     if "256" in term:
-        return Diagnosis("Colours", "ok", f"256 (TERM={term})",
-                         "If the terminal can do more: export COLORTERM=truecolor")  # fmt: skip
-    return Diagnosis("Colours", "missing", f"16 or none (TERM={term or 'not set'})",
-                     "Use a terminal with 256 colours or more, for example: export TERM=xterm-256color")  # fmt: skip
+        return Diagnosis(title, "ok", say("doctor.colours.256", "256 (TERM={term})", term=term),
+                         say("doctor.colours.256.mend",
+                             "If the terminal can do more: export COLORTERM=truecolor"))  # fmt: skip
+    few = say("doctor.colours.few", "16 or none (TERM={term})", term=term or say("doctor.colours.unset", "not set"))
+    return Diagnosis(title, "missing", few, say(
+        "doctor.colours.few.mend",
+        "Use a terminal with 256 colours or more, for example: export TERM=xterm-256color"))  # fmt: skip
 
 
 def _graphics() -> Diagnosis:
+    title = say("doctor.pictures", "Pictures")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return Diagnosis("Pictures", "missing", "stdout is no terminal")
+        return Diagnosis(title, "missing", say("doctor.no-terminal", "stdout is no terminal"))
     known = ask_for_graphics(sys.stdin.fileno(), sys.stdout.fileno())
     if known:
-        return Diagnosis("Pictures", "ok", f"this terminal shows them in full: {' and '.join(known)}")
-    return Diagnosis("Pictures", "ok", "shown in half cells of colour",
-                     "For sharp previews use a terminal with kitty graphics or sixel: kitty, WezTerm, Ghostty, foot; "
-                     "inside tmux they are not passed on.")  # fmt: skip
+        return Diagnosis(title, "ok", say("doctor.pictures.full", "this terminal shows them in full: {protocols}",
+                                          protocols=joined(known)))  # fmt: skip
+    return Diagnosis(
+        title, "ok", say("doctor.pictures.cells", "shown in half cells of colour"),
+        say("doctor.pictures.cells.mend", "For sharp previews use a terminal with kitty graphics or sixel: kitty, "
+            "WezTerm, Ghostty, foot; inside tmux they are not passed on."),
+    )  # fmt: skip
 
 
 def _disk(home: Path) -> Diagnosis:
+    title = say("doctor.disk", "Disk")
     try:
         nearest = home
         while not nearest.exists():
             nearest = nearest.parent
         probe_writable(nearest)
     except UserError as error:
-        return Diagnosis("Disk", "broken", error.message.text, error.message.advice)
+        return Diagnosis(title, "broken", error.message.text, error.message.advice)
     free = free_bytes(home)
-    finding = f"{size_in_words(free)} free for {home}"
+    finding = say("doctor.disk.free", "{size} free for {folder}", size=size_in_words(free), folder=home)
     if free < ROOM_FOR_A_RUN:
-        needed = f"Training a whole Stable Diffusion 1.5 takes up to {size_in_words(ROOM_FOR_A_RUN)}"
-        return Diagnosis("Disk", "missing", finding, f"{needed}: free some space, or choose a disk with --home.")
-    return Diagnosis("Disk", "ok", finding)
+        return Diagnosis(title, "missing", finding, say(
+            "doctor.disk.small", "Training a whole Stable Diffusion 1.5 takes up to {size}: free some space, or choose a "
+            "disk with --home.", size=size_in_words(ROOM_FOR_A_RUN)))  # fmt: skip
+    return Diagnosis(title, "ok", finding)
 
 
 def _print(diagnoses: list[Diagnosis]) -> None:
@@ -190,7 +225,7 @@ def _print(diagnoses: list[Diagnosis]) -> None:
     for one in diagnoses:
         mark, colour = MARKS[one.state]
         line = Text(f"{mark} ", colour)
-        line.append(f"{one.subject}: ", "bold default")
+        line.append(say("explain.line", "{title}: ", title=one.subject), "bold default")
         line.append(safe(one.finding), "default")
         out.print(line)
         if one.mend:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core.texts import say
 from dbtui.terminal.driver import LastingDriver
 from dbtui.terminal.output import Terminal, kept_for_the_app
 from dbtui.terminal.signals import handled
@@ -125,7 +126,8 @@ class Session:
                 self.terminated = True
                 self._ask_to_stop()
             assert self._terminal is not None
-            self._terminal.write("Ending the step that runs, then saving. Ctrl+C ends at once.\n")
+            words = say("session.ending", "Ending the step that runs, then saving. Ctrl+C ends at once.")
+            self._terminal.write(f"{words}\n")
         return training.join()
 
     def _end_now(self) -> None:

@@ -1,0 +1,263 @@
+"""Every text that the program can say, and what a language has of them.
+
+`python -m tests.languages` counts; `missing` prints what a language lacks as lines for its file (with the English as a
+comment), `left` the codes that nothing says any more, `unreadable` the places whose text cannot be found by reading.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.languages import LANGUAGES, texts_of
+from core.texts import ENGLISH
+
+ROOT = Path(__file__).parents[1]
+UNSAID = ("core/demo/recipe",)
+"""Left out of the wheel: nobody reads it."""
+
+
+@dataclass
+class Catalogue:
+    """Code → its English texts, where each is said, and the places that cannot be read."""
+
+    texts: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    unreadable: list[str] = field(default_factory=list)
+
+    def add(self, code: str, english: str, place: str) -> None:
+        if english:
+            self.texts[code].setdefault(english, place)
+
+    def lines(self) -> dict[str, tuple[str, str]]:
+        """Key in a language's file → English text, place."""
+        keys = {}
+        for code, said in self.texts.items():
+            for english, place in said.items():
+                keys[code if len(said) == 1 else f"{code}|{english}"] = (english, place)
+        return keys
+
+
+def catalogue() -> Catalogue:
+    """All that the source says."""
+    found = Catalogue()
+    for room in ("core", "dbtui"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            where = path.relative_to(ROOT).as_posix()
+            if not where.startswith(UNSAID):
+                _Reader(found, where).visit(ast.parse(path.read_text(encoding="utf-8")))
+    for code, english in _tables():
+        found.add(code, english, "a table")
+    return found
+
+
+def _tables() -> Iterator[tuple[str, str]]:
+    from core.choices.adapters import METHODS
+    from core.choices.attention import ATTENTIONS
+    from core.choices.formats import EXPORT_FORMATS
+    from core.choices.optimizers import OPTIMIZERS
+    from core.choices.schedulers import SCHEDULERS
+    from core.config.options import Concept, RunConfig
+    from core.config.presets import built_in_directory
+    from core.config.table import english_table
+    from dbtui.actions import ACTIONS
+    from dbtui.cli import app, help_texts
+    from dbtui.states import STATES
+
+    for action in ACTIONS:
+        yield f"action.{action.place}.{action.id}.title", action.title
+        yield f"action.{action.place}.{action.id}.help", action.help
+    for option in english_table():
+        yield f"option.{option.path}.title", option.title
+        yield f"option.{option.path}.help", option.help
+        yield f"option.{option.path}.expects", option.expects
+        if option.unit:
+            yield f"unit.{option.unit}", option.unit
+    for prefix, model in (("", RunConfig), ("concepts.", Concept)):
+        for name, info in model.model_fields.items():
+            if info.title and f"{prefix}{name}" != "concepts" and _is_section(info):
+                yield f"section.{prefix}{name}.title", info.title
+                yield f"section.{prefix}{name}.help", info.description or ""
+    for registry in (METHODS, ATTENTIONS, EXPORT_FORMATS, OPTIMIZERS, SCHEDULERS):
+        for entry in registry.values():
+            yield f"{entry.registry}.{entry.id}.title", entry.english
+            yield f"{entry.registry}.{entry.id}.help", entry.english_help
+    for path in sorted(built_in_directory().glob("*.toml")):
+        preset = tomllib.loads(path.read_text(encoding="utf-8"))
+        yield f"preset.{path.stem}.title", preset["title"].strip()
+        yield f"preset.{path.stem}.help", preset["help"].strip()
+    for state, (_, words, _) in STATES.english.items():
+        yield f"state.{state}", words
+    import typer.main
+
+    for _, _, code, english in help_texts(typer.main.get_command(app)):
+        yield code, english
+
+
+def _is_section(info: object) -> bool:
+    return getattr(info, "default_factory", None) is not None
+
+
+class _Reader(ast.NodeVisitor):
+    """Finds the calls that say something: a code and an English text beside each other."""
+
+    def __init__(self, found: Catalogue, where: str) -> None:
+        self.found, self.where = found, where
+        self.constants: dict[str, ast.expr] = {}
+        self.parameters: list[set[str]] = []
+
+    def visit_Module(self, node: ast.Module) -> None:
+        for statement in node.body:
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                self.constants[statement.targets[0].id] = statement.value
+        self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        arguments = node.args
+        self.parameters.append({one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)})
+        self.generic_visit(node)
+        self.parameters.pop()
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self.generic_visit(node)
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        place = f"{self.where}:{node.lineno}"
+        if name == "Texts":
+            self._table(node, place)
+        elif name == "counted":
+            self._counted(node, place)
+        elif name == "binding" and len(node.args) >= 4:
+            code = self._one(node.args[0])
+            if code is not None:
+                for part, argument in zip(("title", "help"), node.args[3:5], strict=False):
+                    self.found.add(f"action.{code}.{part}", self._one(argument) or "", place)
+        elif len(node.args) >= 2:
+            self._said(node, name, place)
+
+    def _said(self, node: ast.Call, name: str, place: str) -> None:
+        """`say`, `message`, `UserError`, and any helper that is given a code and a text as they are."""
+        codes = list(self._all(node.args[0]))
+        is_ours = name in ("say", "message", "UserError", "in_force") and not self._is_method(node)
+        if not is_ours and not (codes and all(code and re.fullmatch(r"[a-z][a-z-]*\.[\w.*-]+", code) for code in codes)):
+            return
+        english = list(self._all(node.args[1]))
+        if not is_ours and not all(text and " " in text for text in english):
+            return
+        if self._is_passed_on(node.args[0]) or self._is_passed_on(node.args[1]):
+            return
+        if None in codes or None in english or not codes or not english:
+            if name != "in_force":
+                self.found.unreadable.append(f"{place}: {ast.unparse(node)[:100]}")
+            return
+        advice = [text for keyword in node.keywords if keyword.arg == "mend" for text in self._mends(keyword.value, place)]
+        for code in codes:
+            for text in english:
+                self.found.add(str(code), str(text), place)
+            for text in advice:
+                self.found.add(f"{code}.mend", text, place)
+
+    def _mends(self, node: ast.expr, place: str) -> Iterator[str]:
+        if self._is_passed_on(node):
+            return
+        for text in self._all(node):
+            if text is None:
+                self.found.unreadable.append(f"{place}: mend={ast.unparse(node)[:100]}")
+            else:
+                yield text
+
+    @staticmethod
+    def _is_method(node: ast.Call) -> bool:
+        """`app.say(error)` and the like."""
+        return isinstance(node.func, ast.Attribute)
+
+    def _is_passed_on(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and any(node.id in names for names in self.parameters)
+
+    def _one(self, node: ast.expr) -> str | None:
+        found = list(self._all(node))
+        return found[0] if len(found) == 1 else None
+
+    def _all(self, node: ast.expr) -> Iterator[str | None]:
+        """The texts that an expression can be; `None` for what only running it would tell."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.Name) and node.id in self.constants:
+            yield from self._all(self.constants[node.id])
+        elif isinstance(node, ast.IfExp):
+            yield from self._all(node.body)
+            yield from self._all(node.orelse)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            for left in self._all(node.left):
+                for right in self._all(node.right):
+                    yield None if left is None or right is None else left + right
+        else:
+            yield None
+
+    def _table(self, node: ast.Call, place: str) -> None:
+        prefix, table = self._one(node.args[0]), node.args[1]
+        if prefix is None or not isinstance(table, ast.Dict):
+            self.found.unreadable.append(f"{place}: Texts")
+            return
+        for key, value in zip(table.keys, table.values, strict=True):
+            if key is not None:
+                self.found.add(f"{prefix}.{self._one(key)}", self._one(value) or "", place)
+
+    def _counted(self, node: ast.Call, place: str) -> None:
+        for singular in self._all(node.args[1]):
+            if singular is None:
+                if not self._is_passed_on(node.args[1]):
+                    self.found.unreadable.append(f"{place}: {ast.unparse(node)[:100]}")
+                continue
+            code = f"count.{singular}"
+            self.found.texts[code] = {f"{{number}} {singular}": place}  # singular and plural have one line
+
+
+def texts_in(language: str) -> dict[str, str]:
+    """The lines of a language's file."""
+    path = texts_of(language)
+    assert path is not None
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def placeholders(template: str) -> set[str]:
+    """`{name:.1f}` → `name:.1f`. Texts that are not filled may have braces that are no placeholders."""
+    try:
+        return {f"{name}:{form}" if form else name for _, name, form, _ in string.Formatter().parse(template) if name}
+    except ValueError:
+        return set(re.findall(r"\{([^{}]*)\}", template))
+
+
+def main(arguments: list[str]) -> int:
+    asked = arguments[0] if arguments else "count"
+    found = catalogue()
+    keys = found.lines()
+    for language in LANGUAGES:
+        if language == ENGLISH:
+            continue
+        there = texts_in(language) if texts_of(language).is_file() else {}  # type: ignore[union-attr]
+        missing = {key: said for key, said in keys.items() if key not in there}
+        left = [key for key in there if key not in keys]
+        if asked == "missing":
+            for key, (english, place) in sorted(missing.items(), key=lambda one: (one[1][1], one[0])):
+                print(f"# {place}\n{_quoted(key)} = {_quoted(english)}")
+        elif asked == "left":
+            print("\n".join(left))
+        else:
+            print(f"{language}: {len(keys)} texts, {len(missing)} missing, {len(left)} that nothing says")
+    if asked == "unreadable":
+        print("\n".join(found.unreadable))
+    return 0
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
