@@ -17,7 +17,7 @@ from typing import Literal
 
 from core.data.sizes import Size
 from core.seeds import derive
-from core.texts import UserError, counted, listed
+from core.texts import UserError, counted, listed, say
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,12 @@ class BatchPlan:
         }  # fmt: skip
         odd = [bucket for bucket in self._buckets if bucket.rest]
         if incomplete == "error" and odd:
-            sizes = [f"{len(bucket.entries)} of {bucket.size.words} px" for bucket in odd if bucket.size]
-            where = f", because of {listed(sizes)}" if len(self._buckets) > 1 else ""
+            sizes = [
+                say("batch.of-size", "{count} of {size} px", count=len(bucket.entries), size=bucket.size.words)
+                for bucket in odd
+                if bucket.size
+            ]
+            where = say("batch.because", ", because of {sizes}", sizes=listed(sizes)) if len(self._buckets) > 1 else ""
             raise UserError(
                 "batch.incomplete",
                 "{pictures} (repeats counted) do not divide into steps of {batch} (batch size {size} × gradient "

@@ -15,7 +15,7 @@ from core.runs.folder import Run
 from core.runs.lock import owner, taken
 from core.runs.output import open_log
 from core.runs.pump import TrainingHandle
-from core.texts import UserError
+from core.texts import UserError, say
 
 __all__ = ["TrainingHandle", "launch_background", "launch_thread"]
 
@@ -59,11 +59,12 @@ def launch_background(run: Run, resume: bool) -> int:
         if time.monotonic() >= deadline:
             process.kill()
             process.wait()
-            raise _not_started(run, said_before, f"had not started after {START_SECONDS:.0f} s")
+            raise _not_started(run, said_before, say("launch.slow", "had not started after {seconds:.0f} s",
+                                                       seconds=START_SECONDS))  # fmt: skip
         time.sleep(0.1)
     if process.returncode == 0:
         return process.pid  # a run that had nothing left to do
-    raise _not_started(run, said_before, f"ended with code {process.returncode}")
+    raise _not_started(run, said_before, say("launch.ended", "ended with code {code}", code=process.returncode))
 
 
 def command_line(run: Run, resume: bool) -> list[str]:
@@ -91,4 +92,4 @@ def _last_words(path: Path, since: int) -> str:
             lines = file.read(1 << 20).decode("utf-8", "replace").splitlines()
     except OSError as error:
         return f"({error.strerror})"
-    return "\n".join(lines[-LOG_LINES:]) or "(it said nothing)"
+    return "\n".join(lines[-LOG_LINES:]) or say("launch.wordless", "(it said nothing)")

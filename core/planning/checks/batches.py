@@ -10,11 +10,20 @@ from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
 from core.planning.buckets import BucketPlan, common_samples, plan_buckets
 from core.planning.facts import Facts
-from core.texts import counted, message
+from core.texts import counted, message, say
 
 MOST_PAIRS = 6
 PAIRS_NAMED = 3
 LARGEST = 1024
+
+SHAPE_DOES = (
+    "Each shape fills batches of its own, and does not divide by batch size {size} × accumulation {accumulation} = "
+    "{per_step} (repeats counted): {buckets}."
+)
+SHAPES_DO = (
+    "Each shape fills batches of its own, and do not divide by batch size {size} × accumulation {accumulation} = "
+    "{per_step} (repeats counted): {buckets}."
+)
 
 
 def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -33,7 +42,7 @@ def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     if incomplete == "error":
         drop = _incomplete_fix("drop", sum(bucket.samples % per_step for bucket in buckets))
         yield Finding(Level.ERROR, "batch.size", message(
-            "batch.incomplete", _many(odd) if len(buckets) > 1 else
+            "batch.incomplete", (SHAPES_DO if len(odd) > 1 else SHAPE_DOES) if len(buckets) > 1 else
             "{samples} pictures (repeats counted) do not divide by batch size {size} × "
             "accumulation {accumulation} = {per_step}: the last batch of each epoch would not be full.",
             mend="Choose a pair that divides, or say what to do with the rest.",
@@ -43,16 +52,19 @@ def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.ERROR, "batch.size", message(
             "batch.too-large", "Nothing would be trained: each epoch has {samples} pictures, a step takes {per_step}"
             "{alike}, and incomplete batches are dropped.", mend="Choose a smaller pair, or wrap.",
-            alike=" of one size" if len(buckets) > 1 else "", **values), (*pairs, wrap))  # fmt: skip
+            alike=say("batch.alike", " of one size") if len(buckets) > 1 else "", **values),
+            (*pairs, wrap))  # fmt: skip
     else:
         yield from _never_seen(odd, per_step, (*pairs, wrap)) if incomplete == "drop" else ()
         kept = sum(bucket.samples_per_epoch for bucket in buckets)
-        said = ("{samples} pictures do not fill batches of {per_step}: each epoch leaves {rest} of them out, in turn."
-                if incomplete == "drop" else
-                "{samples} pictures do not fill batches of {per_step}: each epoch shows {rest} of them once more, in "
-                "turn.")  # fmt: skip
-        yield Finding(Level.HINT, "batch.incomplete", message(
-            f"batch.{incomplete}", said, rest=abs(samples - kept), **values), pairs)  # fmt: skip
+        rest = abs(samples - kept)
+        if incomplete == "drop":
+            said = message("batch.drop", "{samples} pictures do not fill batches of {per_step}: each epoch leaves "
+                           "{rest} of them out, in turn.", rest=rest, **values)  # fmt: skip
+        else:
+            said = message("batch.wrap", "{samples} pictures do not fill batches of {per_step}: each epoch shows "
+                           "{rest} of them once more, in turn.", rest=rest, **values)  # fmt: skip
+        yield Finding(Level.HINT, "batch.incomplete", said, pairs)
 
 
 CHECKS = (batches,)
@@ -84,12 +96,6 @@ def _never_seen(odd: list[BucketPlan], per_step: int, fixes: tuple[Fix, ...]) ->
                 count=counted(bucket.samples, "picture"), per_step=per_step), fixes)  # fmt: skip
 
 
-def _many(odd: list[BucketPlan]) -> str:
-    verb = "does" if len(odd) == 1 else "do"
-    return ("Each shape fills batches of its own, and " + verb + " not divide by batch size {size} × accumulation "
-            "{accumulation} = {per_step} (repeats counted): {buckets}.")  # fmt: skip
-
-
 def _in_words(odd: list[BucketPlan], size: int, accumulation: int) -> str:
     """Each bucket with its pictures and what would divide them: `640 × 384 px, 6 pictures (3 × 2, 2 × 3)`."""
     return "; ".join(
@@ -115,6 +121,9 @@ def _pair_fixes(samples: int, size: int, accumulation: int) -> tuple[Fix, ...]:
 
 
 def _incomplete_fix(way: str, count: int) -> Fix:
-    said = ("Repeat {pictures} in each epoch to fill the last batch" if way == "wrap" else
-            "Leave {pictures} out of each epoch")  # fmt: skip
-    return Fix(message(f"fix.{way}", said, pictures=counted(count, "picture")), {"batch.incomplete": way})
+    pictures = counted(count, "picture")
+    if way == "wrap":
+        said = message("fix.wrap", "Repeat {pictures} in each epoch to fill the last batch", pictures=pictures)
+    else:
+        said = message("fix.drop", "Leave {pictures} out of each epoch", pictures=pictures)
+    return Fix(said, {"batch.incomplete": way})
