@@ -88,7 +88,8 @@ def _complete_run(context: typer.Context, incomplete: str) -> list[str]:
 def _complete_preset(incomplete: str) -> list[str]:
     from core.config.presets import load_presets, user_presets_directory
 
-    return [name for name in load_presets(user_presets_directory()) if name.startswith(incomplete)]
+    known = load_presets(user_presets_directory()).known
+    return [name for name in known if name.startswith(incomplete) and name.isprintable()]
 
 
 def _complete_option(incomplete: str) -> list[str]:

@@ -80,7 +80,7 @@ class TestNew:
     @pytest.mark.parametrize(
         ("wrong", "words"),
         [
-            (["--preset", "fase"], "Choose one of face, object, style"),
+            (["--preset", "fase"], "Choose one of face, style, object, low-memory"),
             (["--set", "batch.sise=2"], "Did you mean batch.size?"),
             (["--set", "batch.size"], "has no ="),
             (["--set", "batch.size=many"], "Batch size must be a whole number"),
