@@ -55,6 +55,10 @@ class Preset:
     when: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     is_own: bool = False
 
+    @property
+    def depends_on_family(self) -> bool:
+        return any(name != LORA for name in self.when)
+
     def wants_lora(self, family: str = "") -> bool | None:
         """Whether it chooses LoRA for a family; `None` where it leaves that as it is."""
         wanted: bool | None = ({**self.values, **self.when.get(family, {})}).get(LORA_ENABLED)
@@ -207,7 +211,8 @@ def _overlays(when: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield LORA, _for_lora(LORA, table)
         elif name in FAMILIES:
             inner = table.pop(LORA, None)
-            yield name, _values(table)
+            if table:
+                yield name, _values(table)
             if inner is not None:
                 yield f"{name}.{LORA}", _for_lora(f"{name}.{LORA}", _table(inner, f"when.{name}.{LORA}"))
         else:

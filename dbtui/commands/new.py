@@ -72,7 +72,7 @@ def _family(asked: RunConfig, preset: Preset) -> str:
     except UserError:
         if model.family in FAMILIES:
             return model.family
-        if any(family in preset.when for family in FAMILIES):
+        if preset.depends_on_family:
             complain(safe(f"What {model.source} is cannot be told yet, so the numbers are those of the preset for "
                           "Stable Diffusion 1. If it is another one, say so with --set model.family=…"))  # fmt: skip
         return ""

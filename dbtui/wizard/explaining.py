@@ -17,8 +17,8 @@ LONGEST_TITLE = 40
 PRESET_OPTION = Option(
     path=PRESET, title="Preset", type="text", unit="", default="", choices=(), minimum=None, maximum=None,
     exclusive_minimum=False, more=False, kind="choice",
-    help="What you teach. A preset sets what works for it; change what you like afterwards: a dot marks the change, F6 "
-    "undoes it. Ctrl+S saves the present values as a preset of your own.",
+    help="What you teach. A preset sets what works for it. Change what you like: a dot marks it, F6 undoes it, Ctrl+S "
+    "saves it all as a preset of yours.",
 )  # fmt: skip
 
 

@@ -67,8 +67,7 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
     if is_demo(context.config.model.source):
         said = f"{said if changes else ''} The demo's own numbers go over the rest.".strip()
     lines.insert(0, Line(*GOOD, safe(said)))
-    differs = any(family in preset.when for family in FAMILIES)
-    if differs and context.config.model.source and not (context.family or busy):
+    if preset.depends_on_family and context.config.model.source and not (context.family or busy):
         lines.insert(1, Line(*QUIET, "These are its numbers for Stable Diffusion 1, until it is known which one the "
                              "source is; F5, Family says it."))  # fmt: skip
     return lines
