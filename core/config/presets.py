@@ -44,7 +44,7 @@ LARGEST = 1_000_000
 @dataclass(frozen=True)
 class Preset:
     """`values` maps option paths, with `*` for the concept's number, to values; `when` has the overlays by their
-    names: `sdxl`, `lora`, `sdxl.lora`.
+    names, in the order in which they count: `sdxl`, `lora`, `sdxl.lora`.
     """
 
     id: str
@@ -134,7 +134,8 @@ def load_preset(path: Path, *, is_own: bool = False) -> Preset:
     raw = _read(path)
     try:
         title, advice = (_words(raw, key) for key in ("title", "help"))
-        when = dict(_overlays(_table(raw.pop("when", {}), "when")))
+        overlays = _overlays(_table(raw.pop("when", {}), "when"))
+        when = dict(sorted(overlays, key=lambda overlay: (overlay[0] == LORA) + 2 * ("." in overlay[0])))
         values = _values(raw)
         preset = Preset(path.stem, title or path.stem, advice, values, path, when, is_own)
         for overlay in (values, *when.values()):

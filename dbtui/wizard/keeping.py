@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Static
 
 from core.config.own_presets import NAME_RULE, Keepable, is_preset_name
 from core.config.table import find_option
-from core.texts import UserError, counted, listed
+from core.texts import UserError, listed
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 from dbtui.wizard.context import in_words
@@ -93,7 +93,7 @@ def contents(kept: Keepable) -> Content:
     """What the preset will hold, and what it cannot."""
     held = ", ".join(f"{find_option(path.replace('*', '0')).title} {in_words(value)}"
                      for path, value in kept.values.items())  # fmt: skip
-    said = f"{counted(len(kept.values), 'value')} that the program would choose otherwise: {safe(held)}."
+    said = f"What differs from the program's own values goes into it: {safe(held)}."
     if kept.left_out:
         titles = listed(option.title for option in kept.left_out)
         said += f"\nNot kept, because they name this subject or differ between subjects: {titles}."

@@ -15,6 +15,7 @@ from PIL import Image
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
+from core.config.presets import built_in_presets
 from core.config.runfile import read
 from core.config.table import option_table
 from core.events import Export, Paused, RunStarted, Step, Stopped, encode
@@ -114,7 +115,7 @@ class TestNew:
     @pytest.mark.parametrize(
         ("wrong", "words"),
         [
-            (["--preset", "fase"], "Choose one of face, style, object, low-memory"),
+            (["--preset", "fase"], f"Choose one of {', '.join(built_in_presets())}"),
             (["--set", "batch.sise=2"], "Did you mean batch.size?"),
             (["--set", "batch.size"], "has no ="),
             (["--set", "batch.size=many"], "Batch size must be a whole number"),
