@@ -60,7 +60,7 @@ class Trainer:
                 yield from self._train(saving)
             yield from saving.save_finally(self._state(), self._requests.given_up)
             yield from self._obey(saving)
-            if self._config.saving.export_when_done:
+            if self._config.saving.export_when_done or self._config.saving.on_save:
                 yield from saving.export(self._step, final=True)
             yield from self._answer_the_rest(saved=True)
             yield Done(step=self._step, seconds=time.monotonic() - began)

@@ -17,6 +17,7 @@ from core.planning.checks import (
     run,
     source,
     time,
+    tracking,
     trained,
     words,
 )
@@ -36,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     *optimizing.CHECKS,
     *images.CHECKS,
     *trained.CHECKS,
+    *tracking.CHECKS,
     *resources.CHECKS,
 )
 
