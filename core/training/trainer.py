@@ -42,9 +42,7 @@ SKIPS_ALLOWED = 3
 
 
 class Trainer:
-    """Trains the run in `folder` as `config` says. `poll` delivers commands and is called many times a step. `ranks`
-    are the processes that do it together.
-    """
+    """Trains the run in `folder` as `config` says, with these `ranks`. `poll` delivers commands, many times a step."""
 
     def __init__(
         self, config: RunConfig, folder: Path, *, resume: bool, poll: Poll, ranks: Ranks | None = None
@@ -56,6 +54,7 @@ class Trainer:
         self._requests = Requests(self._ranks.watching(poll))
         self._saving: Saving | None = None
         self._step = self._updates = self._skipped = 0
+        self._clock = time.monotonic()
 
     def run(self) -> Iterator[Event]:
         """Everything from loading to export. Raises `UserError` for what a person can mend."""
