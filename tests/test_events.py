@@ -71,7 +71,7 @@ def test_a_line_that_is_no_event_is_nothing(line: str) -> None:
 
 def test_every_kind_stands_under_its_own_name_and_the_endings_are_among_them() -> None:
     assert {
-        "run", "phase", "measured", "step", "validation", "sample", "checkpoint", "export", "warning", "paused", "continued",
-        "stopped", "done", "failed",
+        "run", "phase", "measured", "step", "validation", "sample", "checkpoint", "export", "warning", "paused",
+        "continued", "stopped", "done", "failed",
     } == set(KINDS)  # fmt: skip
     assert all(KINDS[ending.kind] is ending for ending in ENDINGS)

@@ -257,7 +257,7 @@ class PerformanceOptions(Section):
         "device. 0.7 suits faces, 0.2 styles, 0 saves memory.", ge=0, le=1,
     )  # fmt: skip
     ema: bool = option(
-        False, "Average of the weights (EMA)", "Keeps a running average of what is trained beside it: calmer than the "
+        False, "Average (EMA)", "Keeps a running average of what is trained beside it: calmer than the "
         "weights of the last update. Four more bytes for each trained parameter.",
     )  # fmt: skip
     ema_decay: float = option(
@@ -504,6 +504,17 @@ class SavingOptions(Section):
     )  # fmt: skip
 
 
+class TrackingOptions(Section):
+    tensorboard: bool = option(
+        True, "TensorBoard", "Writes losses, rates, speed and previews for TensorBoard too, into the run's folder.",
+        more=True,
+    )  # fmt: skip
+    wandb_project: str = option(
+        "", "Weights & Biases project", "Sends losses, rates, speed, options and previews, which show your subject, to "
+        "this project on the web. Empty: nothing is sent.", more=True,
+    )  # fmt: skip
+
+
 class RunConfig(Section):
     """All that a run is. Every option has a value, so a half-filled form is a `RunConfig` too; what is missing or
     does not fit together is found by `core.planning`.
@@ -521,6 +532,7 @@ class RunConfig(Section):
     lora: LoraOptions = option(LoraOptions, "LoRA", "Small matrices beside the model instead of the model itself.")
     images: ImageOptions = option(ImageOptions, "Images", "How pictures and captions are prepared.")
     saving: SavingOptions = option(SavingOptions, "Saving", "What you take home.")
+    tracking: TrackingOptions = option(TrackingOptions, "Tracking", "Where the figures go beside the run's journal.")
 
     @property
     def method(self) -> str:

@@ -41,6 +41,8 @@ class Facts:
     machine: Machine | None = None
     missing_modules: frozenset[str] = frozenset()
     """Python modules that some choice needs and that are not installed."""
+    signed_in: bool = True
+    """Whether figures may go to Weights & Biases from here."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of modules that some choice needs in a certain version, where they are installed."""
     processes: int = 1

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.choices.attention import ATTENTIONS
 from core.choices.optimizers import OPTIMIZERS
+from core.choices.tracking import TENSORBOARD, WANDB, signed_in
 from core.config.options import RunConfig
 from core.config.prompts import concept_name
 from core.config.settle import absolute, exists
@@ -49,8 +50,8 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
         vae_problem=vae_problem,
         local_source=config.model.source if _is_here(config.model.source) else "",
         machine=inspect_machine(),
-        missing_modules=frozenset(module for optimizer in OPTIMIZERS.values() for module in optimizer.needs
-                                  if importlib.util.find_spec(module) is None),
+        missing_modules=frozenset(module for module in _modules() if importlib.util.find_spec(module) is None),
+        signed_in=signed_in(),
         versions=dict(_versions()),
         processes=place.count,
         processes_here=place.local_count,
@@ -59,6 +60,12 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
         held_bytes=_held(run) if run is not None else 0,
         home_problem=_problem(home),
     )  # fmt: skip
+
+
+def _modules() -> Iterator[str]:
+    """Every module that some choice needs."""
+    yield from (module for optimizer in OPTIMIZERS.values() for module in optimizer.needs)
+    yield from (WANDB, TENSORBOARD)
 
 
 def _versions() -> Iterator[tuple[str, str]]:

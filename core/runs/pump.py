@@ -25,6 +25,7 @@ from core.runs.journal import JournalWriter
 from core.runs.leading import Others, leading
 from core.runs.lock import RunLock
 from core.runs.output import captured_logging, quiet_libraries
+from core.runs.trackers import Tracking, wanted
 from core.texts import Message, UserError, message
 
 EXIT_DONE, EXIT_FAILED, EXIT_STOPPED = 0, 1, 3
@@ -84,8 +85,13 @@ def opened(run: Run, *, resume: bool, place: Place = ALONE) -> Iterator[Pump]:
             journal = JournalWriter(run.journal_path)
         except OSError as error:
             raise explain(error, run.path) from error
+        tracking = Tracking(list(wanted(config, run.path)), run.journal_path, log)
+        tracking.start()
+        stack.callback(tracking.close)
         stack.callback(journal.close)
-        yield Pump(run, config, place, resume=resume, lock=lock, commands=commands, journal=journal, log=log)
+        yield Pump(
+            run, config, place, resume=resume, lock=lock, commands=commands, journal=journal, tracking=tracking, log=log
+        )
 
 
 class Pump:
@@ -93,7 +99,7 @@ class Pump:
 
     def __init__(
         self, run: Run, config: RunConfig, place: Place, *, resume: bool, lock: RunLock, commands: CommandReader,
-        journal: JournalWriter, log: logging.Logger,
+        journal: JournalWriter, tracking: Tracking, log: logging.Logger,
     ) -> None:  # fmt: skip
         self._run = run
         self._config = config
@@ -103,6 +109,7 @@ class Pump:
         self._lock = lock
         self._commands = commands
         self._journal = journal
+        self._tracking = tracking
         self._requests = Requests()
         self._on_event: OnEvent | None = None
         self._log = log
@@ -187,6 +194,8 @@ class Pump:
         self._ending = _ending_of(event) or self._ending
         self._journal.write(event)
         self._show(event)
+        for said in self._tracking.troubles():
+            self._tell(_warned(said))
         trouble = self._journal.trouble
         if trouble != self._told_trouble:
             self._told_trouble = trouble

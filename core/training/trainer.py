@@ -252,7 +252,7 @@ class Trainer:
     def _finish(self, saving: Saving) -> Generator[Event, None, None]:
         yield from saving.save_finally(self._state(), self._requests.given_up)
         yield from self._obey(saving)
-        if self._config.saving.export_when_done:
+        if self._config.saving.export_when_done or self._config.saving.on_save:
             yield from saving.export(self._step, final=True)
         yield from self._answer_the_rest(saved=True)
 

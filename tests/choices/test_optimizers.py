@@ -167,6 +167,7 @@ def test_a_paged_optimizer_on_a_processor_is_an_error_with_the_alternative() -> 
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_paged_optimizer_keeps_its_state_in_pages() -> None:
     weight = torch.nn.Parameter(torch.ones(1 << 18, device="cuda"))
     optimizer = build("paged_adamw_8bit", groups_of([weight], (1e-2,)), OPTIMIZERS["paged_adamw_8bit"].usual)

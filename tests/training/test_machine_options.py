@@ -270,6 +270,7 @@ def test_every_setting_of_the_machine_reaches_the_trainer(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_compiled_unet_has_the_losses_of_the_plain_one_and_tells_its_time(
     tmp_path: Path, tiny_sd1: Path, pictures: Path
 ) -> None:

@@ -18,6 +18,7 @@ from core.planning.checks import (
     run,
     source,
     time,
+    tracking,
     trained,
     words,
 )
@@ -38,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     *optimizing.CHECKS,
     *images.CHECKS,
     *trained.CHECKS,
+    *tracking.CHECKS,
     *resources.CHECKS,
 )
 
