@@ -106,7 +106,7 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("Saved states", f"{counted(plan.save_steps, 'time')}, {_size(plan.checkpoint_bytes)} each"),
         ("Export", _size(plan.export_bytes)),
         ("Disk", _size(plan.disk_bytes)),
-        ("Memory", _size(plan.memory_bytes)),
+        ("Memory", _size(plan.memory_bytes) + (" for each process" if plan.processes > 1 else "")),
     ]  # fmt: skip
 
 

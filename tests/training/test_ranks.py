@@ -16,6 +16,7 @@ from core.events import Event, RunStarted, Step, Stopped, Warned
 from core.tensors import read_tensors
 from core.texts import UserError
 from core.training.checkpoints import list_checkpoints, read_state
+from core.training.exchange import Exchange
 from core.training.optimization import Optimization
 from core.training.ranks import RankLost
 from tests.training.partner import Partner
@@ -47,6 +48,19 @@ def updates_of(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
         original(self, norm)
 
     monkeypatch.setattr(Optimization, "update", update)
+    return seen
+
+
+def travels_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Of every step: how many pieces had gone when its last pass was over, and how many there are."""
+    seen: list[tuple[int, int]] = []
+    original = Exchange.finish
+
+    def finish(self: Exchange, *, short: bool) -> bool:
+        seen.append((self._sent, len(self._pieces)))
+        return original(self, short=short)
+
+    monkeypatch.setattr(Exchange, "finish", finish)
     return seen
 
 
@@ -98,6 +112,15 @@ def test_two_processes_make_the_updates_of_one_with_twice_the_accumulation(
         torch.testing.assert_close(weight, theirs[name], rtol=1e-5, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
     state = read_state(list_checkpoints(tmp_path / "runs" / "quick" / "checkpoints")[-1][1])
     assert (state.batch, state.processes, state.text_encoder_stopped) == (4, 2, True)
+
+
+def test_gradients_travel_while_the_last_pass_goes_on_once_their_order_is_known(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.exchange.PIECE_BYTES", 2**40)
+    travels = travels_of(monkeypatch)
+    partner.train(config_of(tiny_sd1, pictures, performance__text_encoder_ratio=1.0), tmp_path)
+    assert travels == [(0, 0), (1, 1), (1, 1)]
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             "batch.incomplete", _many(odd) if len(buckets) > 1 else
             "{samples} pictures (repeats counted) do not divide by batch size {size} × "
             "accumulation {accumulation}{several} = {per_step}: the last batch of each epoch would not be full.",
-            mend="Choose a pair that divides, or say what to do with the rest.",
+            mend="Choose a pair that divides, or say what to do with the rest." if pairs else
+            "Train with a number of processes that divides them, or say what to do with the rest.",
             buckets=_in_words(odd, size, accumulation, shares), **values),
             (*pairs, wrap, drop) if steps else (*pairs, wrap))  # fmt: skip
     elif incomplete == "drop" and steps == 0:
