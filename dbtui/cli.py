@@ -110,6 +110,16 @@ Assignments = Annotated[
         show_default=False,
     ),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        metavar="N",
+        help="Train with so many processes on this computer, each on a graphics card of its own.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 
 
@@ -160,12 +170,13 @@ def check(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="RUN.toml", help="The file to check.")],
     assignments: Assignments = None,
+    processes: Processes = None,
     as_json: AsJson = False,
 ) -> int:
     """Say what is wrong with a run.toml, and what it would do: steps, disk, memory. Exit code 2 on an error."""
     from dbtui.commands.check import check_file
 
-    return check_file(file, _home(context), assignments=assignments or (), as_json=as_json)
+    return check_file(file, _home(context), assignments=assignments or (), processes=processes, as_json=as_json)
 
 
 @app.command()
@@ -176,6 +187,7 @@ def train(
     ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run from its newest state.")] = False,
     assignments: Assignments = None,
+    processes: Processes = None,
     background: Annotated[
         bool, typer.Option("--background", help="Return at once; the run goes on when you log out.")
     ] = False,
@@ -183,7 +195,14 @@ def train(
     """Train in this terminal without the app. Ctrl+C saves and stops; a second one stops at once."""
     from dbtui.commands.train import train_target
 
-    return train_target(target, _home(context), resume=resume, assignments=assignments or [], background=background)
+    return train_target(
+        target,
+        _home(context),
+        resume=resume,
+        assignments=assignments or [],
+        processes=processes,
+        background=background,
+    )
 
 
 @app.command()

@@ -14,7 +14,7 @@ from core.choices.schedulers import warmup_updates
 from core.config.options import RunConfig
 from core.config.prompts import concept_name
 from core.families.describe import SourceDescription
-from core.planning.buckets import BucketPlan, cache_bytes, picture_sizes, plan_buckets
+from core.planning.buckets import BucketPlan, cache_bytes, images_per_step, picture_sizes, plan_buckets
 from core.planning.facts import Facts
 from core.planning.memory import average_bytes, estimate_memory, optimizer_of, resolution_of, weight_bytes
 from core.planning.trained import trained_parameters
@@ -48,7 +48,9 @@ class Plan:
     samples_per_epoch: int
     """… after it."""
     images_per_step: int
-    """Instance samples in each step: size × accumulation."""
+    """Instance samples in each step: size × accumulation × processes."""
+    processes: int
+    """Each of which takes its part of every step."""
     steps_per_epoch: int
     steps: int
     epochs: int
@@ -149,7 +151,8 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         instance_pictures=sum(concept.pictures for concept in concepts),
         samples=sum(bucket.samples for bucket in buckets),
         samples_per_epoch=sum(bucket.samples_per_epoch for bucket in buckets),
-        images_per_step=config.batch.size * config.batch.accumulation,
+        images_per_step=images_per_step(config, facts),
+        processes=facts.processes,
         steps_per_epoch=steps_per_epoch,
         steps=steps,
         epochs=-(-steps // steps_per_epoch),

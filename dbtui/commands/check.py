@@ -20,16 +20,19 @@ from core.planning.survey import survey
 from core.texts import counted, listed, size_in_words
 from dbtui.boundary import DONE, REFUSED
 from dbtui.commands.configs import read_assignments, read_config
+from dbtui.commands.processes import place_of
 from dbtui.printing import console, print_json, table
 from dbtui.safe import safe, safe_message
 
 MARKS = {Level.ERROR: ("✗ error", "red"), Level.WARNING: ("! warning", "yellow"), Level.HINT: ("· hint", "cyan")}
 
 
-def check_file(path: Path, home: Path, *, assignments: Sequence[str], as_json: bool) -> int:
-    """Print findings and plan of the file with these changes; 2 if a finding is an error."""
+def check_file(
+    path: Path, home: Path, *, assignments: Sequence[str], as_json: bool, processes: int | None = None
+) -> int:
+    """Print findings and plan of the file with these changes, for so many processes; 2 if a finding is an error."""
     config = with_changes(read_config(path), read_assignments(assignments))
-    facts = survey(config, home, decode=True)
+    facts = survey(config, home, decode=True, place=place_of(processes))
     findings = check(config, facts)
     plan = make_plan(config, facts)
     if as_json:
@@ -94,6 +97,8 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("Class pictures", made if plan.class_wanted else "none"),
         ("Length", f"{counted(plan.steps, 'step')}: {counted(plan.epochs, 'epoch')} of "
          f"{counted(plan.steps_per_epoch, 'step')}, {counted(plan.images_per_step, 'picture')} each"),
+        *([("Processes", f"{plan.processes}, {counted(plan.images_per_step // plan.processes, 'picture')} of each step "
+            "for each")] if plan.processes > 1 else []),
         *([("Shapes", listed((f"{words}: {count}" for words, count in shapes), 20))] if len(shapes) > 1 else []),
         ("Text encoder", trained if plan.text_encoder_steps else "is not trained"),
         ("Warm-up", counted(plan.warmup, "update")),
@@ -101,7 +106,7 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("Saved states", f"{counted(plan.save_steps, 'time')}, {_size(plan.checkpoint_bytes)} each"),
         ("Export", _size(plan.export_bytes)),
         ("Disk", _size(plan.disk_bytes)),
-        ("Memory", _size(plan.memory_bytes)),
+        ("Memory", _size(plan.memory_bytes) + (" for each process" if plan.processes > 1 else "")),
     ]  # fmt: skip
 
 

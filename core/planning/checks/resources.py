@@ -93,13 +93,15 @@ def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     machine, source = facts.machine, facts.description
     if machine is None or source is None:
         return
-    holds = machine.gpu_memory if machine.device == "cuda" else machine.memory
-    free = machine.gpu_free if machine.device == "cuda" else machine.memory_available
+    shares = 1 if machine.device == "cuda" else facts.processes_here  # processes on a CPU share its memory
+    holds = (machine.gpu_memory if machine.device == "cuda" else machine.memory) // shares
+    free = (machine.gpu_free if machine.device == "cuda" else machine.memory_available) // shares
     if not holds:
         return
     need = estimate_memory(config, source, machine)
+    where = "this computer" if shares == 1 else f"each of {shares} processes here"
     values = {"need": size_in_words(need.total), "fixed": size_in_words(need.fixed), "holds": size_in_words(holds),
-              "free": size_in_words(free), "where": machine.gpu or "this computer"}  # fmt: skip
+              "free": size_in_words(free), "where": machine.gpu or where}  # fmt: skip
     fixes = _helpful(config, lambda changed: estimate_memory(changed, source, machine).total, _memory_changes(config))
     advice = "In order of effect: {advice}." if fixes else "Use a machine with more memory."
     values["advice"] = "; ".join(fix.label.text for fix in fixes)
