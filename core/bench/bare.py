@@ -44,9 +44,7 @@ class BareLoop:
         self._prior_weight, self._max_grad_norm = prior_weight, max_grad_norm
         self._noise = torch.randn_like(inputs.x)
         self._t = torch.randint(len(model.schedule.alphas_cumprod), (len(inputs.x),), device=inputs.x.device)
-        self._parameters = [
-            parameter for group in optimization.optimizer.param_groups for parameter in group["params"]
-        ]
+        self._parameters = [parameter for group in optimization.optimizer.param_groups for parameter in group["params"]]
 
     def step(self) -> None:
         """One update. Never waits for the device."""

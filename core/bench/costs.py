@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
+
+from core.bench.results import Cost
 
 PRODUCTS = ("mm", "conv", "gemm", "linear", "attention", "matmul", "einsum")
 """What the names of matrix products, convolutions and attention hold, in torch and in compiled code."""
 SHOWN = 12
-
-
-@dataclass(frozen=True)
-class Cost:
-    """One kind of operation in one step: its own milliseconds on the device, its share of all, how often."""
-
-    name: str
-    milliseconds: float
-    share: float
-    count: int
 
 
 def costs_of(step: Callable[[], object], device: torch.device) -> tuple[Cost, ...]:
@@ -41,7 +31,7 @@ def ranked(averages: Any, *, on_gpu: bool) -> tuple[Cost, ...]:
     spent: dict[str, float] = defaultdict(float)
     counts: dict[str, int] = defaultdict(int)
     for entry in averages:
-        if entry.device_type != DeviceType.CPU:  # a kernel: counted with the operation that started it
+        if entry.device_type.name != "CPU":  # a kernel: counted with the operation that started it
             continue
         microseconds = entry.self_device_time_total if on_gpu else entry.self_cpu_time_total
         name = "matrix products" if is_product(entry.key) else entry.key.removeprefix("aten::")

@@ -8,21 +8,19 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from core.bench.bare import BareLoop
 from core.bench.cards import peak_of
-from core.bench.costs import Cost, costs_of
+from core.bench.costs import costs_of
 from core.bench.flops import flops_of_a_step
 from core.bench.open_trainer import OpenTrainer
+from core.bench.results import Cost, Measurement, Refused, Result
 from core.bench.settings import Setting, config_of, pictures_of
 from core.bench.source import draw_pictures, make_source
-from core.config.options import RunConfig
 from core.events import Event, Step, Warned
 from core.families.describe import SourceDescription, describe
 from core.runs.commands import CommandReader
@@ -32,56 +30,21 @@ from core.runs.output import captured_logging, quiet_libraries
 from core.texts import Message, UserError, message
 from core.training.device import peak_allocated_bytes, settle, versions
 
-ROUNDS = 7
+FEWEST_ROUNDS, MOST_ROUNDS = 5, 99
+ROUND_SECONDS = 0.2
+"""Each side of a round takes at least so long: short enough that what else the machine does meets both sides."""
 WARM_UP = 3
-MOST_STEPS = 200
-"""In a round."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What one setting came to. Images are the person's own: class pictures ride along and are not counted."""
-
-    setting: Setting
-    resolution: int
-    precision: str
-    optimizer: str
-    attention: str
-    images_per_second: float
-    bare_images_per_second: float
-    ratio: float
-    """Speed of the trainer / of the bare loop, the median of the rounds'."""
-    flops_per_step: int
-    mfu: float | None
-    peak_bytes: int
-    first_step_seconds: float
-    rounds: int
-    steps_in_a_round: int
-    notes: tuple[str, ...]
-    costs: tuple[Cost, ...]
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A setting that could not be measured, and why. `ours` marks a mistake in the program."""
-
-    setting: Setting
-    reason: Message
-    ours: bool = False
-
-
-Result = Measurement | Refused
 
 
 class Bench:
     """Measures settings on this machine, the sources and runs in a folder of its own that goes afterwards.
 
     `real`: the published architectures, else tiny ones. `seconds` is how long the rounds of a setting take together.
-    `profile` adds the costs of one step. `usual` are options for every setting.
+    `profile` adds the costs of one step.
     """
 
-    def __init__(self, *, real: bool, seconds: float, profile: bool, usual: Mapping[str, Any]) -> None:
-        self._real, self._seconds, self._profile, self._usual = real, seconds, profile, usual
+    def __init__(self, *, real: bool, seconds: float, profile: bool) -> None:
+        self._real, self._seconds, self._profile = real, seconds, profile
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._source: tuple[str, Path] | None = None
 
@@ -103,13 +66,13 @@ class Bench:
         except (torch.OutOfMemoryError, MemoryError):
             pass
         except Exception as error:  # the other settings are still worth measuring
-            return Refused(setting, _fault(error), ours=True)
+            return Refused(setting, _fault(error))
         return Refused(setting, _out_of_memory())
 
     def _measured(self, setting: Setting, folder: Path, home: Path) -> Measurement:
         path = self._source_of(setting.family, folder)
         source = describe(str(path))
-        config = config_of(setting, path, home / "pictures", usual=self._usual)
+        config = config_of(setting, path, home / "pictures")
         settled = settle(config, source.native_resolution, None)
         draw_pictures(home / "pictures", pictures_of(config), settled.size)
         run = Run.create(home, config, versions().get("dbtui", ""))
@@ -159,16 +122,24 @@ class Rounds:
         peak = max(peak, self._steps(WARM_UP), peak_allocated_bytes(self._trainer.settled.device))
         bare = self._trainer.bare_loop()
         bare_steps(bare, WARM_UP)
-        count = self._count(bare)
+        count, rounds = self._counts(bare)
         ours, theirs = [], []
-        for number in range(ROUNDS):
+        for number in range(rounds):
             for side in ("ours", "theirs") if number % 2 else ("theirs", "ours"):
                 if side == "ours":
                     ours.append(self._seconds_of(lambda: self._steps(count)) / count)
                 else:
                     theirs.append(self._seconds_of(lambda: bare_steps(bare, count)) / count)
-        return self._figures(setting, source, ours, theirs, peak=peak, first=first, count=count,
-                             costs=costs_of(lambda: self._steps(1), self._trainer.settled.device) if profile else ())
+        return self._figures(
+            setting,
+            source,
+            ours,
+            theirs,
+            peak=peak,
+            first=first,
+            count=count,
+            costs=costs_of(lambda: self._steps(1), self._trainer.settled.device) if profile else (),
+        )
 
     def _figures(
         self, setting: Setting, source: SourceDescription, ours: Sequence[float], theirs: Sequence[float], *,
@@ -215,10 +186,12 @@ class Rounds:
         self._journal.write(event)
         return event
 
-    def _count(self, bare: BareLoop) -> int:
-        """How many steps a round has, so that all rounds together take the time they may."""
-        of_both = self._seconds_of(lambda: self._steps(1)) + self._seconds_of(lambda: bare_steps(bare, 1))
-        return max(1, min(MOST_STEPS, math.floor(self._seconds / ROUNDS / of_both)))
+    def _counts(self, bare: BareLoop) -> tuple[int, int]:
+        """Steps in a round, and rounds that fit into the time there is."""
+        own = self._seconds_of(lambda: self._steps(1))
+        both = own + self._seconds_of(lambda: bare_steps(bare, 1))
+        count = math.ceil(ROUND_SECONDS / own)
+        return count, max(FEWEST_ROUNDS, min(MOST_ROUNDS, math.floor(self._seconds / count / both)))
 
     def _seconds_of(self, act: Callable[[], object]) -> float:
         self._trainer.wait()

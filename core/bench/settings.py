@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from core.choices.adapters import METHODS, WHOLE
+from core.choices.adapters import METHODS
 from core.config.options import RunConfig
 from core.config.parsing import read_assignment, with_changes
 from core.families import FAMILIES
@@ -51,8 +51,12 @@ class Setting:
     @property
     def title(self) -> str:
         """The setting in a few words."""
-        options = (f"{path}={value}" for path, value in self.options.items())
-        return " ".join((self.family, self.method, f"batch {self.batch}", *options))
+        return " ".join(part for part in (self.family, self.method, f"batch {self.batch}", self.variant) if part)
+
+    @property
+    def variant(self) -> str:
+        """The options as they are written."""
+        return " ".join(f"{path}={value}" for path, value in self.options.items())
 
 
 def settings_of(
@@ -77,26 +81,19 @@ def settings_of(
     ]
 
 
-def config_of(setting: Setting, source: Path, pictures: Path, *, usual: Mapping[str, Any]) -> RunConfig:
-    """The run that is measured. `pictures` stand for the subject's and the class's; `usual` are options for every
-    setting, which the setting's own come before. Raises `UserError` for options that are none.
-    """
+def config_of(setting: Setting, source: Path, pictures: Path) -> RunConfig:
+    """The run that is measured; `pictures` stand for the subject's and the class's."""
     chosen: dict[str, Any] = {"batch.size": setting.batch}
     if setting.method != FULL:
         chosen |= {"lora.enabled": True, "lora.method": setting.method}
     own = dict(zip(OWN, (str(source), str(pictures), str(pictures)), strict=True))
-    return with_changes(RunConfig(), {**QUIET, **usual, **chosen, **setting.options, **own})
+    return with_changes(RunConfig(), {**QUIET, **chosen, **setting.options, **own})
 
 
 def pictures_of(config: RunConfig) -> int:
     """How many pictures it takes for whole steps alone: some, so that an epoch is not over at once."""
     batch = config.batch.size * config.batch.accumulation
     return batch * math.ceil(FEWEST_PICTURES / batch)
-
-
-def method_of(config: RunConfig) -> str:
-    """The method as people say it."""
-    return FULL if config.method == WHOLE else config.method
 
 
 def _options(variant: str) -> dict[str, str]:

@@ -18,8 +18,8 @@ from core.families.family import Configs, Family
 from core.families.load import empty_network
 from core.seeds import generator
 
-WIDTH, SIDE = 10, 2
-"""A tiny U-Net has a tenth of the channels and is made for pictures of half the side."""
+WIDTH, SIDE = 10, 4
+"""A tiny U-Net has a tenth of the channels and is made for pictures of a quarter of the side."""
 TEXT_WIDTH, TEXT_LAYERS = 16, 3
 GROUPS = 8
 
