@@ -29,7 +29,7 @@ CARDS = (
     Card(r"H100 NVL", 835e12, _HOPPER),
     Card(r"H200", 989.4e12, _HOPPER),
     Card(r"H200 NVL", 836e12, _HOPPER),
-    Card(r"A100(-| )(SXM4|PCIE|PG509).*", 312e12, _AMPERE),
+    Card(r"A100[- ].*", 312e12, _AMPERE),
     Card(r"A40", 149.7e12, "NVIDIA A40 data sheet"),
     Card(r"A10G?", 125e12, "NVIDIA A10 data sheet"),
     Card(r"L4", 121e12, "NVIDIA L4 data sheet, half of what it says with sparsity"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from core.bench.results import Cost
 
-PRODUCTS = ("mm", "conv", "gemm", "linear", "attention", "matmul", "einsum")
+PRODUCTS = re.compile(r"mm\b|conv(?!ert)|gemm|(?<!bi)(?<!tri)linear|attention|matmul|einsum")
 """What the names of matrix products, convolutions and attention hold, in torch and in compiled code."""
 SHOWN = 12
 
@@ -44,4 +45,4 @@ def ranked(averages: Any, *, on_gpu: bool) -> tuple[Cost, ...]:
 
 def is_product(name: str) -> bool:
     """Whether an operation is a matrix product, a convolution or attention."""
-    return any(word in name.lower() for word in PRODUCTS)
+    return PRODUCTS.search(name.lower()) is not None
