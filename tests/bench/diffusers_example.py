@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -40,19 +41,19 @@ EIGHTH = 8
 
 @dataclass(frozen=True)
 class Side:
-    """What one process took: seconds of the steps that count, bytes at its peak."""
+    """What one process took: seconds a step by the clock, and of computing (which other work on the machine disturbs
+    less), both medians; bytes at its peak until the last update, and at the peak of all, saving included.
+    """
 
-    seconds: list[float]
+    seconds: float
+    computing: float
+    training_bytes: int
     peak_bytes: int
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
 
 
 def make_eighth(path: Path) -> Path:
-    """Stable Diffusion 1.5 with every width divided by eight and all of its layers: each network's share of the
-    arithmetic is about that in the real one.
+    """Stable Diffusion 1.5 with every width divided by eight and all of its layers, an eighth of the heads as wide as
+    they were: each network's share of the arithmetic is about that in the real one.
     """
     import torch
     from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
@@ -63,7 +64,8 @@ def make_eighth(path: Path) -> Path:
     width = text["hidden_size"] // EIGHTH
     torch.manual_seed(0)
     StableDiffusionPipeline(
-        unet=UNet2DConditionModel.from_config(_narrow(configs["unet"], cross_attention_dim=width, sample_size=32)),
+        unet=UNet2DConditionModel.from_config(_narrow(configs["unet"], attention_head_dim=1, cross_attention_dim=width,
+                                                          sample_size=32)),
         vae=AutoencoderKL.from_config(_narrow(configs["vae"], sample_size=256)),
         text_encoder=CLIPTextModel(CLIPTextConfig(**{**text, "hidden_size": width, "intermediate_size": 4 * width,
                                                      "projection_dim": width})),
@@ -90,8 +92,13 @@ def timed(folder: Path, *what: str) -> Side:
     if child.returncode or not out.exists():
         raise RuntimeError(f"{what[0]} failed:\n" + "\n".join(child.stderr.strip().splitlines()[-12:]))
     found = json.loads(out.read_text())
-    seconds = [after - before for before, after in pairwise(found["moments"])][WARM_UP:]
-    return Side(seconds, found["peak_bytes"])
+    moments, computed, peaks = zip(*found["updates"], strict=True)
+    return Side(_between(moments), _between(computed), peaks[-1], found["peak_bytes"])
+
+
+def _between(times: Sequence[float]) -> float:
+    """The median from one update to the next."""
+    return statistics.median(after - before for before, after in list(pairwise(times))[WARM_UP:])
 
 
 def theirs(script: Path, source: Path, folder: Path, chosen: argparse.Namespace) -> Side:
@@ -171,14 +178,22 @@ def main() -> None:
         for number in range(chosen.rounds):
             other, own = theirs(script, source, folder, chosen), ours(source, folder, chosen, number)
             rounds.append((own, other))
-            print(f"round {number + 1}: ours {own.median * 1e3:.1f} ms a step, {own.peak_bytes / 1e6:.0f} MB; "
-                  f"theirs {other.median * 1e3:.1f} ms, {other.peak_bytes / 1e6:.0f} MB", flush=True)  # fmt: skip
-    speed = statistics.median(other.median / own.median for own, other in rounds)
-    memory = statistics.median(own.peak_bytes / other.peak_bytes for own, other in rounds)
+            print(f"round {number + 1}: ours {_words(own)}; theirs {_words(other)}", flush=True)
+    speed = statistics.median(other.seconds / own.seconds for own, other in rounds)
+    computing = statistics.median(other.computing / own.computing for own, other in rounds)
+    memory = statistics.median(own.training_bytes / other.training_bytes for own, other in rounds)
+    whole = statistics.median(own.peak_bytes / other.peak_bytes for own, other in rounds)
     setting = f"{chosen.model}, batch {chosen.size}{' + class pictures' if chosen.prior else ''}, {chosen.precision}"
     print(f"{setting}: {len(rounds)} rounds of {chosen.steps} steps in turns, medians")
     print(f"steps/s, ours / theirs: {speed:.2f} (wanted: at least {WANTED_SPEED})")
+    print(f"the same by seconds of computing: {computing:.2f}")
     print(f"peak memory, ours / theirs: {memory:.2f} (wanted: at most {WANTED_MEMORY})")
+    print(f"the same with what is saved at the end (ours: a state to resume from, too): {whole:.2f}")
+
+
+def _words(side: Side) -> str:
+    return (f"{side.seconds * 1e3:.1f} ms a step ({side.computing * 1e3:.1f} ms of computing), "
+            f"{side.training_bytes / 1e6:.0f} MB ({side.peak_bytes / 1e6:.0f} MB with saving)")  # fmt: skip
 
 
 if __name__ == "__main__":
