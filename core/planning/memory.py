@@ -1,10 +1,8 @@
-"""How much memory training will take: arithmetic where it can be known, a measured rule of thumb for the rest.
+"""How much memory training will take: arithmetic where it can be known, measured rules for the rest.
 
-What is exact: each trained parameter takes 4 bytes of weight, 4 of gradient and the optimizer's state. What is an
-estimate: the activations kept for the backward pass. They are proportional to U = Σ over the U-Net's levels of
-channels × latent pixels. Measured with saved-tensor hooks (torch 2.13, diffusers 0.42) on Stable Diffusion 1.5 at 256
-and 512 px and on a U-Net a twentieth of its size, all within 2 %: 200 numbers for each of U, 33 with gradient
-checkpointing (and one block recomputed at a time, about an eighth of the whole); in 16 bits 0.43 of the bytes.
+What is exact: weights, gradients, the optimizer's state and the average of the weights. What is an estimate: the
+activations kept for the backward pass (see `activations`) and what programs take before anything is loaded. Gradients
+grow while activations go: in a step of one pass the larger of the two counts, with a quarter of the other.
 """
 
 from __future__ import annotations
@@ -14,31 +12,56 @@ from dataclasses import dataclass
 from core.choices import optimizers, precisions
 from core.choices.adapters import WHOLE
 from core.config.options import RunConfig
+from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.machine import Machine
-from core.planning.trained import frozen_parameters, trained_parameters
+from core.planning import activations
+from core.planning.activations import ADAPTED_WEIGHT_BYTES, kept_bytes, text_layers, unet_layers
+from core.planning.trained import adapted_weights, trained_parameters, training
 
-NUMBERS_KEPT = 200
-NUMBERS_KEPT_CHECKPOINTED = 33 + NUMBERS_KEPT // 8
-HALF_SHARE = 0.43
-TEXT_NUMBERS_KEPT = 20
-"""Numbers kept for each token, hidden channel and layer of a transformer, without its attention maps (Korthikanti
-et al., arXiv 2205.05198, count 34 bytes of mostly 16-bit numbers)."""
-TOKENS = 77
 LIBRARIES = 800_000_000
-"""What torch and the device's runtime take before anything is loaded."""
+"""What torch and the device's runtime take on the device before anything is loaded."""
+HOST_LIBRARIES = 2_500_000_000
+"""What the same take in the computer's own memory beside a GPU."""
+LEFT_OF_ACTIVATIONS, LEFT_OF_CHECKPOINTS = 0.26, 0.7
+"""How much of them is there still when the gradients are whole, in a step of one pass. Measured on SD 1.5."""
+PICTURE_BYTES = 6 * 4
+"""Of a VAE in 32 bits that decodes a picture, for each pixel × its first level's channels."""
+VAE_CHANNELS = 128
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes on the training device. `fixed` is arithmetic, `activations` an estimate."""
+    """Bytes at the peak of a step, by what they are for, on the device that trains.
 
-    fixed: int
+    `activations` are all that comes on top of the four before it. `host` is the computer's own memory: on a CPU the
+    same as `total`.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    average: int
     activations: int
+    host: int
+
+    @property
+    def fixed(self) -> int:
+        """What is arithmetic."""
+        return self.weights + self.gradients + self.optimizer + self.average
 
     @property
     def total(self) -> int:
         return self.fixed + self.activations + LIBRARIES
+
+
+def memory_parts(need: MemoryEstimate) -> list[tuple[str, int]]:
+    """What the device's memory is for, in words, and how many bytes; the most first."""
+    parts = {
+        "weights": need.weights, "gradients": need.gradients, "optimizer": need.optimizer, "average": need.average,
+        "pictures in work": need.activations, "libraries": LIBRARIES,
+    }  # fmt: skip
+    return sorted(((what, count) for what, count in parts.items() if count), key=lambda part: -part[1])
 
 
 def device_of(machine: Machine | None) -> str:
@@ -81,24 +104,82 @@ def resolution_of(config: RunConfig, source: SourceDescription | None) -> int | 
 
 
 def estimate_memory(config: RunConfig, source: SourceDescription, machine: Machine | None) -> MemoryEstimate:
-    """The peak during training; making class pictures and previews takes less."""
+    """The peak of training, of previews and of what is encoded before: the largest of them."""
     trained = trained_parameters(config, source)
-    per_parameter = 2 * weight_bytes(config) + optimizer_of(config, machine).state_bytes + average_bytes(config)
-    half = precision_of(config, machine) != "no"
-    checkpointed = config.performance.gradient_checkpointing
-    frozen = frozen_parameters(config, source) * (2 if half else 4)
-    whole = half and not checkpointed and weight_bytes(config) == 4 and not frozen
-    copies = 2 * source.parameters["unet"] if whole else 0
-    with_class = any(concept.prior.images_per_instance for concept in config.concepts)
-    images = config.batch.size * (2 if with_class else 1)
+    gradients = trained * weight_bytes(config)
+    optimizer = round(trained * optimizer_of(config, machine).state_bytes)
+    average = trained * average_bytes(config)
+    on_device, on_host = _weights(config, source, machine)
+    work = max(_step(config, source, machine, gradients), _pictures(config, source))
+    resting = on_device + optimizer + average
+    peak = resting + max(round(work), gradients)
+    fixed = resting + gradients
+    host = HOST_LIBRARIES + on_host if device_of(machine) == "cuda" else peak + LIBRARIES
+    return MemoryEstimate(on_device, gradients, optimizer, average, peak - fixed, host)
+
+
+def _weights(config: RunConfig, source: SourceDescription, machine: Machine | None) -> tuple[int, int]:
+    """Bytes of all networks while training: on the device, and those that wait on the host beside a GPU."""
+    each = weight_bytes(config) if config.method == WHOLE else _base_bytes(config, machine)
+    adapters = 4 * trained_parameters(config, source) if config.method != WHOLE else 0
+    encoders = FAMILIES[source.family].text_encoders
+    moving = each * sum(source.parameters[name] for name in encoders)
+    vae = 4 * source.parameters["vae"]
+    on_device, on_host = each * source.parameters["unet"] + adapters, 0
+    parts = (moving, config.performance.text_encoder_ratio > 0), (vae, not config.performance.cache_latents)
+    for part, stays in parts:
+        if stays or device_of(machine) != "cuda":
+            on_device += part
+        else:
+            on_host += part
+    return on_device, on_host
+
+
+def _base_bytes(config: RunConfig, machine: Machine | None) -> int:
+    """Of a weight beside adapters."""
+    return 4 if precision_of(config, machine) == "no" else 2
+
+
+def _step(config: RunConfig, source: SourceDescription, machine: Machine | None, gradients: int) -> float:
+    """The most that gradients and activations take together in a step."""
+    halved = precision_of(config, machine) != "no"
+    layers = activations.IN_32_BITS
+    if halved:
+        on_gpu = device_of(machine) == "cuda"
+        layers = activations.IN_16_BITS_ON_A_GPU if on_gpu else activations.IN_16_BITS_ON_A_CPU
     side = (resolution_of(config, source) or source.native_resolution) // source.latent_factor
-    channels = source.configs["unet"]["block_out_channels"]
-    units = sum(width * max(1, side >> level) ** 2 for level, width in enumerate(channels))
-    numbers = units * (NUMBERS_KEPT_CHECKPOINTED if checkpointed else NUMBERS_KEPT)
+    checkpointing, adapted = config.performance.gradient_checkpointing, config.method != WHOLE
+    found = list(unet_layers(
+        source.configs["unet"], side, side, layers, method=config.method,
+        more=adapted and config.lora.targets != "attention", convolutions=adapted and config.lora.targets == "all",
+    ))  # fmt: skip
     if config.performance.text_encoder_ratio > 0:
-        text = source.configs["text_encoder"]
-        layers = 1 if checkpointed else int(text["num_hidden_layers"])
-        numbers += TOKENS * int(text["hidden_size"]) * layers * TEXT_NUMBERS_KEPT
-    activations = images * numbers * 4 * (HALF_SHARE if half else 1)
-    vae = 0 if config.performance.cache_latents else 4 * source.parameters["vae"]
-    return MemoryEstimate(round(trained * per_parameter) + frozen + copies + vae, round(activations))
+        for encoder in FAMILIES[source.family].text_encoders:
+            found += text_layers(source.configs[encoder], layers)
+    kept, again = kept_bytes(found, checkpointing=checkpointing)
+    images = config.batch.size * (2 if any(concept.prior.images_per_instance for concept in config.concepts) else 1)
+    changes = ADAPTED_WEIGHT_BYTES[config.method] * adapted_weights(config, source) * (0.5 if halved else 1)
+    if checkpointing:
+        changes /= len(found)
+    forward = images * kept + changes + _copies(config, source, machine)
+    backward = images * (kept + again) + changes
+    if config.batch.accumulation > 1:  # a second pass runs beside the gradients of the first
+        return gradients + (max(forward, backward) if checkpointing else forward)
+    if checkpointing:
+        return max(forward, backward, gradients + images * LEFT_OF_CHECKPOINTS * kept)
+    return max(forward, gradients + images * LEFT_OF_ACTIVATIONS * kept)
+
+
+def _copies(config: RunConfig, source: SourceDescription, machine: Machine | None) -> int:
+    """Autocast's copies of 32-bit weights in 16 bits, at the end of the forward pass."""
+    if config.method != WHOLE or weight_bytes(config) == 2 or precision_of(config, machine) == "no":
+        return 0
+    return 2 * sum(source.parameters[name] for name in {"unet", *training(config, source)})
+
+
+def _pictures(config: RunConfig, source: SourceDescription) -> float:
+    """The VAE on the device with a picture in it: previews, and what is encoded before the first step."""
+    side = resolution_of(config, source) or source.native_resolution
+    channels = source.configs.get("vae", {}).get("block_out_channels", (VAE_CHANNELS,))[0]
+    held = 4 * source.parameters["vae"] if config.performance.cache_latents else 0
+    return held + float(side * side * channels * PICTURE_BYTES)

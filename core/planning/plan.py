@@ -16,7 +16,14 @@ from core.config.prompts import concept_name
 from core.families.describe import SourceDescription
 from core.planning.buckets import BucketPlan, cache_bytes, picture_sizes, plan_buckets
 from core.planning.facts import Facts
-from core.planning.memory import average_bytes, estimate_memory, optimizer_of, resolution_of, weight_bytes
+from core.planning.memory import (
+    MemoryEstimate,
+    average_bytes,
+    estimate_memory,
+    optimizer_of,
+    resolution_of,
+    weight_bytes,
+)
 from core.planning.trained import trained_parameters
 from core.texts import UserError
 
@@ -67,6 +74,8 @@ class Plan:
     """The most the run's folder will take: one state more than is kept, exports, class pictures, previews, latents."""
     memory_bytes: int | None
     """An estimate (`memory.py`): what training takes on its device."""
+    memory: MemoryEstimate | None
+    """The same by what it is for."""
 
 
 def count_steps(config: RunConfig, steps_per_epoch: int) -> int:
@@ -143,6 +152,7 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         cached = cache_bytes(config, source, sizes, [concept.class_wanted for concept in concepts])
         disk = (kept * checkpoint + exports * export + (class_missing + previews) * side * side * PICTURE_BYTES
                 + cached)  # fmt: skip
+    memory = estimate_memory(config, source, facts.machine) if source else None
     return Plan(
         concepts=tuple(concepts),
         buckets=buckets,
@@ -163,7 +173,8 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         checkpoint_bytes=checkpoint,
         export_bytes=export,
         disk_bytes=disk,
-        memory_bytes=estimate_memory(config, source, facts.machine).total if source else None,
+        memory_bytes=memory.total if memory else None,
+        memory=memory,
     )
 
 

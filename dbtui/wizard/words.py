@@ -9,6 +9,7 @@ from textual.widgets import Static
 from core.config.options import RunConfig
 from core.demo.source import is_demo
 from core.planning.facts import Facts
+from core.planning.memory import memory_parts
 from core.planning.plan import Plan
 from core.texts import counted, listed, size_in_words
 from dbtui.safe import safe
@@ -109,4 +110,7 @@ def _needs(facts: Facts, plan: Plan) -> Rows:
             place = safe(machine.gpu) if on_gpu else "this computer"
             has = f"; {place} has {size_in_words(amount)}"
         rows.append(("Memory", f"about {size_in_words(plan.memory_bytes)}{has}"))
+        if plan.memory is not None:
+            largest = [f"{size_in_words(count)} {what}" for what, count in memory_parts(plan.memory)[:3]]
+            rows.append(("", ", ".join(largest)))
     return rows

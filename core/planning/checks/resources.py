@@ -116,6 +116,11 @@ def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.WARNING, field, message(
             "memory.in-use", "Training will take about {need} (an estimate); {where} has {holds} of memory, but only "
             "{free} of it are free now.", mend="Close other programs. " + advice, **values), fixes)  # fmt: skip
+    elif machine.device == "cuda" and machine.memory and need.host > machine.memory:
+        yield Finding(Level.WARNING, "", message(
+            "memory.host", "Beside the GPU's memory, training will take about {need} of the computer's own (an "
+            "estimate), which has {holds}.", mend="Close other programs, or add swap space.",
+            need=size_in_words(need.host), holds=size_in_words(machine.memory)))  # fmt: skip
     elif config.performance.text_encoder_ratio > 0 and holds < LITTLE_MEMORY and need.total > NEARLY_FULL * holds:
         yield Finding(Level.HINT, "performance.text_encoder_ratio", message(
             "text-encoder.memory", "With {holds} of memory the text encoder is usually left alone.",
