@@ -12,56 +12,96 @@ from dataclasses import dataclass
 from core.choices import optimizers, precisions
 from core.choices.adapters import WHOLE
 from core.config.options import RunConfig
+from core.data.sizes import Size, square
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.machine import Machine
-from core.planning import activations
-from core.planning.activations import ADAPTED_WEIGHT_BYTES, kept_bytes, text_layers, unet_layers
+from core.planning.activations import (
+    ADAPTED_WEIGHT_BYTES,
+    IN_16_BITS_ON_A_CPU,
+    IN_16_BITS_ON_A_GPU,
+    IN_32_BITS,
+    Layer,
+    kept_bytes,
+    text_layers,
+    unet_layers,
+)
 from core.planning.trained import adapted_weights, trained_parameters, training
 
-LIBRARIES = 800_000_000
-"""What torch and the device's runtime take on the device before anything is loaded."""
+LIBRARIES = {"cuda": 800_000_000, "cpu": 750_000_000}
+"""What torch and the device's runtime take on the device that trains beside every tensor."""
+HEAP = 2.0
+"""What glibc keeps of freed memory in a step on a CPU, against what the step holds with checkpointing (without it the
+same is freed). Measured on SD 1.5 at 256 to 768 px, in bf16 and fp32; handing it back at once costs a fifth more time.
+"""
 HOST_LIBRARIES = 2_500_000_000
 """What the same take in the computer's own memory beside a GPU."""
 LEFT_OF_ACTIVATIONS, LEFT_OF_CHECKPOINTS = 0.26, 0.7
 """How much of them is there still when the gradients are whole, in a step of one pass. Measured on SD 1.5."""
-PICTURE_BYTES = 6 * 4
-"""Of a VAE in 32 bits that decodes a picture, for each pixel × its first level's channels."""
+WITHOUT_GRADIENTS = 0.46
+"""What a forward pass without gradients holds at most, against what one with checkpointing keeps."""
+ENCODING_BYTES, DECODING_BYTES = 20, 24
+"""Of a VAE in 32 bits, for each pixel × the channels of its first level."""
 VAE_CHANNELS = 128
+ROUNDING_BYTES = 2**24 * 16
+"""Weights in bf16 are updated a part at a time: the part, its gradients and random bits in 32 bits."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Bytes on the device that trains when one thing is done there, by what they are for.
+
+    `pictures` is all that comes and goes with them, on top of the others.
+    """
+
+    name: str
+    weights: int
+    gradients: int = 0
+    optimizer: int = 0
+    average: int = 0
+    pictures: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.gradients + self.optimizer + self.average + self.pictures
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes at the peak of a step, by what they are for, on the device that trains.
-
-    `activations` are all that comes on top of the four before it. `host` is the computer's own memory: on a CPU the
-    same as `total`.
+    """`moments` are those that may be the peak, training first. `host` is the computer's own memory in bytes: on a CPU
+    the same as `total`.
     """
 
-    weights: int
-    gradients: int
-    optimizer: int
-    average: int
-    activations: int
+    moments: tuple[Moment, ...]
+    libraries: int
     host: int
 
     @property
+    def training(self) -> Moment:
+        return self.moments[0]
+
+    @property
+    def peak(self) -> Moment:
+        return max(self.moments, key=lambda moment: moment.total)
+
+    @property
     def fixed(self) -> int:
-        """What is arithmetic."""
-        return self.weights + self.gradients + self.optimizer + self.average
+        """What is arithmetic, of training."""
+        return self.training.total - self.training.pictures
 
     @property
     def total(self) -> int:
-        return self.fixed + self.activations + LIBRARIES
+        return self.peak.total + self.libraries
 
-
-def memory_parts(need: MemoryEstimate) -> list[tuple[str, int]]:
-    """What the device's memory is for, in words, and how many bytes; the most first."""
-    parts = {
-        "weights": need.weights, "gradients": need.gradients, "optimizer": need.optimizer, "average": need.average,
-        "pictures in work": need.activations, "libraries": LIBRARIES,
-    }  # fmt: skip
-    return sorted(((what, count) for what, count in parts.items() if count), key=lambda part: -part[1])
+    @property
+    def parts(self) -> list[tuple[str, int]]:
+        """What the device's memory is for at the peak, in words, and how many bytes; the most first."""
+        peak = self.peak
+        parts = {
+            "weights": peak.weights, "gradients": peak.gradients, "optimizer": peak.optimizer,
+            "average": peak.average, f"pictures ({peak.name})": peak.pictures, "libraries": self.libraries,
+        }  # fmt: skip
+        return sorted(((what, count) for what, count in parts.items() if count), key=lambda part: -part[1])
 
 
 def device_of(machine: Machine | None) -> str:
@@ -103,83 +143,129 @@ def resolution_of(config: RunConfig, source: SourceDescription | None) -> int | 
     return source.native_resolution if source is not None else None
 
 
-def estimate_memory(config: RunConfig, source: SourceDescription, machine: Machine | None) -> MemoryEstimate:
-    """The peak of training, of previews and of what is encoded before: the largest of them."""
-    trained = trained_parameters(config, source)
-    gradients = trained * weight_bytes(config)
-    optimizer = round(trained * optimizer_of(config, machine).state_bytes)
-    average = trained * average_bytes(config)
-    on_device, on_host = _weights(config, source, machine)
-    work = max(_step(config, source, machine, gradients), _pictures(config, source))
-    resting = on_device + optimizer + average
-    peak = resting + max(round(work), gradients)
-    fixed = resting + gradients
-    host = HOST_LIBRARIES + on_host if device_of(machine) == "cuda" else peak + LIBRARIES
-    return MemoryEstimate(on_device, gradients, optimizer, average, peak - fixed, host)
+def estimate_memory(
+    config: RunConfig, source: SourceDescription, machine: Machine | None, largest: Size | None = None
+) -> MemoryEstimate:
+    """What training takes, and what comes before and between its steps.
 
-
-def _weights(config: RunConfig, source: SourceDescription, machine: Machine | None) -> tuple[int, int]:
-    """Bytes of all networks while training: on the device, and those that wait on the host beside a GPU."""
-    each = weight_bytes(config) if config.method == WHOLE else _base_bytes(config, machine)
-    adapters = 4 * trained_parameters(config, source) if config.method != WHOLE else 0
-    encoders = FAMILIES[source.family].text_encoders
-    moving = each * sum(source.parameters[name] for name in encoders)
-    vae = 4 * source.parameters["vae"]
-    on_device, on_host = each * source.parameters["unet"] + adapters, 0
-    parts = (moving, config.performance.text_encoder_ratio > 0), (vae, not config.performance.cache_latents)
-    for part, stays in parts:
-        if stays or device_of(machine) != "cuda":
-            on_device += part
-        else:
-            on_host += part
-    return on_device, on_host
-
-
-def _base_bytes(config: RunConfig, machine: Machine | None) -> int:
-    """Of a weight beside adapters."""
-    return 4 if precision_of(config, machine) == "no" else 2
-
-
-def _step(config: RunConfig, source: SourceDescription, machine: Machine | None, gradients: int) -> float:
-    """The most that gradients and activations take together in a step."""
-    halved = precision_of(config, machine) != "no"
-    layers = activations.IN_32_BITS
-    if halved:
-        on_gpu = device_of(machine) == "cuda"
-        layers = activations.IN_16_BITS_ON_A_GPU if on_gpu else activations.IN_16_BITS_ON_A_CPU
-    side = (resolution_of(config, source) or source.native_resolution) // source.latent_factor
-    checkpointing, adapted = config.performance.gradient_checkpointing, config.method != WHOLE
-    found = list(unet_layers(
-        source.configs["unet"], side, side, layers, method=config.method,
-        more=adapted and config.lora.targets != "attention", convolutions=adapted and config.lora.targets == "all",
-    ))  # fmt: skip
-    if config.performance.text_encoder_ratio > 0:
-        for encoder in FAMILIES[source.family].text_encoders:
-            found += text_layers(source.configs[encoder], layers)
-    kept, again = kept_bytes(found, checkpointing=checkpointing)
-    images = config.batch.size * (2 if any(concept.prior.images_per_instance for concept in config.concepts) else 1)
-    changes = ADAPTED_WEIGHT_BYTES[config.method] * adapted_weights(config, source) * (0.5 if halved else 1)
-    if checkpointing:
-        changes /= len(found)
-    forward = images * kept + changes + _copies(config, source, machine)
-    backward = images * (kept + again) + changes
-    if config.batch.accumulation > 1:  # a second pass runs beside the gradients of the first
-        return gradients + (max(forward, backward) if checkpointing else forward)
-    if checkpointing:
-        return max(forward, backward, gradients + images * LEFT_OF_CHECKPOINTS * kept)
-    return max(forward, gradients + images * LEFT_OF_ACTIVATIONS * kept)
-
-
-def _copies(config: RunConfig, source: SourceDescription, machine: Machine | None) -> int:
-    """Autocast's copies of 32-bit weights in 16 bits, at the end of the forward pass."""
-    if config.method != WHOLE or weight_bytes(config) == 2 or precision_of(config, machine) == "no":
-        return 0
-    return 2 * sum(source.parameters[name] for name in {"unet", *training(config, source)})
-
-
-def _pictures(config: RunConfig, source: SourceDescription) -> float:
-    """The VAE on the device with a picture in it: previews, and what is encoded before the first step."""
+    `largest` is the size of the largest training picture; where it is not known, the square of the resolution, which
+    none exceeds.
+    """
+    device = device_of(machine)
     side = resolution_of(config, source) or source.native_resolution
-    channels = source.configs.get("vae", {}).get("block_out_channels", (VAE_CHANNELS,))[0]
-    held = 4 * source.parameters["vae"] if config.performance.cache_latents else 0
-    return held + float(side * side * channels * PICTURE_BYTES)
+    step = _Step(config, source, machine, largest or square(side))
+    trained = trained_parameters(config, source)
+    gradients, average = trained * weight_bytes(config), trained * average_bytes(config)
+    optimizer = round(trained * optimizer_of(config, machine).state_bytes)
+    held = _Held.of(config, source, machine)
+    drawing, showing = _drawn(config), _shown(config)
+    vae = _vae_bytes(source, square(side))
+
+    training = max(gradients, step.peak(gradients))
+    moments = [Moment("training", held.training, gradients, optimizer, average, training - gradients)]
+    if config.performance.cache_latents:
+        moments.append(Moment("encoding", held.all, pictures=ENCODING_BYTES * vae))
+    else:
+        live = max(0, ENCODING_BYTES * vae - gradients)
+        moments.append(Moment("encoding", held.training, gradients, optimizer, average, live))
+    if drawing:
+        moments.append(Moment("class pictures", held.all, pictures=max(DECODING_BYTES * vae, step.forward(drawing))))
+    if showing:
+        pictures = max(DECODING_BYTES * vae, step.forward(2))
+        moments.append(Moment("previews", held.with_vae, 0, optimizer, average, pictures))
+    total = max(moment.total for moment in moments) + LIBRARIES[device]
+    host = total if device == "cpu" else HOST_LIBRARIES + held.all - held.unet
+    return MemoryEstimate(tuple(moments), LIBRARIES[device], host)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Bytes of the networks on the device: before training, in a step, and with the VAE beside it. On a CPU they all
+    stay where they are.
+    """
+
+    unet: int
+    all: int
+    training: int
+    with_vae: int
+
+    @classmethod
+    def of(cls, config: RunConfig, source: SourceDescription, machine: Machine | None) -> _Held:
+        halved = precision_of(config, machine) != "no"
+        each = weight_bytes(config) if config.method == WHOLE else 2 if halved else 4
+        unet, vae = each * source.parameters["unet"], 4 * source.parameters["vae"]
+        encoders = each * sum(source.parameters[name] for name in FAMILIES[source.family].text_encoders)
+        adapters = 4 * trained_parameters(config, source) if config.method != WHOLE else 0
+        everything = unet + encoders + vae
+        if device_of(machine) == "cpu":
+            return cls(unet, everything, everything + adapters, everything + adapters)
+        kept = unet + adapters + (encoders if config.performance.text_encoder_ratio > 0 else 0)
+        return cls(unet, everything, kept if config.performance.cache_latents else kept + vae, kept + vae)
+
+
+class _Step:
+    """The activations of a step, by the layers of the source."""
+
+    def __init__(self, config: RunConfig, source: SourceDescription, machine: Machine | None, size: Size) -> None:
+        self._config, self._source = config, source
+        self._halved, self._on_gpu = precision_of(config, machine) != "no", device_of(machine) == "cuda"
+        layers = IN_32_BITS
+        if self._halved:
+            layers = IN_16_BITS_ON_A_GPU if self._on_gpu else IN_16_BITS_ON_A_CPU
+        adapted, factor = config.method != WHOLE, source.latent_factor
+        self._unet = list(unet_layers(
+            source.configs["unet"], size.height // factor, size.width // factor, layers, method=config.method,
+            more=adapted and config.lora.targets != "attention", convolutions=adapted and config.lora.targets == "all",
+        ))  # fmt: skip
+        self._text: list[Layer] = []
+        if config.performance.text_encoder_ratio > 0:
+            for encoder in FAMILIES[source.family].text_encoders:
+                self._text += text_layers(source.configs[encoder], layers)
+
+    def forward(self, pictures: int) -> int:
+        """Of a pass without gradients."""
+        kept, _ = kept_bytes(self._unet, checkpointing=True)
+        return round(WITHOUT_GRADIENTS * pictures * kept)
+
+    def peak(self, gradients: int) -> int:
+        """The most that gradients and activations take together; gradients grow while activations go."""
+        config, layers = self._config, self._unet + self._text
+        checkpointing = config.performance.gradient_checkpointing
+        kept, again = kept_bytes(layers, checkpointing=checkpointing)
+        images = config.batch.size * (2 if _drawn(config) else 1)
+        changes = ADAPTED_WEIGHT_BYTES[config.method] * adapted_weights(config, self._source)
+        changes *= (0.5 if self._halved else 1) / (len(layers) if checkpointing else 1)
+        forward = images * kept + changes + self._copies()
+        backward = images * (kept + again) + changes
+        left = (LEFT_OF_CHECKPOINTS if checkpointing else LEFT_OF_ACTIVATIONS) * images * kept
+        if config.batch.accumulation > 1:  # a second pass runs beside the gradients of the first
+            left = max(forward, backward) if checkpointing else forward
+        rounding = ROUNDING_BYTES if weight_bytes(config) == 2 else 0
+        heap = 0 if self._on_gpu else HEAP * images * sum(kept_bytes(layers, checkpointing=True))
+        return round(max(forward, backward, gradients + left, gradients + rounding) + heap)
+
+    def _copies(self) -> int:
+        """Autocast's copies of 32-bit weights in 16 bits, at the end of the forward pass."""
+        config, source = self._config, self._source
+        if config.method != WHOLE or weight_bytes(config) == 2 or not self._halved:
+            return 0
+        return 2 * sum(source.parameters[name] for name in {"unet", *training(config, source)})
+
+
+def _vae_bytes(source: SourceDescription, size: Size) -> int:
+    """Numbers in the first level of the VAE for one picture."""
+    channels: int = source.configs.get("vae", {}).get("block_out_channels", (VAE_CHANNELS,))[0]
+    return size.pixels * channels
+
+
+def _drawn(config: RunConfig) -> int:
+    """How many class pictures go through the U-Net at a time, twice for their guidance; 0 where there are none."""
+    return max((2 * concept.prior.batch_size for concept in config.concepts if concept.prior.images_per_instance),
+               default=0)  # fmt: skip
+
+
+def _shown(config: RunConfig) -> bool:
+    """Whether previews are planned."""
+    every = config.intervals
+    planned = every.sample_every_epochs or every.sample_every_steps or every.sample_at_start
+    return bool(planned) and any(concept.sample.count for concept in config.concepts)

@@ -73,9 +73,9 @@ class Plan:
     disk_bytes: int | None
     """The most the run's folder will take: one state more than is kept, exports, class pictures, previews, latents."""
     memory_bytes: int | None
-    """An estimate (`memory.py`): what training takes on its device."""
+    """An estimate (`memory.py`) of the most on the device that trains."""
     memory: MemoryEstimate | None
-    """The same by what it is for."""
+    """The same by what it is for, and what it takes beside a GPU."""
 
 
 def count_steps(config: RunConfig, steps_per_epoch: int) -> int:
@@ -111,6 +111,13 @@ def export_size(config: RunConfig, source: SourceDescription) -> int:
     alone = EXPORT_FORMATS[config.export_format].is_adapter
     numbers = trained_parameters(config, source) if alone else sum(source.parameters.values())
     return numbers * (2 if config.saving.half else 4)
+
+
+def memory_of(config: RunConfig, facts: Facts) -> MemoryEstimate | None:
+    """What the run takes of memory, by its largest picture; `None` as long as the source is not known."""
+    sizes = [size for own in picture_sizes(config, facts) or () for size in own if size is not None]
+    largest = max(sizes, key=lambda size: size.pixels, default=None)
+    return estimate_memory(config, facts.description, facts.machine, largest) if facts.description else None
 
 
 def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
@@ -152,7 +159,7 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         cached = cache_bytes(config, source, sizes, [concept.class_wanted for concept in concepts])
         disk = (kept * checkpoint + exports * export + (class_missing + previews) * side * side * PICTURE_BYTES
                 + cached)  # fmt: skip
-    memory = estimate_memory(config, source, facts.machine) if source else None
+    memory = memory_of(config, facts)
     return Plan(
         concepts=tuple(concepts),
         buckets=buckets,

@@ -15,7 +15,6 @@ from rich.text import Text
 from core.config.findings import Finding, Level
 from core.config.parsing import with_changes
 from core.planning.checks import check
-from core.planning.memory import memory_parts
 from core.planning.plan import Plan, make_plan
 from core.planning.survey import survey
 from core.texts import counted, listed, size_in_words
@@ -102,7 +101,7 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("Saved states", f"{counted(plan.save_steps, 'time')}, {_size(plan.checkpoint_bytes)} each"),
         ("Export", _size(plan.export_bytes)),
         ("Disk", _size(plan.disk_bytes)),
-        ("Memory", _size(plan.memory_bytes)),
+        ("Memory", _size(plan.memory.total if plan.memory else None)),
         *_memory_rows(plan),
     ]  # fmt: skip
 
@@ -111,7 +110,7 @@ def _memory_rows(plan: Plan) -> list[tuple[str, str]]:
     """What the memory is for, the largest first, and what a GPU leaves to the computer."""
     if plan.memory is None:
         return []
-    rows = [("", f"{size_in_words(count)} {what}") for what, count in memory_parts(plan.memory)]
+    rows = [("", f"{size_in_words(count)} {what}") for what, count in plan.memory.parts]
     beside = plan.memory.host if plan.memory.host != plan.memory.total else None
     return rows if beside is None else [*rows, ("Memory beside the GPU", _size(beside))]
 

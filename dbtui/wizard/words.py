@@ -9,7 +9,6 @@ from textual.widgets import Static
 from core.config.options import RunConfig
 from core.demo.source import is_demo
 from core.planning.facts import Facts
-from core.planning.memory import memory_parts
 from core.planning.plan import Plan
 from core.texts import counted, listed, size_in_words
 from dbtui.safe import safe
@@ -101,7 +100,7 @@ def _needs(facts: Facts, plan: Plan) -> Rows:
     if plan.disk_bytes is not None:
         free = f"; {size_in_words(facts.free_bytes)} free" if facts.free_bytes is not None else ""
         rows.append(("Disk", f"up to {size_in_words(plan.disk_bytes)}{free}"))
-    if plan.memory_bytes is not None:
+    if plan.memory is not None:
         machine = facts.machine
         has = ""
         if machine is not None:
@@ -109,8 +108,6 @@ def _needs(facts: Facts, plan: Plan) -> Rows:
             amount = machine.gpu_memory if on_gpu else machine.memory
             place = safe(machine.gpu) if on_gpu else "this computer"
             has = f"; {place} has {size_in_words(amount)}"
-        rows.append(("Memory", f"about {size_in_words(plan.memory_bytes)}{has}"))
-        if plan.memory is not None:
-            largest = [f"{size_in_words(count)} {what}" for what, count in memory_parts(plan.memory)[:3]]
-            rows.append(("", ", ".join(largest)))
+        rows.append(("Memory", f"about {size_in_words(plan.memory.total)}{has}"))
+        rows.append(("", listed((f"{size_in_words(count)} {what}" for what, count in plan.memory.parts), 6)))
     return rows
