@@ -33,7 +33,9 @@ NOT_FOR_PRESETS = (
     "concepts.*.prior.directory",
     "concepts.*.sample.template_file",
     "saving.export_name",
+    "tracking.wandb_project",
 )
+"""The subject, the files and names of one run, and what is sent to the web: nobody else's preset may decide that."""
 LORA, LORA_ENABLED = "lora", "lora.enabled"
 """The overlay for LoRA and its kin, and the option that it hangs on."""
 SUFFIX = ".toml"

@@ -24,6 +24,7 @@ SUBJECT = {
     "concepts.0.prior.directory": "/pictures/clocks",
     "concepts.0.sample.template_file": "/pictures/prompts.txt",
     "saving.export_name": "clock-2",
+    "tracking.wandb_project": "clocks",
 }
 
 

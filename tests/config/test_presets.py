@@ -130,6 +130,7 @@ DEEP, LARGE = "a = " + "[" * 20_000, "#" * (LARGEST + 1)
         ("[[batch]]\nsize = 1\n", "batch"),
         ('[model]\nsource = "x"\n', "model.source"),
         ('[concept.instance]\nidentifier = "x"\n', "concepts.*.instance.identifier"),
+        ('[tracking]\nwandb_project = "theirs"\n', "tracking.wandb_project"),
         ("when = 1\n", "[when]"),
         ("[when.sd9.batch]\nsize = 1\n", "sd1, sd2-base, sd2, sdxl and lora"),
         ("[when.sdxl.batch]\nsize = 0\n", "Batch size"),
