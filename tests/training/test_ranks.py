@@ -13,13 +13,14 @@ from torch import Tensor
 
 from core.config.options import RunConfig
 from core.events import Event, RunStarted, Step, Stopped, Warned
+from core.runs.folder import Run
 from core.tensors import read_tensors
 from core.texts import UserError
 from core.training.checkpoints import list_checkpoints, read_state
 from core.training.exchange import Exchange
 from core.training.optimization import Optimization
 from core.training.ranks import RankLost
-from tests.training.partner import Partner
+from tests.training.partner import LEFT_OUT, Partner, exchanged
 from tests.training.runs import final_weights, quick_config, run_to_end
 
 
@@ -83,7 +84,7 @@ def steps_of(events: list[Event]) -> list[Step]:
     ("family", "changes"),
     [
         ("sd1", {"performance__ema": True}),
-        ("sdxl", {"images__caption_dropout": 0.5, "performance__gradient_checkpointing": True}),
+        ("sdxl", {"performance__gradient_checkpointing": True}),
         ("sd1", {"lora__enabled": True}),
         ("sdxl", {"lora__enabled": True}),
     ],
@@ -112,6 +113,18 @@ def test_two_processes_make_the_updates_of_one_with_twice_the_accumulation(
         torch.testing.assert_close(weight, theirs[name], rtol=1e-5, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
     state = read_state(list_checkpoints(tmp_path / "runs" / "quick" / "checkpoints")[-1][1])
     assert (state.batch, state.processes, state.text_encoder_stopped) == (4, 2, True)
+
+
+def test_a_parameter_has_the_sum_of_the_gradients_of_all_and_none_where_nobody_had_one(
+    tmp_path: Path, partner: Partner
+) -> None:
+    run = Run(tmp_path, "toy")
+    with partner.together(run, fault="toy") as ranks:
+        seen = exchanged(ranks)
+    assert partner.outcome() == str(seen)
+    for gradients, left_out in zip(seen, LEFT_OUT, strict=True):
+        expected = {name: sum(name not in without for without in left_out) for name in "abc"}
+        assert gradients == {name: count or None for name, count in expected.items()}
 
 
 def test_gradients_travel_while_the_last_pass_goes_on_once_their_order_is_known(
