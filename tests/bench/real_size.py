@@ -26,7 +26,7 @@ from core.families import FAMILIES
 from core.families.describe import SourceDescription, describe
 from core.families.weights import iterate_component
 from core.machine import inspect_machine
-from core.planning.memory import estimate_memory, memory_parts
+from core.planning.memory import estimate_memory
 from core.runs.journal import read_journal
 from core.tensors import read_tensors
 from core.training.checkpoints import component_file, list_checkpoints
@@ -78,7 +78,8 @@ def show_training(config: RunConfig, source: SourceDescription, watched: Watched
     need = estimate_memory(config, source, inspect_machine())
     training = max(most for name, _, most in watched.by_phase(events) if name not in ("saving", "exporting"))
     print(f"estimate {need.total / 1e9:.2f} GB, measured {training / 1e9:.2f} GB: {need.total / training - 1:+.1%}")
-    print("  " + ", ".join(f"{count / 1e9:.2f} {what}" for what, count in memory_parts(need)))
+    print("  " + ", ".join(f"{count / 1e9:.2f} {what}" for what, count in need.parts))
+    print("  " + ", ".join(f"{(m.total + need.libraries) / 1e9:.2f} {m.name}" for m in need.moments))
 
 
 def equal_in_half(component: str, expected: dict[str, Tensor], exported: dict[str, Tensor]) -> int:
