@@ -181,6 +181,7 @@ def test_what_is_asked_of_the_first_reaches_both_and_a_stop_is_resumed_to_the_bi
     assert final_weights(tmp_path / "runs" / "quick") == undisturbed
 
 
+@pytest.mark.slow
 def test_a_stop_that_discards_saves_nothing_and_ends_both(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
 ) -> None:
@@ -211,6 +212,7 @@ def test_a_step_that_is_not_a_number_in_one_is_skipped_by_both(
     assert [step.skipped for step in steps_of(events)] == [False, True, False]
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_goes_on_with_the_same_updates(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
 ) -> None:
@@ -227,6 +229,7 @@ def test_another_number_of_processes_goes_on_with_the_same_updates(
         torch.testing.assert_close(weight, expected[name], rtol=1e-5, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
 
 
+@pytest.mark.slow
 def test_a_mistake_of_one_ends_both_and_both_say_it(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
 ) -> None:
@@ -236,6 +239,7 @@ def test_a_mistake_of_one_ends_both_and_both_say_it(
     assert [step for step, _ in list_checkpoints(tmp_path / "runs" / "quick" / "checkpoints")] == [1]
 
 
+@pytest.mark.slow
 def test_other_pictures_in_one_of_the_processes_are_refused(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +261,7 @@ def test_one_that_is_killed_ends_the_run_at_once_and_what_was_trained_is_kept(
     assert final_weights(tmp_path / "runs" / "quick") == undisturbed
 
 
+@pytest.mark.slow
 def test_a_signal_to_another_than_the_first_saves_and_ends_all(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
 ) -> None:
