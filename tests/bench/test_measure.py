@@ -58,6 +58,8 @@ def test_a_measurement_has_every_figure_and_its_costs() -> None:
     assert found.resolution == 64
     assert found.images_per_second > 0
     assert math.isclose(found.ratio, found.images_per_second / found.bare_images_per_second, rel_tol=0.7)
+    assert found.computing_ratio is not None
+    assert math.isclose(found.computing_ratio, 1, rel_tol=0.5)
     assert found.flops_per_step > 0
     assert found.mfu is None
     assert found.peak_bytes > 50_000_000
