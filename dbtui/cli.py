@@ -88,7 +88,8 @@ def _complete_run(context: typer.Context, incomplete: str) -> list[str]:
 def _complete_preset(incomplete: str) -> list[str]:
     from core.config.presets import load_presets, user_presets_directory
 
-    return [name for name in load_presets(user_presets_directory()) if name.startswith(incomplete)]
+    known = load_presets(user_presets_directory()).known
+    return [name for name in known if name.startswith(incomplete) and name.isprintable()]
 
 
 def _complete_option(incomplete: str) -> list[str]:
@@ -358,6 +359,53 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> int:
     from dbtui.commands.doctor import examine
 
     return examine(_home(context), as_json=as_json)
+
+
+@app.command()
+def bench(
+    family: Annotated[
+        list[str] | None, typer.Option(help="sd1, sd2-base, sd2 or sdxl. Otherwise all.", show_default=False)
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="full, lora, dora, loha or lokr. Otherwise full and lora.", show_default=False),
+    ] = None,
+    batch: Annotated[list[int] | None, typer.Option(help="Batch size. Otherwise 1.", show_default=False)] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="'SECTION.OPTION=VALUE …'",
+            help="Options of a run to measure with, parted by spaces: 'performance.compile=true "
+            "performance.attention=sdpa'. Each further --setting is measured too.",
+            show_default=False,
+        ),
+    ] = None,
+    real: Annotated[
+        bool | None,
+        typer.Option("--real/--tiny", help="The real networks, or tiny ones. Otherwise real on a GPU.",
+                     show_default=False),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, max=3600, help="How long each is measured.", show_default=False)
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Where the time of one step goes, too.")] = False,
+    as_json: AsJson = False,
+) -> int:  # fmt: skip
+    """Measure how fast this computer trains. Families, methods, batch sizes and settings may be given more than once;
+    every combination is measured. Nothing is downloaded.
+    """
+    from dbtui.commands.bench import run_bench
+
+    return run_bench(
+        family or (),
+        method or (),
+        batch or (),
+        setting or (),
+        real=real,
+        seconds=seconds,
+        profile=profile,
+        as_json=as_json,
+    )
 
 
 @app.command()

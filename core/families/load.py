@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from torch import Tensor, nn
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from core.families import FAMILIES, keys
 from core.families.describe import SourceDescription
+from core.families.family import Family
 from core.families.model import Model, NoiseSchedule
 from core.families.single_file import refuse_unexpected
 from core.families.vocabulary import END, START, merges, vocabulary
@@ -91,14 +92,15 @@ def _network(component: str, description: SourceDescription, device: torch.devic
     refuse_missing(component, sorted(wanted.keys() - stored.keys()), description.path)
     refuse_unexpected(component, sorted(stored.keys() - wanted.keys()), description.path)
     own = set(network.state_dict())
-    filled: dict[str, Tensor] = {}
+    # All of the network's memory is taken at once: between what is read and dropped again it would lie in pieces, with
+    # gigabytes in the gaps that the C library keeps.
+    filled = {keys.module_names(component, name, own): torch.empty(tensor.shape, dtype=dtype, device=device)
+              for name, tensor in wanted.items()}  # fmt: skip
     for name, tensor in iterate_component(component, stored):
         if tensor.shape != wanted[name].shape:
             refuse_other_size(component, name, tuple(tensor.shape), tuple(wanted[name].shape), description.path)
         refuse_not_finite(component, name, tensor, stored[name].path)
-        # A mapped tensor would tie the weights to the file: what is trained stands in memory of its own.
-        copied = tensor.to(device, dtype)
-        filled[keys.module_names(component, name, own)] = copied.clone() if copied is tensor else copied
+        filled[keys.module_names(component, name, own)].copy_(tensor)
     network.load_state_dict(filled, strict=False, assign=True)
     _fill_position_ids(network, device)
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]
@@ -106,21 +108,23 @@ def _network(component: str, description: SourceDescription, device: torch.devic
     return network.eval().requires_grad_(False)
 
 
+def empty_network(component: str, family: Family, config: Mapping[str, Any]) -> nn.Module:
+    """The network that a component's config describes, on the meta device: shapes without numbers."""
+    own = {key: value for key, value in config.items() if not key.startswith("_")}
+    with torch.device("meta"):
+        if component == "unet":
+            return UNet2DConditionModel.from_config(own)  # type: ignore[no-any-return]
+        if component == "vae":
+            return AutoencoderKL.from_config(own)  # type: ignore[no-any-return]
+        own = {key: value for key, value in own.items() if key not in ("dtype", "torch_dtype")}
+        encoder = family.encoder(component)
+        kind = CLIPTextModelWithProjection if encoder and encoder.projects else CLIPTextModel
+        return kind(CLIPTextConfig(**own))  # type: ignore[no-any-return]
+
+
 def _without_memory(component: str, description: SourceDescription) -> nn.Module:
-    config = {key: value for key, value in description.configs[component].items() if not key.startswith("_")}
-    network: nn.Module
     try:
-        with torch.device("meta"):
-            if component == "unet":
-                network = UNet2DConditionModel.from_config(config)
-            elif component == "vae":
-                network = AutoencoderKL.from_config(config)
-            else:
-                config = {key: value for key, value in config.items() if key not in ("dtype", "torch_dtype")}
-                encoder = FAMILIES[description.family].encoder(component)
-                kind = CLIPTextModelWithProjection if encoder and encoder.projects else CLIPTextModel
-                network = kind(CLIPTextConfig(**config))
-            return network
+        return empty_network(component, FAMILIES[description.family], description.configs[component])
     except Exception as error:
         # Whatever a constructor raises for a config that a person brought is the config's fault.
         raise UserError(

@@ -67,6 +67,11 @@ class Optimization:
         return [group["component"] for group in self.optimizer.param_groups]
 
     @property
+    def rounds_at_random(self) -> bool:
+        """Whether the weights are bf16, which `update` alone can change."""
+        return self._shadows is not None
+
+    @property
     def state_bytes_to_come(self) -> int:
         """What the optimizer will keep once it has made an update, by its entry's arithmetic; 0 from then on."""
         if self.optimizer.state:

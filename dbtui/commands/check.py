@@ -106,8 +106,18 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("Saved states", f"{counted(plan.save_steps, 'time')}, {_size(plan.checkpoint_bytes)} each"),
         ("Export", _size(plan.export_bytes)),
         ("Disk", _size(plan.disk_bytes)),
-        ("Memory", _size(plan.memory_bytes) + (" for each process" if plan.processes > 1 else "")),
+        ("Memory", _size(plan.memory.total if plan.memory else None) + " for each process" * (plan.processes > 1)),
+        *_memory_rows(plan),
     ]  # fmt: skip
+
+
+def _memory_rows(plan: Plan) -> list[tuple[str, str]]:
+    """What the memory is for, the largest first, and what a GPU leaves to the computer."""
+    if plan.memory is None:
+        return []
+    rows = [("", f"{size_in_words(count)} {what}") for what, count in plan.memory.parts]
+    beside = plan.memory.host if plan.memory.host != plan.memory.total else None
+    return rows if beside is None else [*rows, ("Memory beside the GPU", _size(beside))]
 
 
 def _size(count: int | None) -> str:

@@ -78,9 +78,12 @@ def line_of(event: events.Event) -> str | None:
 
 def measured_in_words(event: events.Measured) -> str:
     """What the dry step found, in one line."""
-    optimizer = f", with the optimizer {size_in_words(event.peak_bytes + event.optimizer_bytes)}"
-    parts = [f"{counted(event.pictures, 'picture')} of {event.width} × {event.height} px at a time take "
-             f"{size_in_words(event.peak_bytes)}{optimizer if event.optimizer_bytes else ''}"]  # fmt: skip
+    what = f"{counted(event.pictures, 'picture')} of {event.width} × {event.height} px at a time"
+    if event.peak_bytes is None:
+        parts = [f"{what}: this system does not tell how much memory that takes"]
+    else:
+        optimizer = f", with the optimizer {size_in_words(event.peak_bytes + event.optimizer_bytes)}"
+        parts = [f"{what} take {size_in_words(event.peak_bytes)}{optimizer if event.optimizer_bytes else ''}"]
     if event.compiled:
         parts.append(f"compiled in {duration_in_words(event.seconds)}")
     if event.repeats is not None:

@@ -8,10 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from dbtui.actions import bindings
-from dbtui.safe import safe
 from dbtui.wizard.base import WizardScreen, section_options
 from dbtui.wizard.context import PRESET
-from dbtui.wizard.explaining import PRESET_OPTION
+from dbtui.wizard.explaining import PRESET_OPTION, preset_title
 
 
 class ModelScreen(WizardScreen):
@@ -20,6 +19,6 @@ class ModelScreen(WizardScreen):
     step = "model"
 
     def rows(self) -> ComposeResult:
-        presets = [("choose what you teach", ""), *((safe(p.title), p.id) for p in self.context.presets.values())]
+        presets = [("choose what you teach", ""), *((preset_title(p), p.id) for p in self.context.presets.values())]
         yield self.row(PRESET, PRESET_OPTION, presets)
         yield from self.fields(section_options("model"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.config.findings import Finding
+from core.config.findings import Finding, Level
 from core.data.scan import Scan
 from core.demo.source import is_demo
 from core.families import FAMILIES
@@ -29,7 +29,7 @@ def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]
     if len(found) > MOST_FINDINGS:
         lines.append(Line(*QUIET, f"and {len(found) - MOST_FINDINGS} more; Review lists them all"))
     if path == PRESET:
-        return tuple(_preset_lines(context))
+        return tuple(_preset_lines(context, busy))
     if path == SOURCE:
         lines += _source_lines(context, busy)
     elif path.endswith("instance.directory"):
@@ -50,14 +50,27 @@ def finding_lines(finding: Finding) -> list[Line]:
     return lines
 
 
-def _preset_lines(context: WizardContext) -> list[Line]:
+def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
+    broken = context.broken_presets
+    lines = [Line(*MARKS[Level.WARNING], safe_message(error.message)) for error in broken[:MOST_FINDINGS]]
+    if len(broken) > MOST_FINDINGS:
+        lines.append(Line(*QUIET, "and more; `dbtui presets` names them all"))
+    if context.missing_preset:
+        lines.append(Line(*MARKS[Level.WARNING], f"The preset {safe(context.missing_preset)}, chosen before, is no "
+                          "longer there: what it set is as the program chooses."))  # fmt: skip
     preset = context.presets.get(context.preset)
     if preset is None:
-        return [Line(*QUIET, "Enter opens the list. A preset sets what suits a face, a style or a thing.")]
+        return [*lines, Line(*QUIET, "Enter opens the list. A preset sets what suits a face, a style or a thing.")]
     changes = [f"{option.title} {in_words(old)} → {in_words(new)}"
                for option, old, new in context.changes_of_preset()]  # fmt: skip
-    nothing = "The demo's own numbers go over it." if is_demo(context.config.model.source) else "It changes nothing."
-    return [Line(*GOOD, safe("It sets " + ", ".join(changes) + "." if changes else nothing))]
+    said = f"It sets {', '.join(changes)}." if changes else "It changes nothing."
+    if is_demo(context.config.model.source):
+        said = f"{said if changes else ''} The demo's own numbers go over the rest.".strip()
+    lines.insert(0, Line(*GOOD, safe(said)))
+    if preset.depends_on_family and context.config.model.source and not (context.family or busy):
+        lines.insert(1, Line(*QUIET, "These are its numbers for Stable Diffusion 1, until it is known which one the "
+                             "source is; F5, Family says it."))  # fmt: skip
+    return lines
 
 
 def _source_lines(context: WizardContext, busy: bool) -> list[Line]:

@@ -100,7 +100,7 @@ def _needs(facts: Facts, plan: Plan) -> Rows:
     if plan.disk_bytes is not None:
         free = f"; {size_in_words(facts.free_bytes)} free" if facts.free_bytes is not None else ""
         rows.append(("Disk", f"up to {size_in_words(plan.disk_bytes)}{free}"))
-    if plan.memory_bytes is not None:
+    if plan.memory is not None:
         machine = facts.machine
         has = ""
         if machine is not None:
@@ -108,5 +108,6 @@ def _needs(facts: Facts, plan: Plan) -> Rows:
             amount = machine.gpu_memory if on_gpu else machine.memory
             place = safe(machine.gpu) if on_gpu else "this computer"
             has = f"; {place} has {size_in_words(amount)}"
-        rows.append(("Memory", f"about {size_in_words(plan.memory_bytes)}{has}"))
+        rows.append(("Memory", f"about {size_in_words(plan.memory.total)}{has}"))
+        rows.append(("", listed((f"{size_in_words(count)} {what}" for what, count in plan.memory.parts), 6)))
     return rows
