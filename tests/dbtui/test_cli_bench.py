@@ -39,7 +39,8 @@ class MadeUp:
         return Measurement(
             setting=setting, resolution=512, precision="bf16", optimizer="adamw", attention="sdpa",
             images_per_second=9.9, bare_images_per_second=10.0, ratio=0.99, computing_ratio=0.98,
-            flops_per_step=2_400_000_000_000, mfu=0.421, peak_bytes=21_300_000_000, first_step_seconds=12.3, rounds=7, steps_in_a_round=3,
+            flops_per_step=2_400_000_000_000,
+            mfu=0.421, peak_bytes=21_300_000_000, first_step_seconds=12.3, rounds=7, steps_in_a_round=3,
             notes=("Smaller batches.",), costs=costs,
         )  # fmt: skip
 
