@@ -33,6 +33,13 @@ from core.training.checkpoints import component_file, list_checkpoints
 from tests.bench.watched import Watched, watch
 from tests.training.runs import draw_pictures, quick_config
 
+MAKE = """
+import sys
+from pathlib import Path
+import torch
+from core.bench.source import make_source
+make_source(sys.argv[1], Path(sys.argv[2]), real=True, device=torch.device("cpu"), single_file=len(sys.argv) > 3)
+"""
 LOAD = """
 import sys
 from core.families.describe import describe
@@ -46,9 +53,10 @@ if len(sys.argv) > 2:
 
 def source_of(folder: Path, family: str, format: str) -> Path:  # noqa: A002 - the option's own name
     """The source in `folder`, written first where it is not there: in a process of its own, for it takes memory."""
-    path = folder / (f"random-{family}" + (".safetensors" if format == "safetensors" else ""))
+    single = [".safetensors"] if format == "safetensors" else []
+    path = folder / "".join([f"{family}-real", *single])
     if not path.exists():
-        subprocess.run([sys.executable, "-m", "tests.bench.random_source", family, str(path), format], check=True)
+        subprocess.run([sys.executable, "-c", MAKE, family, str(folder), *single], check=True)
     return path
 
 

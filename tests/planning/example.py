@@ -40,7 +40,10 @@ def scan_of(count: int = 12, side: int = 1024, *, folder: str = "/pictures/dog",
     return Scan(Path(folder), pictures, bad)
 
 
+_SD2 = {"unet": 865_910_724, "vae": 83_653_863, "text_encoder": 340_387_840}
 PARAMETERS = {
+    "sd2-base": _SD2,
+    "sd2": _SD2,
     "sd1": {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
     "sdxl": {"unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840},
 }
