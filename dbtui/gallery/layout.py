@@ -23,20 +23,23 @@ class Layout:
 
 
 def layout(width: int, height: int, rows: int, columns: int) -> Layout:
-    """For a grid of `rows` × `columns` in a place of `width` × `height` cells: as many rows as let the pictures cover
-    most of it, none of them too small to tell something.
+    """For a grid of `rows` × `columns` in a place of `width` × `height` cells: as many pictures as cover most of it,
+    none of them too small to tell something.
     """
     width, height, rows, columns = max(1, width), max(1, height), max(1, rows), max(1, columns)
-    found = [_with_rows(below, width, height, columns) for below in range(1, rows + 1)]
+    fewest = max(1, min(SIDE_BY_SIDE, columns, width // (SMALLEST[0] + GAP)))
+    found = [
+        _with(across, below, width, height)
+        for below in range(1, min(rows, height) + 1)
+        for across in range(fewest, max(fewest, min(columns, width // (SMALLEST[0] + GAP))) + 1)
+    ]
     worth = [one for one in found if one.width >= SMALLEST[0] and one.height >= SMALLEST[1]]
-    return max(worth or found[:1], key=lambda one: one.columns * one.rows * one.width * one.height)
+    return max(worth or found[:1], key=lambda one: (one.columns * one.rows * one.width * one.height, one.width))
 
 
-def _with_rows(below: int, width: int, height: int, columns: int) -> Layout:
-    """So many rows, with pictures as large as that allows."""
-    widest = 2 * max(1, height // below - WORDS)
-    across = min(columns, max(min(SIDE_BY_SIDE, width // (SMALLEST[0] + GAP)), width // (widest + GAP), 1))
-    wide = max(1, min(widest, width // across - GAP))
+def _with(across: int, below: int, width: int, height: int) -> Layout:
+    """So many pictures, as large as that allows."""
+    wide = max(1, min(2 * (height // below - WORDS), width // across - GAP))
     return Layout(across, below, wide, max(1, wide // 2))
 
 
