@@ -92,7 +92,10 @@ class CurvePane(Pane):
     def _legend(self, curves: list[Curve]) -> Content:
         """The mark and the name of each curve in its colour, those on top first."""
         parts = [
-            Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", self.get_visual_style(curve.component))
+            Content.styled(
+                f"{'◆' if curve.points else '━'} {curve.label}".replace(" ", "\u00a0"),
+                self.get_visual_style(curve.component),
+            )
             for curve in reversed(curves)
         ]
         return Content("  ").join(parts)

@@ -122,7 +122,7 @@ async def test_each_thing_to_try_has_a_key_and_one_that_keeps_the_update_goes_on
         await pilot.press("f2")
         await until(pilot, lambda: isinstance(app.screen, Question))
         said = shown(app)
-        assert "There was not enough memory" in said and "from step 200" in said and "a new run" in said
+        assert "There was not enough memory" in said and "from step 200" in said and "new run" in said
         await pilot.press("1")
         await until(pilot, lambda: launched)
         name, resume, config = launched[0]
@@ -268,6 +268,7 @@ def test_snapshot_of_how_to_use_it(snap_compare: Any, run: Run, size: tuple[int,
     using.files = [Path("/home/me/dbtui/runs/clock/export/clock.safetensors")]
 
     async def before(pilot: Pilot[int]) -> None:
+        await opened(pilot.app, pilot, run)  # type: ignore[arg-type]
         pilot.app.push_screen(using)
         await settle(pilot)
 
