@@ -28,6 +28,8 @@ class Machine:
     memory_available: int
     cores: int
     knows_bf16: bool
+    gpus: int = 0
+    """Cards that torch can use: what is told above is of the first."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def inspect_machine() -> Machine:
         memory_available=available,
         cores=_cores(),
         knows_bf16=major >= BF16_CAPABILITY,
+        gpus=_visible_cards(card.nvml, os.environ.get("CUDA_VISIBLE_DEVICES")),
     )
 
 
@@ -124,6 +127,15 @@ def _visible_handle(nvml: Any, visible: str | None) -> Any:
     if first.startswith(("GPU-", "MIG-")):
         return nvml.nvmlDeviceGetHandleByUUID(first)
     return nvml.nvmlDeviceGetHandleByIndex(int(first)) if first.isdigit() else None
+
+
+def _visible_cards(nvml: Any, visible: str | None) -> int:
+    """How many devices CUDA_VISIBLE_DEVICES lets programs see: all before the first that does not exist."""
+    if visible is None:
+        return _attempt(lambda: int(nvml.nvmlDeviceGetCount())) or 1
+    names = [name.strip() for name in visible.split(",")]
+    known = [_attempt(lambda name=name: _visible_handle(nvml, name)) is not None for name in names]  # type: ignore[misc]
+    return known.index(False) if False in known else len(known)
 
 
 def _torch_knows_cuda() -> bool:

@@ -120,7 +120,8 @@ def _complete_run(context: typer.Context, incomplete: str) -> list[str]:
 def _complete_preset(incomplete: str) -> list[str]:
     from core.config.presets import load_presets, user_presets_directory
 
-    return [name for name in load_presets(user_presets_directory()) if name.startswith(incomplete)]
+    known = load_presets(user_presets_directory()).known
+    return [name for name in known if name.startswith(incomplete) and name.isprintable()]
 
 
 def _complete_option(incomplete: str) -> list[str]:
@@ -138,6 +139,16 @@ Assignments = Annotated[
         metavar="SECTION.OPTION=VALUE",
         help="Change one option; may be given more than once. `dbtui options` lists them.",
         autocompletion=_complete_option,
+        show_default=False,
+    ),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        metavar="N",
+        help="Train with so many processes on this computer, each on a graphics card of its own.",
         show_default=False,
     ),
 ]
@@ -191,12 +202,13 @@ def check(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="RUN.toml", help="The file to check.")],
     assignments: Assignments = None,
+    processes: Processes = None,
     as_json: AsJson = False,
 ) -> int:
     """Say what is wrong with a run.toml, and what it would do: steps, disk, memory. Exit code 2 on an error."""
     from dbtui.commands.check import check_file
 
-    return check_file(file, _home(context), assignments=assignments or (), as_json=as_json)
+    return check_file(file, _home(context), assignments=assignments or (), processes=processes, as_json=as_json)
 
 
 @app.command()
@@ -207,6 +219,7 @@ def train(
     ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run from its newest state.")] = False,
     assignments: Assignments = None,
+    processes: Processes = None,
     background: Annotated[
         bool, typer.Option("--background", help="Return at once; the run goes on when you log out.")
     ] = False,
@@ -214,7 +227,14 @@ def train(
     """Train in this terminal without the app. Ctrl+C saves and stops; a second one stops at once."""
     from dbtui.commands.train import train_target
 
-    return train_target(target, _home(context), resume=resume, assignments=assignments or [], background=background)
+    return train_target(
+        target,
+        _home(context),
+        resume=resume,
+        assignments=assignments or [],
+        processes=processes,
+        background=background,
+    )
 
 
 @app.command()
@@ -371,6 +391,53 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> int:
     from dbtui.commands.doctor import examine
 
     return examine(_home(context), as_json=as_json)
+
+
+@app.command()
+def bench(
+    family: Annotated[
+        list[str] | None, typer.Option(help="sd1, sd2-base, sd2 or sdxl. Otherwise all.", show_default=False)
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="full, lora, dora, loha or lokr. Otherwise full and lora.", show_default=False),
+    ] = None,
+    batch: Annotated[list[int] | None, typer.Option(help="Batch size. Otherwise 1.", show_default=False)] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="'SECTION.OPTION=VALUE …'",
+            help="Options of a run to measure with, parted by spaces: 'performance.compile=true "
+            "performance.attention=sdpa'. Each further --setting is measured too.",
+            show_default=False,
+        ),
+    ] = None,
+    real: Annotated[
+        bool | None,
+        typer.Option("--real/--tiny", help="The real networks, or tiny ones. Otherwise real on a GPU.",
+                     show_default=False),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, max=3600, help="How long each is measured.", show_default=False)
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Where the time of one step goes, too.")] = False,
+    as_json: AsJson = False,
+) -> int:  # fmt: skip
+    """Measure how fast this computer trains. Families, methods, batch sizes and settings may be given more than once;
+    every combination is measured. Nothing is downloaded.
+    """
+    from dbtui.commands.bench import run_bench
+
+    return run_bench(
+        family or (),
+        method or (),
+        batch or (),
+        setting or (),
+        real=real,
+        seconds=seconds,
+        profile=profile,
+        as_json=as_json,
+    )
 
 
 @app.command()

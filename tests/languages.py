@@ -24,6 +24,21 @@ UNSAID = ("core/demo/recipe",)
 """Left out of the wheel: nobody reads it."""
 
 
+CODE = re.compile(r"[a-z][a-z0-9-]*\.[\w.*-]+")
+SAVES = " (saves {saving})"
+"""What `resources.py` puts behind the label of each of its fixes."""
+SEEN_ELSEWHERE = {
+    ("core/data/captions.py", "f'{kind}.not-a-file'"),
+    ("core/data/captions.py", "f'{kind}.unreadable'"),
+    ("core/data/captions.py", "f'{kind}.too-long'"),
+    ("core/planning/checks/pictures.py", "code"),
+    ("core/planning/checks/resources.py", "code"),
+    ("core/texts.py", "f'count.{singular}'"),
+    ("core/runs/trackers/weights_and_biases.py", "SIGNED_OUT.code"),
+}
+"""Places whose codes and texts are found where they come from, or by `_tables`."""
+
+
 @dataclass
 class Catalogue:
     """Code → its English texts, where each is said, and the places that cannot be read."""
@@ -66,6 +81,7 @@ def _tables() -> Iterator[tuple[str, str]]:
     from core.config.options import Concept, RunConfig
     from core.config.presets import built_in_directory
     from core.config.table import english_table
+    from core.data.pictures import FOREIGN_BEGINNINGS
     from dbtui.actions import ACTIONS
     from dbtui.cli import app, help_texts
     from dbtui.states import STATES
@@ -94,6 +110,15 @@ def _tables() -> Iterator[tuple[str, str]]:
         yield f"preset.{path.stem}.help", preset["help"].strip()
     for state, (_, words, _) in STATES.english.items():
         yield f"state.{state}", words
+    for _, _, name in FOREIGN_BEGINNINGS:
+        yield f"foreign.{name}", name
+    for kind in ("caption", "template"):
+        yield f"{kind}.not-a-file", "{title} {path} is not a regular file."
+        yield f"{kind}.not-a-file.mend", "Check the path, or leave it out."
+        yield f"{kind}.unreadable", "{title} {path} cannot be read: {reason}."
+        yield f"{kind}.unreadable.mend", "Check its permissions."
+        yield f"{kind}.too-long", "{title} {path} is longer than {most}."
+        yield f"{kind}.too-long.mend", "Shorten it."
     import typer.main
 
     for _, _, code, english in help_texts(typer.main.get_command(app)):
@@ -119,10 +144,23 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        arguments = node.args
+        arguments, before = node.args, self.constants
         self.parameters.append({one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)})
+        self.constants = dict(before)
+        for inside in ast.walk(node):
+            if isinstance(inside, ast.Assign) and isinstance(inside.targets[0], ast.Name):
+                self.constants[inside.targets[0].id] = inside.value
         self.generic_visit(node)
         self.parameters.pop()
+        self.constants = before
+
+    def visit_Tuple(self, node: ast.Tuple) -> None:
+        """`return "class.inside", "The class folder …"`, and rows of a table that begin so."""
+        self.generic_visit(node)
+        texts = [self._one(one) if isinstance(one, (ast.Constant, ast.BinOp)) else None for one in node.elts[:2]]
+        if len(texts) == 2 and texts[0] and texts[1] and CODE.fullmatch(texts[0]) and " " in texts[1]:
+            suffix = SAVES if len(node.elts) > 2 and texts[0].startswith("fix.") else ""
+            self.found.add(texts[0], texts[1] + suffix, f"{self.where}:{node.lineno}")
 
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)
@@ -144,18 +182,19 @@ class _Reader(ast.NodeVisitor):
         """`say`, `message`, `UserError`, and any helper that is given a code and a text as they are."""
         codes = list(self._all(node.args[0]))
         is_ours = name in ("say", "message", "UserError", "in_force") and not self._is_method(node)
-        if not is_ours and not (codes and all(code and re.fullmatch(r"[a-z][a-z-]*\.[\w.*-]+", code) for code in codes)):
+        if not is_ours and not (codes and all(code and CODE.fullmatch(code) for code in codes)):
             return
         english = list(self._all(node.args[1]))
         if not is_ours and not all(text and " " in text for text in english):
             return
-        if self._is_passed_on(node.args[0]) or self._is_passed_on(node.args[1]):
+        if any(map(self._is_passed_on, node.args[:2])) or (self.where, ast.unparse(node.args[0])) in SEEN_ELSEWHERE:
             return
         if None in codes or None in english or not codes or not english:
             if name != "in_force":
                 self.found.unreadable.append(f"{place}: {ast.unparse(node)[:100]}")
             return
-        advice = [text for keyword in node.keywords if keyword.arg == "mend" for text in self._mends(keyword.value, place)]
+        mends = (keyword.value for keyword in node.keywords if keyword.arg == "mend")
+        advice = [text for mend in mends for text in self._mends(mend, place)]
         for code in codes:
             for text in english:
                 self.found.add(str(code), str(text), place)
@@ -188,7 +227,19 @@ class _Reader(ast.NodeVisitor):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
         elif isinstance(node, ast.Name) and node.id in self.constants:
-            yield from self._all(self.constants[node.id])
+            value = self.constants.pop(node.id)  # a name that is made of itself ends here
+            yield from self._all(value)
+            self.constants[node.id] = value
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            table = self.constants.get(node.value.id)
+            for value in table.values if isinstance(table, ast.Dict) else ():
+                yield from self._all(value)
+        elif isinstance(node, ast.JoinedStr):
+            parts: list[str | None] = [""]
+            for piece in node.values:
+                more = list(self._all(piece.value if isinstance(piece, ast.FormattedValue) else piece))
+                parts = [None if one is None or other is None else one + other for one in parts for other in more]
+            yield from parts
         elif isinstance(node, ast.IfExp):
             yield from self._all(node.body)
             yield from self._all(node.orelse)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.choices.adapters import METHODS, WHOLE
 from core.choices.entry import Entry
-from core.texts import UserError
+from core.texts import UserError, say
 
 ANY = (WHOLE, *METHODS)
 
@@ -86,7 +86,7 @@ def refuse_unfit(format: str, method: str) -> None:  # noqa: A002 - the option's
     """`UserError` where a format (not `auto`) cannot hold what this method trained."""
     if method in EXPORT_FORMATS[format].methods:
         return
-    trained = "the whole model" if method == WHOLE else METHODS[method].title
+    trained = say("method.whole", "the whole model") if method == WHOLE else METHODS[method].title
     raise UserError(
         "export.format-unfit", "The format {format} cannot hold what this run trained: {trained}.",
         mend="Choose one of {fitting}.", format=format, trained=trained,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from core.texts import Message, UserError, message
+from core.texts import Message, UserError, message, say
 
 
 class Level(StrEnum):
@@ -45,7 +45,7 @@ class ConfigError(UserError):
 
     def __init__(self, findings: Sequence[Finding], where: str = "") -> None:
         self.findings = tuple(findings)
-        place = f" in {where}" if where else ""
+        place = say("config.in", " in {where}", where=where) if where else ""
         lines = "\n".join(f"  {finding.field}: {finding.message}" for finding in findings)
         self.message = message("config.invalid", "{count} wrong{place}:\n{lines}", count=_things(len(findings)),
                                place=place, lines=lines)  # fmt: skip
@@ -53,4 +53,5 @@ class ConfigError(UserError):
 
 
 def _things(count: int) -> str:
-    return "One option is" if count == 1 else f"{count} options are"
+    return say("config.one-is", "One option is") if count == 1 else say("config.many-are", "{count} options are",
+                                                                         count=count)  # fmt: skip

@@ -124,7 +124,9 @@ def did_you_mean(path: str) -> str:
     """
     near = _nearest(generic(path))
     number = next((part for part in path.split(".") if part.isdigit()), "0")
-    return f" Did you mean {near.replace('*', number)}?" if near and near != generic(path) else ""
+    if not near or near == generic(path):
+        return ""
+    return say("nearest", " Did you mean {name}?", name=near.replace("*", number))
 
 
 def _nearest(wanted: str) -> str:

@@ -17,7 +17,7 @@ from typing import Literal
 
 from core.data.sizes import Size
 from core.seeds import derive
-from core.texts import UserError, counted, listed
+from core.texts import UserError, counted, listed, say
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,9 @@ class BatchPlan:
         incomplete: Literal["error", "wrap", "drop"],
         seed: int,
         sizes: Sequence[Sequence[Size]] | None = None,
+        processes: int = 1,
     ) -> None:
-        self.batch = size * accumulation
+        self.batch = size * accumulation * processes
         self._seed = seed
         self._instances = tuple(instances)
         self._priors = tuple(priors)
@@ -76,13 +77,13 @@ class BatchPlan:
         self._ends = tuple(accumulate(self._counts))
         self._wraps = incomplete == "wrap"
         self._buckets = tuple(self._sorted(sizes))
-        self._check(size, accumulation, incomplete)
+        self._check(size, accumulation, processes, incomplete)
         self.samples_per_epoch = sum(map(self._samples, self._buckets))
         self.steps_per_epoch = self.samples_per_epoch // self.batch
         self._latest: tuple[int, tuple[Slot, ...]] = (-1, ())
 
     def step(self, step: int) -> tuple[Slot, ...]:
-        """The `size × accumulation` slots of a step, counted from 0, whatever steps were asked for before."""
+        """The slots of a step (`batch` of them), counted from 0, whatever steps were asked for before."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if step < 0:
             raise ValueError(f"there is no step {step}")
@@ -157,7 +158,7 @@ class BatchPlan:
     def _permutation(self, count: int, purpose: str, number: int) -> list[int]:
         return sorted(range(count), key=lambda index: derive(self._seed, purpose, number, index))
 
-    def _check(self, size: int, accumulation: int, incomplete: str) -> None:
+    def _check(self, size: int, accumulation: int, processes: int, incomplete: str) -> None:
         entries = sum(self._counts)
         if 0 in self._instances or not entries:
             raise UserError(
@@ -166,15 +167,20 @@ class BatchPlan:
             )  # fmt: skip
         values = {
             "pictures": counted(entries, "picture"), "size": size, "accumulation": accumulation, "batch": self.batch,
+            "several": f" × {processes} processes" if processes > 1 else "",
         }  # fmt: skip
         odd = [bucket for bucket in self._buckets if bucket.rest]
         if incomplete == "error" and odd:
-            sizes = [f"{len(bucket.entries)} of {bucket.size.words} px" for bucket in odd if bucket.size]
-            where = f", because of {listed(sizes)}" if len(self._buckets) > 1 else ""
+            sizes = [
+                say("batch.of-size", "{count} of {size} px", count=len(bucket.entries), size=bucket.size.words)
+                for bucket in odd
+                if bucket.size
+            ]
+            where = say("batch.because", ", because of {sizes}", sizes=listed(sizes)) if len(self._buckets) > 1 else ""
             raise UserError(
                 "batch.incomplete",
                 "{pictures} (repeats counted) do not divide into steps of {batch} (batch size {size} × gradient "
-                "accumulation {accumulation}){where}.",
+                "accumulation {accumulation}{several}){where}.",
                 mend="Choose a batch size and accumulation whose product divides the pictures, or set incomplete "
                 "batches to wrap or drop.",
                 where=where, **values,
@@ -183,6 +189,6 @@ class BatchPlan:
             raise UserError(
                 "batch.too-large",
                 "{pictures} (repeats counted) do not fill a single step of {batch} (batch size {size} × gradient "
-                "accumulation {accumulation}), and what does not fill a step is dropped.",
+                "accumulation {accumulation}{several}), and what does not fill a step is dropped.",
                 mend="Choose a smaller batch size or accumulation, or set incomplete batches to wrap.", **values,
             )  # fmt: skip

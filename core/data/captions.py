@@ -11,7 +11,7 @@ from pathlib import Path
 from core.config.prompts import FILEWORDS, fill, tidy
 from core.data.scan import Picture
 from core.seeds import derive
-from core.texts import UserError, path_in_words, size_in_words
+from core.texts import UserError, path_in_words, say, size_in_words
 
 MOST_BYTES = 65_536
 """A caption has some 75 words; a `.txt` longer than this is something else."""
@@ -60,17 +60,21 @@ def file_words(picture: Picture) -> str:
     """The picture's `.txt`, else its file name without suffix, leading digits and underscores (perhaps nothing)."""
     if picture.caption_file is not None:
         return read_caption(picture.caption_file)
-    name = _utf8(os.fsencode(picture.path.stem), picture.path, "Rename it, or write its caption into a .txt file.")
+    name = _utf8(os.fsencode(picture.path.stem), picture.path, say(
+        "caption.rename", "Rename it, or write its caption into a .txt file."))  # fmt: skip
     return tidy(re.sub(r"^[\d\s_-]+", "", name).replace("_", " "))
 
 
 def read_caption(path: Path) -> str:
     """The text of a caption file in one line. `UserError` if it cannot be read, is too long or not UTF-8."""
-    return tidy(read_text(path, "caption", "The caption"))
+    return tidy(read_text(path, "caption", say("caption.title", "The caption")))
 
 
 def read_text(path: Path, kind: str, title: str) -> str:
-    """A short text file of a person's. `UserError` (`<kind>.unreadable`, …) calls it `title`."""
+    """A short text file of a person's. `UserError` (`<kind>.unreadable`, …) calls it `title`.
+
+    `kind` is `caption` or `template`.
+    """
     try:
         if not path.is_file():
             raise UserError(
@@ -89,7 +93,7 @@ def read_text(path: Path, kind: str, title: str) -> str:
             f"{kind}.too-long", "{title} {path} is longer than {most}.", mend="Shorten it.",
             title=title, path=path_in_words(path), most=size_in_words(MOST_BYTES),
         )  # fmt: skip
-    return _utf8(content, path, "Save it as UTF-8.").removeprefix("\ufeff")
+    return _utf8(content, path, say("caption.save", "Save it as UTF-8.")).removeprefix("\ufeff")
 
 
 def _utf8(content: bytes, path: Path, mend: str) -> str:

@@ -33,7 +33,7 @@ from PIL import (
 
 from core.data.geometry import centre_box, covering
 from core.data.sizes import Size
-from core.texts import Message, UserError, message, path_in_words
+from core.texts import Message, UserError, in_force, message, path_in_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,8 +163,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except OSError as error:
         if error.errno is not None:
             raise _refusal(
-                "picture.unreadable", path, f"cannot be read: {error.strerror}", "Check its permissions and the disk."
-            ) from error
+                "picture.unreadable", "{path} cannot be read: {reason}.", path,
+                mend="Check its permissions and the disk.", reason=error.strerror,
+            ) from error  # fmt: skip
         raise _damaged(path, error) from error
     except Exception as error:  # decoders raise anything at all for damaged bytes
         raise _damaged(path, error) from error
@@ -173,9 +174,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 def _check_file(descriptor: int, path: Path) -> None:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise _refusal("picture.not-a-file", path, "is not a regular file", "Leave it out.")
+        raise _refusal("picture.not-a-file", "{path} is not a regular file.", path, mend="Leave it out.")
     if status.st_size == 0:
-        raise _refusal("picture.empty", path, "is empty (0 bytes)", "Copy it again or leave it out.")
+        raise _refusal("picture.empty", "{path} is empty (0 bytes).", path, mend="Copy it again or leave it out.")
 
 
 def _image(file: BufferedReader, path: Path) -> Image.Image:
@@ -191,13 +192,14 @@ def _check_header(image: Image.Image, path: Path) -> None:
         raise _too_large(path, f"{width:,} × {height:,} px")
     if image.mode in WITHOUT_WHITE:
         raise _refusal(
-            "picture.depth", path, "has 32 bits a colour, and what is white in it is not defined",
-            "Save it as a PNG with 8 or 16 bits.",
+            "picture.depth", "{path} has 32 bits a colour, and what is white in it is not defined.", path,
+            mend="Save it as a PNG with 8 or 16 bits.",
         )  # fmt: skip
     if image.mode not in SIXTEEN_BITS | DIRECT_MODES | WITH_ALPHA:
         raise _refusal(
-            "picture.mode", path, f"has colours of the kind {image.mode}, which are not read", "Save it in RGB."
-        )
+            "picture.mode", "{path} has colours of the kind {mode}, which are not read.", path, mend="Save it in RGB.",
+            mode=image.mode,
+        )  # fmt: skip
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
@@ -260,11 +262,16 @@ def _foreign(descriptor: int, path: Path) -> UserError:
     beginning = os.pread(descriptor, 64, 0)
     for place, mark, name in FOREIGN_BEGINNINGS:
         if beginning[place:].startswith(mark):
-            reason = f"is {name}"
-            break
-    else:
-        reason = "is not a picture in a format that is read here, or its beginning is damaged"
-    return _refusal("picture.format", path, reason, f"Save it as {FORMATS_IN_WORDS}, or leave it out.")
+            return UserError(
+                "picture.format", "{path} is {name}.", mend="Save it as {formats}, or leave it out.",
+                path=path_in_words(path),
+                name=in_force(f"foreign.{name}", name), formats=FORMATS_IN_WORDS,
+            )  # fmt: skip
+    return UserError(
+        "picture.format",
+        "{path} is not a picture in a format that is read here, or its beginning is damaged.",
+        mend="Save it as {formats}, or leave it out.", path=path_in_words(path), formats=FORMATS_IN_WORDS,
+    )  # fmt: skip
 
 
 def _too_large(path: Path, size: str) -> UserError:
@@ -278,9 +285,11 @@ def _too_large(path: Path, size: str) -> UserError:
 def _damaged(path: Path, error: Exception) -> UserError:
     reason = str(error) or type(error).__name__
     if "truncated" in reason.lower():
-        return _refusal("picture.cut-short", path, f"is cut short ({reason})", "Copy it again or leave it out.")
-    return _refusal("picture.damaged", path, f"is damaged ({reason})", "Copy it again or leave it out.")
+        return _refusal("picture.cut-short", "{path} is cut short ({reason}).", path,
+                        mend="Copy it again or leave it out.", reason=reason)  # fmt: skip
+    return _refusal("picture.damaged", "{path} is damaged ({reason}).", path, mend="Copy it again or leave it out.",
+                    reason=reason)  # fmt: skip
 
 
-def _refusal(code: str, path: Path, reason: str, mend: str) -> UserError:
-    return UserError(code, "{path} {reason}.", mend=mend, path=path_in_words(path), reason=reason)
+def _refusal(code: str, english: str, path: Path, *, mend: str, **values: object) -> UserError:
+    return UserError(code, english, mend=mend, path=path_in_words(path), **values)

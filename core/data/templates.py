@@ -9,7 +9,7 @@ from core.config.options import Concept
 from core.config.prompts import PromptPair, sample_prompts, template_prompts
 from core.data.captions import file_words, read_text
 from core.data.scan import Picture
-from core.texts import UserError, path_in_words
+from core.texts import UserError, path_in_words, say
 
 MOST_PROMPTS = 100
 """More than this is something else than a list of prompts, or previews that take longer than the run."""
@@ -17,7 +17,9 @@ MOST_PROMPTS = 100
 
 def read_template(path: Path) -> tuple[str, ...]:
     """The lines of the file that are not empty. `UserError` if there is none, or it cannot be read."""
-    lines = tuple(line.strip() for line in read_text(path, "template", "The file of prompts").splitlines())
+    lines = tuple(
+        line.strip() for line in read_text(path, "template", say("template.title", "The file of prompts")).splitlines()
+    )
     found = tuple(line for line in lines if line)
     if not found:
         raise UserError(

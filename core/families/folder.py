@@ -11,7 +11,7 @@ from core.families.family import Configs, Family
 from core.families.single_file import refuse_foreign
 from core.families.stored import Parts, StoredTensor, read_json, read_weight_file
 from core.families.wholeness import SCHEDULERS, check_configs
-from core.texts import UserError, listed, path_in_words
+from core.texts import UserError, listed, path_in_words, say
 
 INDEX = "model_index.json"
 
@@ -96,14 +96,16 @@ def weight_files(path: Path, component: str, variant: str) -> list[Path]:
     if binary.exists():
         return [binary]
     others = sorted(file.name for file in folder.glob("*") if file.suffix in (".safetensors", ".bin"))
-    wanted = f"the variant {variant!r} of its weights" if variant else "its weights"
+    wanted = say("source.its-weights", "its weights")
+    if variant:
+        wanted = say("source.its-variant", "the variant {variant!r} of its weights", variant=variant)
     raise UserError(
         "source.no-weights",
         "{path} has not {wanted}: no {name} there{others}.",
         mend="Download the model again"
         + (", or choose another model.variant (what stands between the name and .safetensors)." if others else "."),
         path=path_in_words(folder), wanted=wanted, name=whole.name,
-        others=f", only {listed(others)}" if others else "",
+        others=say("source.only-others", ", only {files}", files=listed(others)) if others else "",
     )  # fmt: skip
 
 
@@ -191,10 +193,13 @@ def _strange(file: Path, reason: str) -> UserError:
 def _no_index(path: Path) -> UserError:
     files = sorted(file.name for file in path.iterdir() if file.suffix in (".safetensors", ".ckpt"))
     if files:
-        mend = f"To train from a single file, name the file itself: {path_in_words(path / files[0])}."
-    else:
-        mend = "A diffusers folder has a model_index.json and the folders unet, vae, text_encoder and scheduler in it."
+        return UserError(
+            "source.no-index", "The folder {path} is not a diffusers folder: it has no model_index.json.",
+            mend="To train from a single file, name the file itself: {file}.", path=path_in_words(path),
+            file=path_in_words(path / files[0]),
+        )  # fmt: skip
     return UserError(
         "source.no-index", "The folder {path} is not a diffusers folder: it has no model_index.json.",
-        mend=mend.replace("{", "{{").replace("}", "}}"), path=path_in_words(path),
+        mend="A diffusers folder has a model_index.json and the folders unet, vae, text_encoder and scheduler in it.",
+        path=path_in_words(path),
     )  # fmt: skip

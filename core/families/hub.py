@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.families.folder import INDEX, TOKENIZER_FILES, WEIGHT_NAMES
 from core.families.stored import read_json
-from core.texts import UserError
+from core.texts import UserError, say
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _FILE_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".bin", ".toml", ".json")
@@ -107,7 +107,8 @@ def download(
         "source.download", "{repo} could not be downloaded from the hub: {reason}.",
         mend="Check the name and your connection. A model that asks for your consent needs `hf auth login` first. "
         "Or download it elsewhere and give its folder as the source.",
-        repo=repo, reason=answer.get("reason", f"the download process ended with code {child.returncode}"),
+        repo=repo, reason=answer.get("reason") or say(
+            "source.download-ended", "the download process ended with code {code}", code=child.returncode),
     )  # fmt: skip
 
 

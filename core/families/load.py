@@ -12,6 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from core.families import FAMILIES, keys
 from core.families.describe import SourceDescription
+from core.families.family import Family
 from core.families.model import Model, NoiseSchedule
 from core.families.single_file import refuse_unexpected
 from core.families.vocabulary import END, START, merges, vocabulary
@@ -106,21 +107,23 @@ def _network(component: str, description: SourceDescription, device: torch.devic
     return network.eval().requires_grad_(False)
 
 
+def empty_network(component: str, family: Family, config: Mapping[str, Any]) -> nn.Module:
+    """The network that a component's config describes, on the meta device: shapes without numbers."""
+    own = {key: value for key, value in config.items() if not key.startswith("_")}
+    with torch.device("meta"):
+        if component == "unet":
+            return UNet2DConditionModel.from_config(own)  # type: ignore[no-any-return]
+        if component == "vae":
+            return AutoencoderKL.from_config(own)  # type: ignore[no-any-return]
+        own = {key: value for key, value in own.items() if key not in ("dtype", "torch_dtype")}
+        encoder = family.encoder(component)
+        kind = CLIPTextModelWithProjection if encoder and encoder.projects else CLIPTextModel
+        return kind(CLIPTextConfig(**own))  # type: ignore[no-any-return]
+
+
 def _without_memory(component: str, description: SourceDescription) -> nn.Module:
-    config = {key: value for key, value in description.configs[component].items() if not key.startswith("_")}
-    network: nn.Module
     try:
-        with torch.device("meta"):
-            if component == "unet":
-                network = UNet2DConditionModel.from_config(config)
-            elif component == "vae":
-                network = AutoencoderKL.from_config(config)
-            else:
-                config = {key: value for key, value in config.items() if key not in ("dtype", "torch_dtype")}
-                encoder = FAMILIES[description.family].encoder(component)
-                kind = CLIPTextModelWithProjection if encoder and encoder.projects else CLIPTextModel
-                network = kind(CLIPTextConfig(**config))
-            return network
+        return empty_network(component, FAMILIES[description.family], description.configs[component])
     except Exception as error:
         # Whatever a constructor raises for a config that a person brought is the config's fault.
         raise UserError(

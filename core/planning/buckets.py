@@ -34,6 +34,11 @@ class BucketPlan:
     """Of each epoch."""
 
 
+def images_per_step(config: RunConfig, facts: Facts) -> int:
+    """Instance pictures in each update: size × accumulation × processes, or what a saved state says."""
+    return facts.batch or config.batch.size * config.batch.accumulation * facts.processes
+
+
 def concept_sizes(config: RunConfig, facts: Facts, number: int) -> list[Size | None] | None:
     """The size at which each picture of a concept trains; `None` as long as its pictures or, for buckets, the
     resolution is not known. Without buckets all are alike, so that a size that is not known keeps nobody from counting.
@@ -65,7 +70,7 @@ def plan_buckets(config: RunConfig, facts: Facts) -> tuple[BucketPlan, ...] | No
     for concept, own in zip(config.concepts, sizes, strict=True):
         for size in own:
             counts[size] += concept.instance.repeats
-    per_step = config.batch.size * config.batch.accumulation
+    per_step = images_per_step(config, facts)
     return tuple(
         BucketPlan(size, counts[size], *count_samples(counts[size], per_step, config.batch.incomplete))
         for size in sorted(counts, key=lambda size: size or Size(0, 0))

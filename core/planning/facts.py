@@ -45,6 +45,12 @@ class Facts:
     """Whether figures may go to Weights & Biases from here."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of modules that some choice needs in a certain version, where they are installed."""
+    processes: int = 1
+    """How many processes will train together."""
+    processes_here: int = 1
+    """… of them on this computer."""
+    batch: int | None = None
+    """The pictures of each update where a saved state says so: a run keeps them, whatever number goes on with it."""
     free_bytes: int | None = None
     """Free space where the run will lie."""
     held_bytes: int = 0

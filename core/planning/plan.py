@@ -14,9 +14,16 @@ from core.choices.schedulers import warmup_updates
 from core.config.options import RunConfig
 from core.config.prompts import concept_name
 from core.families.describe import SourceDescription
-from core.planning.buckets import BucketPlan, cache_bytes, picture_sizes, plan_buckets
+from core.planning.buckets import BucketPlan, cache_bytes, images_per_step, picture_sizes, plan_buckets
 from core.planning.facts import Facts
-from core.planning.memory import average_bytes, estimate_memory, optimizer_of, resolution_of, weight_bytes
+from core.planning.memory import (
+    MemoryEstimate,
+    average_bytes,
+    estimate_memory,
+    optimizer_of,
+    resolution_of,
+    weight_bytes,
+)
 from core.planning.trained import trained_parameters
 from core.texts import UserError
 
@@ -48,7 +55,9 @@ class Plan:
     samples_per_epoch: int
     """… after it."""
     images_per_step: int
-    """Instance samples in each step: size × accumulation."""
+    """Instance samples in each step: size × accumulation × processes."""
+    processes: int
+    """Each of which takes its part of every step."""
     steps_per_epoch: int
     steps: int
     epochs: int
@@ -66,7 +75,9 @@ class Plan:
     disk_bytes: int | None
     """The most the run's folder will take: one state more than is kept, exports, class pictures, previews, latents."""
     memory_bytes: int | None
-    """An estimate (`memory.py`): what training takes on its device."""
+    """An estimate (`memory.py`) of the most on the device that trains."""
+    memory: MemoryEstimate | None
+    """The same by what it is for, and what it takes beside a GPU."""
 
 
 def count_steps(config: RunConfig, steps_per_epoch: int) -> int:
@@ -102,6 +113,13 @@ def export_size(config: RunConfig, source: SourceDescription) -> int:
     alone = EXPORT_FORMATS[config.export_format].is_adapter
     numbers = trained_parameters(config, source) if alone else sum(source.parameters.values())
     return numbers * (2 if config.saving.half else 4)
+
+
+def memory_of(config: RunConfig, facts: Facts) -> MemoryEstimate | None:
+    """What the run takes of memory, by its largest picture; `None` as long as the source is not known."""
+    sizes = [size for own in picture_sizes(config, facts) or () for size in own if size is not None]
+    largest = max(sizes, key=lambda size: size.pixels, default=None)
+    return estimate_memory(config, facts.description, facts.machine, largest) if facts.description else None
 
 
 def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
@@ -143,13 +161,15 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         cached = cache_bytes(config, source, sizes, [concept.class_wanted for concept in concepts])
         disk = (kept * checkpoint + exports * export + (class_missing + previews) * side * side * PICTURE_BYTES
                 + cached)  # fmt: skip
+    memory = memory_of(config, facts)
     return Plan(
         concepts=tuple(concepts),
         buckets=buckets,
         instance_pictures=sum(concept.pictures for concept in concepts),
         samples=sum(bucket.samples for bucket in buckets),
         samples_per_epoch=sum(bucket.samples_per_epoch for bucket in buckets),
-        images_per_step=config.batch.size * config.batch.accumulation,
+        images_per_step=images_per_step(config, facts),
+        processes=facts.processes,
         steps_per_epoch=steps_per_epoch,
         steps=steps,
         epochs=-(-steps // steps_per_epoch),
@@ -163,7 +183,8 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
         checkpoint_bytes=checkpoint,
         export_bytes=export,
         disk_bytes=disk,
-        memory_bytes=estimate_memory(config, source, facts.machine).total if source else None,
+        memory_bytes=memory.total if memory else None,
+        memory=memory,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -22,15 +23,16 @@ from core.families.describe import SourceDescription, describe
 from core.families.other_vae import with_vae
 from core.files import explain, free_bytes, probe_writable
 from core.machine import inspect_machine
+from core.place import ALONE, Place
 from core.planning.facts import Facts
 from core.texts import Message, UserError
 
 
-def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = False) -> Facts:
+def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = False, place: Place = ALONE) -> Facts:
     """Everything the checks ask for. Never raises for what a person can cause: that is in the facts as an error.
 
     With `decode` every picture is decoded whole; without it only headers are read. `resuming`: the run exists and
-    goes on, so its name is its own and its class pictures count.
+    goes on, so its name is its own and its class pictures count. `place`: which of several processes this one is.
     """
     run = home / "runs" / config.model.name if resuming and config.model.name else None
     scans = tuple(_look(concept.instance.directory, decode) for concept in config.concepts)
@@ -51,6 +53,9 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
         missing_modules=frozenset(module for module in _modules() if importlib.util.find_spec(module) is None),
         signed_in=signed_in(),
         versions=dict(_versions()),
+        processes=place.count,
+        processes_here=place.local_count,
+        batch=_batch_of(run) if run is not None else None,
         free_bytes=_free(home),
         held_bytes=_held(run) if run is not None else 0,
         home_problem=_problem(home),
@@ -166,6 +171,16 @@ def _problem(home: Path) -> UserError | None:
     except OSError as error:
         return explain(error, home)
     return None
+
+
+def _batch_of(run: Path) -> int | None:
+    """The pictures of each update, as the newest saved state tells them."""
+    states = sorted((run / "checkpoints").glob("step-*/state.json"), key=lambda path: (len(path.parent.name), path))
+    try:
+        batch = json.loads(states[-1].read_text()).get("batch") if states else None
+    except (OSError, ValueError, AttributeError):
+        return None  # whoever resumes it says what is wrong with it
+    return batch if isinstance(batch, int) and batch > 0 else None
 
 
 def _held(run: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from core.choices.adapters import TARGETS, WHOLE, parameters
 from core.config.options import RunConfig
@@ -17,16 +18,18 @@ def trained_parameters(config: RunConfig, source: SourceDescription) -> int:
     return sum(_trained_in(component, config, source) for component in training(config, source))
 
 
-def frozen_parameters(config: RunConfig, source: SourceDescription) -> int:
-    """Weights beside the adapters, in the run's precision on its device; none where the model itself is trained."""
-    if config.method == WHOLE:
+def adapted_weights(config: RunConfig, source: SourceDescription) -> int:
+    """Numbers of the U-Net's weights that have an adapter beside them."""
+    if config.method == WHOLE or not config.performance.train_unet:
         return 0
-    return sum(source.parameters[component] for component in training(config, source))
+    shapes = _shapes("unet", source)
+    return sum(prod(shapes[name]) for name in TARGETS[config.lora.targets].chosen("unet", shapes))
 
 
 def training(config: RunConfig, source: SourceDescription) -> Iterator[str]:
     """The components that train at any time of the run."""
-    yield "unet"
+    if config.performance.train_unet:
+        yield "unet"
     if config.performance.text_encoder_ratio > 0:
         yield from FAMILIES[source.family].text_encoders
 
@@ -37,6 +40,11 @@ def _trained_in(component: str, config: RunConfig, source: SourceDescription) ->
     targets, rank = TARGETS[config.lora.targets], config.lora.rank
     if component != "unet":
         rank = config.lora.text_encoder_rank
-    shapes = {name.removesuffix(".weight"): tensor.shape for name, tensor in source.tensors[component].items()
-              if name.endswith(".weight")}  # fmt: skip
+    shapes = _shapes(component, source)
     return sum(parameters(config.method, rank, shapes[name]) for name in targets.chosen(component, shapes))
+
+
+def _shapes(component: str, source: SourceDescription) -> dict[str, tuple[int, ...]]:
+    """Module → shape of its weight."""
+    return {name.removesuffix(".weight"): tensor.shape for name, tensor in source.tensors[component].items()
+            if name.endswith(".weight")}  # fmt: skip

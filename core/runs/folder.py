@@ -18,7 +18,7 @@ from core.config.runfile import read, to_toml
 from core.config.settle import settle
 from core.files import explain, new_directory, remove_directory, sweep_staging, write_atomic
 from core.runs.lock import RunLock
-from core.texts import UserError
+from core.texts import UserError, say
 
 EXTENDABLE = re.compile(
     r"intervals\.\w+|concepts\.\d+\.sample\.\w+|saving\.\w+|performance\.(gradient_checkpointing|attention)|"
@@ -135,7 +135,7 @@ class Run:
                 mend="`dbtui runs` lists them; --home names another folder.",
                 name=name,
                 folder=run.path.parent,
-                nearest=f" Did you mean {near[0]}?" if near else "",
+                nearest=say("nearest", " Did you mean {name}?", name=near[0]) if near else "",
             )
         return run
 

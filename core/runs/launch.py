@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from core.events import Event
+from core.place import ALONE, Place
+from core.runs import leading
 from core.runs.folder import Run
 from core.runs.lock import owner, taken
 from core.runs.output import open_log
 from core.runs.pump import TrainingHandle
-from core.texts import UserError
+from core.texts import UserError, say
 
 __all__ = ["TrainingHandle", "launch_background", "launch_thread"]
 
@@ -23,13 +24,16 @@ START_SECONDS = 20.0
 LOG_LINES = 10
 
 
-def launch_thread(run: Run, resume: bool, on_event: Callable[[Event], None] | None = None) -> TrainingHandle:
-    """Train `run` in a thread of this process. Raises `UserError` where that is refused."""
-    return TrainingHandle(run, resume=resume, on_event=on_event)
+def launch_thread(
+    run: Run, resume: bool, on_event: Callable[[Event], None] | None = None, place: Place = ALONE
+) -> TrainingHandle:
+    """Train `run` in a thread of this process, at its `place`. Raises `UserError` where that is refused."""
+    return TrainingHandle(run, resume=resume, on_event=on_event, place=place)
 
 
-def launch_background(run: Run, resume: bool) -> int:
-    """Train `run` in a process and session of its own; returns its pid once it holds the run's lock.
+def launch_background(run: Run, resume: bool, processes: int = 1) -> int:
+    """Train `run` in a process and session of its own, which starts the others of so many; returns its pid once it
+    holds the run's lock.
 
     Raises `UserError` if the run is in other hands, or the process ends or does not start in time: with the last
     lines that it said.
@@ -41,7 +45,7 @@ def launch_background(run: Run, resume: bool) -> int:
     try:
         said_before = os.fstat(log).st_size
         process = subprocess.Popen(
-            command_line(run, resume),
+            [*command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -59,17 +63,17 @@ def launch_background(run: Run, resume: bool) -> int:
         if time.monotonic() >= deadline:
             process.kill()
             process.wait()
-            raise _not_started(run, said_before, f"had not started after {START_SECONDS:.0f} s")
+            raise _not_started(run, said_before, say("launch.slow", "had not started after {seconds:.0f} s",
+                                                       seconds=START_SECONDS))  # fmt: skip
         time.sleep(0.1)
     if process.returncode == 0:
         return process.pid  # a run that had nothing left to do
-    raise _not_started(run, said_before, f"ended with code {process.returncode}")
+    raise _not_started(run, said_before, say("launch.ended", "ended with code {code}", code=process.returncode))
 
 
 def command_line(run: Run, resume: bool) -> list[str]:
-    """`-P` keeps a folder named core in the current directory from standing in for ours."""
-    more = ["--resume"] if resume else []
-    return [sys.executable, "-P", "-m", "dbtui", "train", run.name, *more, "--home", str(run.home)]
+    """The program that trains it in a process of its own."""
+    return [*leading.command_line(run), *(["--resume"] if resume else [])]
 
 
 def _not_started(run: Run, said_before: int, how: str) -> UserError:
@@ -91,4 +95,4 @@ def _last_words(path: Path, since: int) -> str:
             lines = file.read(1 << 20).decode("utf-8", "replace").splitlines()
     except OSError as error:
         return f"({error.strerror})"
-    return "\n".join(lines[-LOG_LINES:]) or "(it said nothing)"
+    return "\n".join(lines[-LOG_LINES:]) or say("launch.wordless", "(it said nothing)")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import explain
-from core.texts import UserError
+from core.texts import UserError, say
 
 HEARTBEAT_SECONDS = 1.0
 STALE_SECONDS = 30.0
@@ -152,8 +152,8 @@ def taken(path: Path, holder: Owner) -> UserError:
         "The run {name} is in the hands of another process: {pid} on {host}.",
         mend="Watch it with `dbtui attach {name}`, or end it with `dbtui stop {name}` first.",
         name=name,
-        pid=holder.pid or "unknown",
-        host=holder.host or "this machine",
+        pid=holder.pid or say("lock.unknown", "unknown"),
+        host=holder.host or say("lock.here", "this machine"),
     )
 
 

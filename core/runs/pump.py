@@ -18,9 +18,11 @@ from typing import Any, Literal, Protocol
 from core.config.options import RunConfig
 from core.events import Done, Event, Failed, Phase, Step, Stopped, Warned
 from core.files import explain, sweep_staging
+from core.place import ALONE, Place
 from core.runs.commands import Command, CommandReader, Requests, new_command
 from core.runs.folder import Run
 from core.runs.journal import JournalWriter
+from core.runs.leading import Others, leading
 from core.runs.lock import RunLock
 from core.runs.output import captured_logging, quiet_libraries
 from core.runs.telling import is_news, run_command
@@ -49,18 +51,22 @@ class Ending:
     event: Event
 
 
-def train(run: Run, *, resume: bool, on_event: OnEvent | None = None, stop_requests: Requests | None = None) -> Ending:
-    """Train `run` to its end in this thread. Commands come from the commands file and from `stop_requests`.
+def train(
+    run: Run, *, resume: bool, on_event: OnEvent | None = None, stop_requests: Requests | None = None,
+    place: Place = ALONE,
+) -> Ending:  # fmt: skip
+    """Train `run` to its end in this thread. Commands come from the commands file and from `stop_requests`. `place` is
+    that of the first of all processes that train it.
 
     Raises `UserError` where it is refused before anything starts: the run is in other hands, was started before
     and is not to be resumed, or cannot be read or written. Everything later becomes a `failed` event.
     """
-    with opened(run, resume=resume) as pump:
+    with opened(run, resume=resume, place=place) as pump:
         return pump.run(on_event, stop_requests or Requests())
 
 
 @contextlib.contextmanager
-def opened(run: Run, *, resume: bool) -> Iterator[Pump]:
+def opened(run: Run, *, resume: bool, place: Place = ALONE) -> Iterator[Pump]:
     """A pump that holds the run's lock, with journal and commands open; all is closed afterwards."""
     with contextlib.ExitStack() as stack:
         try:
@@ -85,7 +91,7 @@ def opened(run: Run, *, resume: bool) -> Iterator[Pump]:
         stack.callback(tracking.close)
         stack.callback(journal.close)
         yield Pump(
-            run, config, resume=resume, lock=lock, commands=commands, journal=journal, tracking=tracking, log=log
+            run, config, place, resume=resume, lock=lock, commands=commands, journal=journal, tracking=tracking, log=log
         )
 
 
@@ -93,11 +99,13 @@ class Pump:
     """One life of a run, from the lock to the ending."""
 
     def __init__(
-        self, run: Run, config: RunConfig, *, resume: bool, lock: RunLock, commands: CommandReader,
+        self, run: Run, config: RunConfig, place: Place, *, resume: bool, lock: RunLock, commands: CommandReader,
         journal: JournalWriter, tracking: Tracking, log: logging.Logger,
     ) -> None:  # fmt: skip
         self._run = run
         self._config = config
+        self._place = place
+        self._others = Others()
         self._resume = resume
         self._lock = lock
         self._commands = commands
@@ -110,6 +118,7 @@ class Pump:
         self._ending: Ending | None = None
         self._told_trouble = ""
         self._view_failed = False
+        self._stop_passed_on = False
 
     def run(self, on_event: OnEvent | None, requests: Requests) -> Ending:
         """Train to the end; every event goes into the journal, then to `on_event`."""
@@ -137,20 +146,51 @@ class Pump:
 
     def end_now(self) -> None:
         """For a second signal, from any thread: say in the journal that it ended; the process exits right after."""
-        self._journal.write(_failed(_interrupted("a second signal"), self._step), last=True)
+        self._end_with(_interrupted("a second signal"))
+
+    def _end_with(self, said: Message) -> None:
+        self._others.kill()
+        self._journal.write(_failed(said, self._step), last=True)
         self._journal.flush(END_NOW_SECONDS)
 
     def _pump(self) -> None:
-        trainer = make_trainer(self._config, self._run.path, self._resume, self._poll)
-        quiet_libraries()
-        events = trainer.run()
-        try:
-            for event in events:
-                self._tell(event)
-                self._lock.touch()
-        finally:
-            if isinstance(events, Generator):
-                events.close()
+        with self._trainer() as trainer:
+            quiet_libraries()
+            events = trainer.run()
+            try:
+                for event in events:
+                    self._tell(event)
+                    self._lock.touch()
+            finally:
+                if isinstance(events, Generator):
+                    events.close()
+
+    @contextlib.contextmanager
+    def _trainer(self) -> Iterator[TrainerLike]:
+        if self._place.count == 1:
+            yield make_trainer(self._config, self._run.path, self._resume, self._poll)
+            return
+        with leading(
+            self._run, self._place, self._others, resume=self._resume, on_stop=self._asked_elsewhere,
+            give_up=self._give_up, explained=self._explained,
+        ) as ranks:  # fmt: skip
+            from core.training.trainer import Trainer
+
+            yield Trainer(self._config, self._run.path, resume=self._resume, poll=self._poll, ranks=ranks)
+
+    def _asked_elsewhere(self, reason: str) -> None:
+        """Another process of this run was told to end; however many are, that is one wish."""
+        if not self._stop_passed_on:
+            self._stop_passed_on = True
+            self._requests.put(new_command("stop", reason=reason))
+
+    def _give_up(self, error: UserError) -> None:
+        """Where the trainer waits for ever for a process that has gone."""
+        self._end_with(error.message)
+        os._exit(EXIT_FAILED)
+
+    def _explained(self, error: Exception) -> Message:
+        return explained(error, self._run, self._config)
 
     def _poll(self) -> Sequence[Command]:
         self._lock.touch()
@@ -185,13 +225,19 @@ class Pump:
 
     def _fail(self, error: Exception) -> None:
         self._log.error("training failed", exc_info=error)
-        self._tell(_failed(_explained(error, self._run, self._config), self._step))
+        self._tell(_failed(self._explained(error), self._step))
 
 
 def make_trainer(config: RunConfig, folder: Path, resume: bool, poll: Poll) -> TrainerLike:
     from core.training.trainer import Trainer  # torch: nothing before this line needs it
 
     return Trainer(config, folder, resume=resume, poll=poll)
+
+
+def exit_code_of(event: Event | None) -> int:
+    """Of a process whose part in the run ended with this event."""
+    ending = _ending_of(event) if event is not None else None
+    return ending.exit_code if ending is not None else EXIT_FAILED
 
 
 def _ending_of(event: Event) -> Ending | None:
@@ -212,7 +258,8 @@ def _warned(said: Message) -> Warned:
     return Warned(code=said.code, message=str(said))
 
 
-def _explained(error: Exception, run: Run, config: RunConfig) -> Message:
+def explained(error: Exception, run: Run, config: RunConfig) -> Message:
+    """Whatever ended a run, in words for people."""
     if isinstance(error, UserError):
         return error.message
     if _is_out_of_memory(error):
@@ -260,13 +307,13 @@ def _interrupted(by: str) -> Message:
 class TrainingHandle:
     """A run that trains in a thread of this process. Not a daemon: the process stays until it has ended."""
 
-    def __init__(self, run: Run, *, resume: bool, on_event: OnEvent | None = None) -> None:
+    def __init__(self, run: Run, *, resume: bool, on_event: OnEvent | None = None, place: Place = ALONE) -> None:
         """Takes the lock and starts; raises `UserError` where that is refused."""
         self.run = run
         self.ending: Ending | None = None
         self._requests = Requests()
         self._stack = contextlib.ExitStack()
-        self._pump = self._stack.enter_context(opened(run, resume=resume))
+        self._pump = self._stack.enter_context(opened(run, resume=resume, place=place))
         self._thread = threading.Thread(target=self._work, args=(on_event,), name=f"train {run.name}", daemon=False)
         self._thread.start()
 

@@ -55,6 +55,10 @@ class TrainingState:
     optimizer: Mapping[str, Any] = field(default_factory=dict)
     split_pairs: bool = False
     """Whether a micro-batch of one has its class picture in a pass of its own."""
+    batch: int | None = None
+    """The pictures of each update, whatever number of processes shares them; not known of older states."""
+    processes: int = 1
+    """How many trained together in this life of the run."""
 
     def with_optimizer(self, plain: Mapping[str, Any]) -> TrainingState:
         """The same with the optimizer's plain values (its tensors stand in a file of their own)."""

@@ -66,14 +66,15 @@ def dataset_of(
     return Dataset(tuple(concepts))
 
 
-def batch_plan(config: RunConfig, dataset: Dataset) -> BatchPlan:
-    """Which of the pictures are in which step."""
+def batch_plan(config: RunConfig, dataset: Dataset, batch: int) -> BatchPlan:
+    """Which of the pictures are in which step, so many in each."""
     return BatchPlan(
         instances=[len(concept.instance) for concept in dataset.concepts],
         repeats=[concept.repeats for concept in dataset.concepts],
         priors=[len(concept.prior) for concept in dataset.concepts],
         size=config.batch.size,
         accumulation=config.batch.accumulation,
+        processes=batch // (config.batch.size * config.batch.accumulation),
         incomplete=config.batch.incomplete,
         seed=config.performance.seed,
         sizes=[concept.sizes for concept in dataset.concepts],

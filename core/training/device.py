@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from core.choices import optimizers, precisions
 from core.config.options import RunConfig
 from core.machine import inspect_machine
+from core.place import ALONE, Place
 from core.planning.memory import weights_of
 from core.training import attention
 from core.training.precision import DTYPES
@@ -34,19 +37,28 @@ class Settled:
     threads: int
     attention: str
 
+    def values(self) -> dict[str, Any]:
+        """All of it but the device, as plain values."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "device"}
+
     @property
     def name(self) -> str:
         """The device as people know it."""
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
 
 
-def settle(config: RunConfig, native_resolution: int, threads: int | None) -> Settled:
+def device_of(place: Place) -> torch.device:
+    """The card of this process among those on its computer, else the CPU."""
+    return torch.device("cuda", place.local_rank) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def settle(config: RunConfig, native_resolution: int, threads: int | None, place: Place = ALONE) -> Settled:
     """`native_resolution` is the source's own, in px; `threads` those of the run's first life, else what is asked for,
-    else torch's choice.
+    else this process's part of torch's choice.
 
     Raises `UserError` for an attention that does not work here.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of(place)
     resolution, chosen = config.model.resolution, config.performance
     precision = precisions.settle(chosen.mixed_precision, device.type, inspect_machine().knows_bf16, weights_of(config))
     return Settled(
@@ -54,7 +66,7 @@ def settle(config: RunConfig, native_resolution: int, threads: int | None) -> Se
         precision,
         optimizers.settle(chosen.optimizer, device.type),
         native_resolution if resolution == "auto" else resolution,
-        threads or chosen.threads or torch.get_num_threads(),
+        threads or chosen.threads or max(1, torch.get_num_threads() // place.local_count),
         attention.settle(chosen.attention, device, DTYPES[precision], deterministic=chosen.deterministic),
     )
 
@@ -106,11 +118,13 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 
 def forget_peak(device: torch.device) -> None:
-    """From here on `peak_allocated_bytes` counts anew."""
+    """From here on `peak_allocated_bytes` counts anew; what is free goes back to the system first."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
         return
+    with contextlib.suppress(AttributeError, OSError):  # glibc alone keeps hundreds of MB back, and can be asked
+        ctypes.CDLL(None).malloc_trim(0)
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -43,6 +43,25 @@ def no_room_for_the_optimizer() -> UserError:
     )  # fmt: skip
 
 
+def not_shared(pictures: int, processes: int) -> UserError:
+    """Where an update's pictures cannot be dealt out evenly."""
+    return UserError(
+        "processes.share",
+        "Each update of this run has {pictures}, which cannot be shared evenly by {processes} processes.",
+        mend="Train it with a number of processes that divides them.", pictures=counted(pictures, "picture"),
+        processes=processes,
+    )  # fmt: skip
+
+
+def other_material() -> UserError:
+    """Where the processes of a run would not learn the same."""
+    return UserError(
+        "processes.other-material",
+        "The processes of this run do not see the same pictures, captions, source model and saved state.",
+        mend="On several computers all of these must be at the same paths, best on a disk that they share.",
+    )
+
+
 def smaller_batches(slots: int, *, with_class: bool) -> Warned:
     """After the effective batch was cut into smaller passes."""
     return warning(

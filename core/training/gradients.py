@@ -1,7 +1,7 @@
 """The gradients of one step's effective batch, in as many passes as the device's memory asks for.
 
-However the batch is cut up, noise belongs to slots and losses divide by the counts of the whole, so the update is the
-same to rounding.
+However the batch is cut up and divided among processes, noise belongs to slots and losses divide by the counts of the
+whole, so the update is the same to rounding.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from core.events import Warned
 from core.training import faults
 from core.training.batches import Batch
 from core.training.device import Settled
+from core.training.exchange import Exchange
 from core.training.loss import Shares, add_noise, dreambooth_loss, snr_weights, squared_errors, target_of
 from core.training.optimization import Optimization
 from core.training.passes import Portion
 from core.training.precision import LossScale, autocast
 from core.training.prepare import Prepared
+from core.training.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Figures:
 
 
 class Gradients:
-    """Forward and backward of one `portion` at a time. `look` is called after each pass.
+    """Forward and backward of this rank's slots, one `portion` at a time. `look` is called after each pass.
 
     `steps` is how many the run has: the first pictures of the next one are drawn while the device still computes.
     `snr_gamma` is that of min-SNR, 0 for none.
@@ -46,6 +48,7 @@ class Gradients:
         settled: Settled,
         optimization: Optimization,
         scale: LossScale,
+        ranks: Ranks,
         *,
         steps: int,
         portion: Portion,
@@ -53,7 +56,9 @@ class Gradients:
         look: Callable[[], None],
     ) -> None:
         self._prepared, self._settled = prepared, settled
-        self._optimization, self._scale = optimization, scale
+        self._optimization, self._scale, self._ranks = optimization, scale, ranks
+        self._trained: list[str] = []
+        self._sums = Exchange(ranks, ())
         self._steps = steps
         self._error_weights = snr_weights(prepared.model.schedule, snr_gamma) if snr_gamma > 0 else None
         self._look = look
@@ -63,26 +68,52 @@ class Gradients:
         """The norm of the gradients that are held now, unscaled, on the device."""
 
     def if_they_fit(self, step: int, slots: Sequence[Slot], prior_weight: float) -> Figures | None:
-        """`None` where the device's memory is not enough; by then nothing holds what filled it any more."""
+        """Gradients of the whole effective batch of `step`, and its figures. `None` where some device's memory is not
+        enough; by then nothing holds what filled it any more.
+        """
+        parts, exchange = torch.zeros(2, device=self._settled.device), self._exchange()
+        short = False
         try:
-            return self.of(step, slots, prior_weight)
+            self._back(step, slots, prior_weight, parts)
         except torch.OutOfMemoryError:
+            short = True
+        if not exchange.finish(short=short):
             return None
+        return self._figures(step, parts)
 
     def of(self, step: int, slots: Sequence[Slot], prior_weight: float) -> Figures:
-        """Gradients of the whole effective batch of `step`, and its figures.
+        """The same where it is known to fit; raises `OutOfMemoryError` otherwise."""
+        figures = self.if_they_fit(step, slots, prior_weight)
+        if figures is None:
+            raise torch.OutOfMemoryError("what had fitted does not fit")
+        return figures
 
-        These come in one copy, the only wait for the device in a step, looked at before weights are touched.
-        """
-        parts = torch.zeros(2, device=self._settled.device)
-        for place, these in enumerate(self.portion.passes(slots)):
-            ahead = self._taken(step) if place == 0 else None
+    def _back(self, step: int, slots: Sequence[Slot], prior_weight: float, parts: Tensor) -> None:
+        """Every pass of this rank's share of the effective batch; `parts` (2,) takes in its losses."""
+        passes = self.portion.passes(self._ranks.share(slots))
+        for place, these in enumerate(passes, 1):
+            ahead = self._taken(step) if place == 1 else None
+            if place == len(passes):
+                self._exchange().expect()
             parts += self._pass(ahead or self._prepared.assembler.batch(step, these), slots, prior_weight)
             self._look()
+
+    def _figures(self, step: int, parts: Tensor) -> Figures:
+        """They come in one copy, the only wait for the device in a step, looked at before weights are touched."""
+        self._ranks.add_up(parts)
         self.norm = self._optimization.unscaled_norm(self._scale.scale)
         figures = torch.cat((parts, self.norm[None]))
         self._prefetch(step + 1)
-        return Figures(*figures.tolist())
+        with self._ranks.waiting():
+            return Figures(*figures.tolist())
+
+    def _exchange(self) -> Exchange:
+        """That of what is trained now: a text encoder may have stopped since the step before."""
+        if self._trained != self._optimization.components:
+            self._sums.close()
+            self._trained = self._optimization.components
+            self._sums = Exchange(self._ranks, self._optimization.parameters())
+        return self._sums
 
     def rehearse(self, slots: Sequence[Slot], prior_weight: float) -> tuple[int, int] | None:
         """As much of a step as may need the most memory, then nothing is left of it: a second pass runs beside the
@@ -90,7 +121,7 @@ class Gradients:
         """
         size = None
         try:
-            for these in self.portion.passes(slots)[:2]:
+            for these in self.portion.passes(self._ranks.share(slots))[:2]:
                 batch = self._prepared.assembler.batch(0, these)
                 size = (batch.x0.shape[-1], batch.x0.shape[-2])
                 self._pass(batch, slots, prior_weight)
@@ -166,5 +197,5 @@ class Gradients:
     def _prefetch(self, step: int) -> None:
         """Draw and send the first pass of `step`: a GPU still computes the one before meanwhile."""
         if step < self._steps:
-            first = self.portion.passes(self._prepared.batches.step(step))[0]
+            first = self.portion.passes(self._ranks.share(self._prepared.batches.step(step)))[0]
             self._ahead = (step, self._prepared.assembler.batch(step, first))

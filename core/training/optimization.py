@@ -67,11 +67,16 @@ class Optimization:
         return [group["component"] for group in self.optimizer.param_groups]
 
     @property
+    def rounds_at_random(self) -> bool:
+        """Whether the weights are bf16, which `update` alone can change."""
+        return self._shadows is not None
+
+    @property
     def state_bytes_to_come(self) -> int:
         """What the optimizer will keep once it has made an update, by its entry's arithmetic; 0 from then on."""
         if self.optimizer.state:
             return 0
-        return round(sum(parameter.numel() for parameter in self._parameters()) * self._entry.state_bytes)
+        return round(sum(parameter.numel() for parameter in self.parameters()) * self._entry.state_bytes)
 
     def set_rates(self, update: int) -> dict[str, float]:
         """Put the rates of this update into force; returns them by component.
@@ -85,7 +90,7 @@ class Optimization:
 
     def unscaled_norm(self, scale: float) -> Tensor:
         """Divide the gradients by the loss scale; the norm of all of them together, a scalar on the device."""
-        gradients = [parameter.grad for parameter in self._parameters() if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
         if scale != 1.0:
             torch._foreach_mul_(gradients, 1.0 / scale)
         norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, dtype=torch.float32)))
@@ -98,12 +103,12 @@ class Optimization:
             self._shadows.step(self.optimizer, self._update, clip)
         else:
             if self._max_grad_norm > 0:
-                nn.utils.clip_grads_with_norm_(self._parameters(), self._max_grad_norm, norm)
+                nn.utils.clip_grads_with_norm_(self.parameters(), self._max_grad_norm, norm)
             self.optimizer.step()
         self.discard_gradients()
 
     def discard_gradients(self) -> None:
-        for parameter in self._parameters():
+        for parameter in self.parameters():
             parameter.grad = None
 
     def drop(self, component: str) -> None:
@@ -149,7 +154,8 @@ class Optimization:
             else:
                 self.optimizer.state[parameters[name]][entry] = value
 
-    def _parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained now, in an order that only depends on what it is."""
         return [parameter for parameters in self._weights.values() for parameter in parameters.values()]
 
     def _own(self, name: str, parameter: nn.Parameter) -> nn.Parameter:

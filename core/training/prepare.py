@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from core.config.options import Concept, RunConfig
 from core.config.prompts import class_prompt, concept_name
@@ -29,8 +32,9 @@ from core.training.device import Settled
 from core.training.judging import Judge, judge_for
 from core.training.optimization import Optimization
 from core.training.precision import autocast, base_dtype
+from core.training.ranks import Ranks
 from core.training.requests import Requests
-from core.training.start import Material, left_out
+from core.training.start import Opening, left_out
 from core.training.trained import Trained
 from core.training.validation import FixedNoise
 
@@ -52,12 +56,15 @@ class Prepared:
 
 
 def prepare(
-    config: RunConfig, folder: Path, material: Material, settled: Settled, requests: Requests
+    config: RunConfig, folder: Path, opening: Opening, requests: Requests, ranks: Ranks
 ) -> Generator[Event, None, Prepared]:
     """Load the source, make the missing class pictures, fill the caches; the VAE leaves the device afterwards.
 
+    Of several ranks each loads the source; the first makes what is missing, and then the others find it.
+
     Raises `StopRequested` between pictures when a stop was asked for; what was made by then is kept.
     """
+    material, settled = opening.material, opening.settled
     machine = inspect_machine()
     if machine.gpu and settled.device.type == "cpu":
         yield faults.gpu_unused(machine.gpu)
@@ -71,11 +78,13 @@ def prepare(
     for number, concept in enumerate(config.concepts):
         if concept.prior.images_per_instance:
             instances = len(material.scans[number].pictures)
-            yield from _class_pictures(config, folder, concept, number, instances, model, settled, requests)
+            yield from ranks.first(
+                partial(_class_pictures, config, folder, concept, number, instances, model, settled, requests), requests
+            )
 
     dataset = dataset_of(config, folder, material.scans, resolution=settled.size, latent_factor=model.latent_factor)
-    batches = batch_plan(config, dataset)
-    found = yield from learning(config, dataset, folder, model, settled, requests)
+    batches = batch_plan(config, dataset, opening.plan.images_per_step)
+    found = yield from ranks.first(partial(learning, config, dataset, folder, model, settled, requests), requests)
 
     previews = previews_of(config, material.prompts, settled.size)
     prompts = [text for preview in previews for text in (preview.prompt, preview.negative_prompt)]
@@ -84,7 +93,7 @@ def prepare(
         len(model.schedule.alphas_cumprod),
         config.performance.offset_noise,
     )
-    return Prepared(
+    prepared = Prepared(
         model=model,
         dataset=dataset,
         batches=batches,
@@ -106,6 +115,15 @@ def prepare(
         judge=judge_for(config) if previews else None,
         data_hash=data_hash(dataset, model),
     )  # fmt: skip
+    if ranks.count > 1 and not ranks.alike(f"{prepared.data_hash} {_glimpse(model)}"):
+        raise faults.other_material()
+    return prepared
+
+
+def _glimpse(model: Model) -> str:
+    """One number of each weight of the U-Net, exactly: enough to tell another model's apart."""
+    firsts = torch.stack([weight.flatten()[0].float() for weight in model.unet.state_dict().values()])
+    return str(firsts.tolist())
 
 
 def build_optimization(config: RunConfig, settled: Settled, plan: Plan, trained: Trained) -> Optimization:

@@ -17,6 +17,7 @@ from core.texts import UserError
 from core.training import device
 from core.training.gradients import Gradients
 from core.training.optimization import Optimization
+from core.training.ranks import Ranks
 
 
 def rehearse(
@@ -24,13 +25,14 @@ def rehearse(
     optimization: Optimization,
     slots: Sequence[Slot],
     on: torch.device,
+    ranks: Ranks,
     *,
     prior_weight: float,
     compiles: bool,
     deterministic: bool,
 ) -> Iterator[Event]:
     """Tell the peak of a step of these slots; smaller passes where it, with what the optimizer will keep, is more than
-    the device has.
+    the device has, in any of the ranks.
 
     Raises `UserError` where not even one picture fits, and where compiling does not work.
     """
@@ -43,7 +45,9 @@ def rehearse(
         size = _tried(gradients, slots, prior_weight)
         seconds = time.monotonic() - began
         peak = device.peak_allocated_bytes(on)
-        if size is not None and (room is None or peak + to_come <= room):
+        fits = size is not None and (room is None or peak + to_come <= room)
+        short, peak = ranks.largest(int(not fits), peak)
+        if size is not None and not short:
             break
         yield gradients.halve()
     first = gradients.portion.passes(slots)[0]

@@ -18,9 +18,11 @@ from core.machine import inspect_machine
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
 from core.texts import UserError, counted, listed, path_in_words
-from core.training.checkpoints import TrainingState
-from core.training.device import Settled, versions
+from core.training import faults
+from core.training.checkpoints import TrainingState, newest_checkpoint, read_state
+from core.training.device import Settled, device_of, settle, use_threads, versions
 from core.training.faults import warning
+from core.training.ranks import Ranks
 from core.training.requests import Requests
 
 
@@ -33,6 +35,40 @@ class Material:
     source: SourceDescription
     scans: tuple[Scan, ...]
     prompts: tuple[tuple[PromptPair, ...], ...]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A run on its way: its material, the newest whole state (`found` is its folder), what `auto` became, its plan."""
+
+    material: Material
+    found: Path | None
+    state: TrainingState | None
+    settled: Settled
+    plan: Plan
+
+
+def open_run(
+    config: RunConfig, folder: Path, resume: bool, requests: Requests, ranks: Ranks
+) -> Generator[Event, None, Opening]:
+    """Everything that is known before a network is loaded, the same in all ranks; says what the run will be."""
+    material = yield from ranks.first(lambda: gather(config, requests), requests)
+    damages: list[UserError] = []
+    place = folder / "checkpoints"
+    newest = ranks.told(
+        lambda: path.name if resume and (path := newest_checkpoint(place, damages.append)) else None, requests
+    )
+    found = place / newest if newest else None
+    state = read_state(found) if found else None
+    native, threads = material.source.native_resolution, state.threads if state else None
+    values = ranks.told(lambda: settle(config, native, threads, ranks.place).values(), requests)
+    settled = Settled(device_of(ranks.place), **values)
+    use_threads(settled.threads)
+    plan = plan_run(config, material, ranks.count, state.batch if state else None)
+    yield started(config, material.source, settled, plan, state)
+    for damage in damages:
+        yield Warned(code=damage.code, message=str(damage.message))
+    return Opening(material, found, state, settled, plan)
 
 
 def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Material]:
@@ -68,14 +104,20 @@ def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Mate
     return Material(source, scans, prompts)
 
 
-def plan_run(config: RunConfig, material: Material) -> Plan:
-    """The counts of the run, as `check` and the wizard show them. Raises `UserError` where there is nothing to do."""
+def plan_run(config: RunConfig, material: Material, processes: int, batch: int | None) -> Plan:
+    """The counts of the run, as `check` and the wizard show them, for so many processes. `batch` is what a saved state
+    says of the pictures in each update: the run keeps it.
+
+    Raises `UserError` where there is nothing to do, or an update does not divide among the processes.
+    """
     lines = tuple(tuple(pair.subject for pair in prompts) for prompts in material.prompts)
     plan = make_plan(config, Facts(scans=material.scans, source=material.source, machine=inspect_machine(),
-                                   preview_prompts=lines))  # fmt: skip
+                                   preview_prompts=lines, processes=processes, batch=batch))  # fmt: skip
     if plan is None:
         raise UserError("data.nothing-to-do", "There are too few pictures for a single step.",
                         mend="Add pictures, or make batch.size and batch.accumulation smaller.")  # fmt: skip
+    if plan.images_per_step % processes:
+        raise faults.not_shared(plan.images_per_step, processes)
     return plan
 
 
@@ -85,8 +127,12 @@ def started(
     """The event that opens a life of the run. It goes on exactly as it would have where nothing that the numbers
     depend on has changed since `state`.
     """
-    now = (fingerprint(config), settled.name, settled.precision, plan.steps, versions())
-    then = (state.config_hash, state.device, state.precision, state.total_steps, state.versions) if state else now
+    now = (fingerprint(config), settled.name, settled.precision, plan.steps, versions(), plan.processes)
+    then = (
+        (state.config_hash, state.device, state.precision, state.total_steps, state.versions, state.processes)
+        if state
+        else now
+    )
     return RunStarted(
         config_hash=fingerprint(config),
         versions=versions(),
@@ -103,6 +149,7 @@ def started(
             "threads": settled.threads,
             "text_encoder_steps": plan.text_encoder_steps,
             "source_commit": source.commit,
+            "processes": plan.processes,
         },
     )
 

@@ -2,14 +2,15 @@
 
 One step reads like the paper: take the batch, noise the latents, predict, loss = instance + weight · prior, update.
 Everything random follows from (seed, step, slot), so a run that was killed and resumed makes the same weights. The
-generator yields only where weights are raw and modes are normal.
+generator yields only where weights are raw and modes are normal. Of several processes each runs all of this; what the
+first does alone, the others wait out.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,10 +18,9 @@ from core.adapters.kind import kind_of
 from core.config.options import RunConfig
 from core.config.runfile import fingerprint
 from core.data.batches import Slot
-from core.events import Done, Event, Phase, Step, Stopped, Warned
+from core.events import Done, Event, Phase, Step, Stopped
 from core.planning.learning import prior_weight_at
 from core.planning.plan import is_due
-from core.texts import UserError
 from core.training import checkpoints, device, faults
 from core.training.average import Average
 from core.training.checkpoints import TrainingState
@@ -29,10 +29,11 @@ from core.training.passes import Portion, picture_names
 from core.training.precision import LossScale
 from core.training.prepare import build_optimization, prepare
 from core.training.previewing import show
+from core.training.ranks import RankLost, Ranks
 from core.training.rehearsal import largest, rehearse
 from core.training.requests import Command, Poll, Requests, StopRequested, too_late
 from core.training.saving import Saving
-from core.training.start import gather, plan_run, started
+from core.training.start import open_run
 from core.training.trained import train_only, trained_of
 from core.training.validating import validate
 
@@ -41,15 +42,19 @@ SKIPS_ALLOWED = 3
 
 
 class Trainer:
-    """Trains the run in `folder` as `config` says. `poll` delivers commands and is called many times a step."""
+    """Trains the run in `folder` as `config` says, with these `ranks`. `poll` delivers commands, many times a step."""
 
-    def __init__(self, config: RunConfig, folder: Path, *, resume: bool, poll: Poll) -> None:
+    def __init__(
+        self, config: RunConfig, folder: Path, *, resume: bool, poll: Poll, ranks: Ranks | None = None
+    ) -> None:
         self._config = config
         self._folder = folder
         self._resume = resume
-        self._requests = Requests(poll)
+        self._ranks = ranks or Ranks()
+        self._requests = Requests(self._ranks.watching(poll))
         self._saving: Saving | None = None
         self._step = self._updates = self._skipped = 0
+        self._clock = time.monotonic()
 
     def run(self) -> Iterator[Event]:
         """Everything from loading to export. Raises `UserError` for what a person can mend."""
@@ -58,34 +63,29 @@ class Trainer:
             saving = self._saving = yield from self._begin()
             with device.repeating(self._config.performance.deterministic, self._settled.device):
                 yield from self._train(saving)
-            yield from saving.save_finally(self._state(), self._requests.given_up)
-            yield from self._obey(saving)
-            if self._config.saving.export_when_done or self._config.saving.on_save:
-                yield from saving.export(self._step, final=True)
-            yield from self._answer_the_rest(saved=True)
+            yield from self._alone(lambda: self._finish(saving))
             yield Done(step=self._step, seconds=time.monotonic() - began)
         except StopRequested:
+            self._ranks.tell_stop(self._requests.stop)
             yield from self._end_early()
+        except RankLost:
+            if self._ranks.main and self._saving is not None and self._updates:
+                yield from self._saving.save_last_good(self._state(), self._requests.given_up)
+            raise
         finally:
             if self._saving is not None:
                 self._saving.close()
 
+    def _alone(self, work: Callable[[], Generator[Event, None, None]]) -> Iterator[Event]:
+        return self._ranks.alone(work, self._requests)
+
     def _begin(self) -> Generator[Event, None, Saving]:
         """From the run's folder to networks, data and optimizer, as they were in the newest whole state."""
         config = self._config
-        material = yield from gather(config, self._requests)
-        damages: list[UserError] = []
-        found = checkpoints.newest_checkpoint(self._folder / "checkpoints", damages.append) if self._resume else None
-        state = checkpoints.read_state(found) if found else None
-        self._step = state.step if state else 0
-        self._settled = device.settle(config, material.source.native_resolution, state.threads if state else None)
-        device.use_threads(self._settled.threads)
-        self._plan = plan_run(config, material)
-        yield started(config, material.source, self._settled, self._plan, state)
-        for damage in damages:
-            yield Warned(code=damage.code, message=str(damage.message))
-
-        prepared = yield from prepare(config, self._folder, material, self._settled, self._requests)
+        opening = yield from open_run(config, self._folder, self._resume, self._requests, self._ranks)
+        found, state = opening.found, opening.state
+        self._step, self._settled, self._plan = state.step if state else 0, opening.settled, opening.plan
+        prepared = yield from prepare(config, self._folder, opening, self._requests, self._ranks)
         if state and state.data_hash != prepared.data_hash:
             yield faults.data_changed(state.step)
         self._prepared, self._model, self._conditioning = prepared, prepared.model, prepared.conditioning
@@ -115,7 +115,7 @@ class Trainer:
         if text_stopped:
             self._freeze_text_encoders()
         self._gradients = Gradients(
-            prepared, self._settled, self._optimization, self._scale,
+            prepared, self._settled, self._optimization, self._scale, self._ranks,
             steps=self._plan.steps, portion=portion, snr_gamma=config.performance.snr_gamma, look=self._requests.look,
         )  # fmt: skip
         return Saving(config, self._folder, self._model, self._optimization, trained, self._average, resumed=found)
@@ -123,13 +123,8 @@ class Trainer:
     def _train(self, saving: Saving) -> Iterator[Event]:
         yield from self._rehearse()
         yield Phase(name="training", done=self._step, total=self._plan.steps)
-        if self._step == 0:
-            yield from self._validate()
-            if self._config.intervals.sample_at_start and self._prepared.previews:
-                yield from self._sample()
-        intervals, self._clock = self._config.intervals, time.monotonic()
+        yield from self._alone(lambda: self._before_steps(saving))
         while self._step < self._plan.steps:
-            yield from self._obey(saving)
             if self._updates >= self._plan.text_encoder_steps and not self._conditioning.frozen:
                 for name in self._model.text_encoders:
                     self._optimization.drop(name)
@@ -139,15 +134,12 @@ class Trainer:
                     yield from self._rehearse()
                     self._clock = time.monotonic()
             yield from self._train_step()
-            yield from self._between_steps(saving)
-            if is_due(self._step, intervals.pause_every_epochs, 0, self._plan.steps_per_epoch):
-                yield from self._rest(saving)
-        yield from self._obey(saving)
+            yield from self._alone(lambda: self._between_steps(saving))
 
     def _rehearse(self) -> Iterator[Event]:
         chosen, slots = self._config.performance, largest(self._prepared.batches, self._prepared.dataset)
         yield from rehearse(
-            self._gradients, self._optimization, slots, self._settled.device,
+            self._gradients, self._optimization, slots, self._settled.device, self._ranks,
             prior_weight=self._config.prior_loss.weight, compiles=chosen.compile, deterministic=chosen.deterministic,
         )  # fmt: skip
 
@@ -198,8 +190,16 @@ class Trainer:
         self._conditioning.freeze()
         self._model.offload_text_encoders()
 
-    def _between_steps(self, saving: Saving) -> Iterator[Event]:
-        """What is due after a step; its time does not count as training."""
+    def _before_steps(self, saving: Saving) -> Generator[Event, None, None]:
+        if self._step == 0:
+            yield from self._validate()
+            if self._config.intervals.sample_at_start and self._prepared.previews:
+                yield from self._sample()
+        self._clock = time.monotonic()
+        yield from self._obey(saving)
+
+    def _between_steps(self, saving: Saving) -> Generator[Event, None, None]:
+        """What is due after a step, and what was asked for; its time does not count as training."""
         began = time.monotonic()
         intervals, per_epoch, step = self._config.intervals, self._plan.steps_per_epoch, self._step
         if is_due(step, 0, intervals.validate_every_steps, per_epoch) or step == self._plan.steps:
@@ -214,6 +214,8 @@ class Trainer:
                 yield from saving.export(step)
         yield from saving.finished()
         self._clock += time.monotonic() - began
+        due = is_due(step, intervals.pause_every_epochs, 0, per_epoch) and step < self._plan.steps
+        yield from self._rest(saving) if due and intervals.pause_seconds else self._obey(saving)
 
     def _validate(self) -> Iterator[Event]:
         if self._config.intervals.validate_every_steps:
@@ -236,12 +238,11 @@ class Trainer:
             raise StopRequested
 
     def _rest(self, saving: Saving) -> Iterator[Event]:
-        """A pause for the card, unless it was the last step; everything is obeyed meanwhile."""
+        """A pause for the card; everything is obeyed meanwhile."""
         seconds = self._config.intervals.pause_seconds
-        if seconds and self._step < self._plan.steps:
-            yield Phase(name="resting", done=0, total=round(seconds))
-            yield from self._obey(saving, rest=seconds)
-            yield Phase(name="training", done=self._step, total=self._plan.steps)
+        yield Phase(name="resting", done=0, total=round(seconds))
+        yield from self._obey(saving, rest=seconds)
+        yield Phase(name="training", done=self._step, total=self._plan.steps)
 
     def _act(self, command: Command) -> Iterator[Event]:
         if command.command == "sample":
@@ -249,16 +250,26 @@ class Trainer:
         elif command.command == "save" and self._saving is not None:
             yield from self._saving.save(self._state(), id=command.id)
 
+    def _finish(self, saving: Saving) -> Generator[Event, None, None]:
+        yield from saving.save_finally(self._state(), self._requests.given_up)
+        yield from self._obey(saving)
+        if self._config.saving.export_when_done or self._config.saving.on_save:
+            yield from saving.export(self._step, final=True)
+        yield from self._answer_the_rest(saved=True)
+
     def _end_early(self) -> Iterator[Event]:
         command = self._requests.stop
         fields = command.fields if command else {}
         reason, saved = str(fields.get("reason", "user")), self._step > 0 and not fields.get("discard")
+        yield from self._alone(lambda: self._keep(reason, saved))
+        yield Stopped(step=self._step, saved=saved, reason=reason, id=command.id if command else None)
+
+    def _keep(self, reason: str, saved: bool) -> Generator[Event, None, None]:
         if self._saving is not None and saved:
             yield from self._saving.save_finally(self._state(), self._requests.given_up)
             if reason == "user" and self._config.saving.on_cancel:
                 yield from self._saving.export(self._step)
         yield from self._answer_the_rest(saved=saved)
-        yield Stopped(step=self._step, saved=saved, reason=reason, id=command.id if command else None)
 
     def _answer_the_rest(self, *, saved: bool) -> Iterator[Event]:
         for command in self._requests.left_over():
@@ -283,4 +294,6 @@ class Trainer:
             config_hash=fingerprint(self._config),
             data_hash=self._prepared.data_hash,
             versions=device.versions(),
+            batch=self._plan.images_per_step,
+            processes=self._ranks.count,
         )

@@ -20,6 +20,7 @@ from core.planning.survey import survey
 from core.texts import Texts, counted, joined, listed, say, size_in_words
 from dbtui.boundary import DONE, REFUSED
 from dbtui.commands.configs import read_assignments, read_config
+from dbtui.commands.processes import place_of
 from dbtui.printing import console, print_json, table
 from dbtui.safe import safe, safe_message
 
@@ -27,10 +28,12 @@ MARKS = {Level.ERROR: ("✗", "red"), Level.WARNING: ("!", "yellow"), Level.HINT
 LEVELS = Texts("level", {"error": "error", "warning": "warning", "hint": "hint"})
 
 
-def check_file(path: Path, home: Path, *, assignments: Sequence[str], as_json: bool) -> int:
-    """Print findings and plan of the file with these changes; 2 if a finding is an error."""
+def check_file(
+    path: Path, home: Path, *, assignments: Sequence[str], as_json: bool, processes: int | None = None
+) -> int:
+    """Print findings and plan of the file with these changes, for so many processes; 2 if a finding is an error."""
     config = with_changes(read_config(path), read_assignments(assignments))
-    facts = survey(config, home, decode=True)
+    facts = survey(config, home, decode=True, place=place_of(processes))
     findings = check(config, facts)
     plan = make_plan(config, facts)
     if as_json:
@@ -98,10 +101,16 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
                  pictures=counted(plan.images_per_step, "picture"))  # fmt: skip
     saved = say("check.saves", "{times}, {size} each", times=counted(plan.save_steps, "time"),
                 size=_size(plan.checkpoint_bytes))  # fmt: skip
+    shared = say("check.shared", "{processes}, {pictures} of each step for each", processes=plan.processes,
+                 pictures=counted(plan.images_per_step // plan.processes, "picture"))  # fmt: skip
+    memory = _size(plan.memory.total if plan.memory else None)
+    if plan.processes > 1:
+        memory = say("check.memory-each", "{size} for each process", size=memory)
     return [
         (say("check.pictures", "Your pictures"), f"{plan.instance_pictures:,}"),
         (say("check.class", "Class pictures"), made if plan.class_wanted else say("value.none", "none")),
         (say("check.steps", "Length"), length),
+        *([(say("check.processes", "Processes"), shared)] if plan.processes > 1 else []),
         *([(say("plan.shapes", "Shapes"), listed((f"{words}: {count}" for words, count in shapes), 20))]
           if len(shapes) > 1 else []),
         (say("plan.text-encoder", "Text encoder"),
@@ -112,8 +121,18 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         (say("check.saved", "Saved states"), saved),
         (say("check.export", "Export"), _size(plan.export_bytes)),
         (say("plan.disk", "Disk"), _size(plan.disk_bytes)),
-        (say("plan.memory", "Memory"), _size(plan.memory_bytes)),
+        (say("plan.memory", "Memory"), memory),
+        *_memory_rows(plan),
     ]  # fmt: skip
+
+
+def _memory_rows(plan: Plan) -> list[tuple[str, str]]:
+    """What the memory is for, the largest first, and what a GPU leaves to the computer."""
+    if plan.memory is None:
+        return []
+    rows = [("", f"{size_in_words(count)} {what}") for what, count in plan.memory.parts]
+    beside = plan.memory.host if plan.memory.host != plan.memory.total else None
+    return rows if beside is None else [*rows, (say("check.memory-beside", "Memory beside the GPU"), _size(beside))]
 
 
 def _size(count: int | None) -> str:

@@ -39,7 +39,11 @@ def _needs_terminal() -> None:
     try:
         needs_terminal()
     except UserError as error:
-        raise UserError("app.no-terminal", error.message.english, mend="`dbtui demo --headless` needs none.") from error
+        raise UserError(
+            "app.no-terminal",
+            "dbtui opens an app, and there is no terminal here to show it on.",
+            mend="`dbtui demo --headless` needs none.",
+        ) from error
 
 
 def _headless(run: Run, demo: Demo) -> int:

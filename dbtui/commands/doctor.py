@@ -94,8 +94,8 @@ def _gpu(found: dict[str, Any]) -> Diagnosis:
             "GPU", "broken",
             say("doctor.gpu.cpu-build", "driver {driver} is here, but this torch is built for the CPU alone",
                 driver=driver),
-            say("doctor.gpu.cpu-build.mend", "Install the build for your GPU: pip install --force-reinstall torch, with "
-                "the index that pytorch.org names for it."),
+            say("doctor.gpu.cpu-build.mend", "Install the build for your GPU: pip install --force-reinstall torch, "
+                "with the index that pytorch.org names for it."),
         )  # fmt: skip
     if driver:
         return Diagnosis(
@@ -107,7 +107,8 @@ def _gpu(found: dict[str, Any]) -> Diagnosis:
     return Diagnosis(
         "GPU", "missing",
         say("doctor.gpu.none", "no NVIDIA GPU, or no driver for it: training runs on the CPU, which takes days"),
-        say("doctor.gpu.none.mend", "With a card in this computer: install NVIDIA's driver until `nvidia-smi` shows it."),
+        say("doctor.gpu.none.mend",
+            "With a card in this computer: install NVIDIA's driver until `nvidia-smi` shows it."),
     )  # fmt: skip
 
 
@@ -148,7 +149,8 @@ def _bitsandbytes(found: dict[str, Any]) -> Diagnosis:
 def _xformers(torch: dict[str, Any]) -> Diagnosis:
     if find_spec("xformers") is None:
         return Diagnosis("xformers", "missing", say(
-            "doctor.xformers.none", "not installed: torch's own attention is used, which is as fast today"))  # fmt: skip
+            "doctor.xformers.none",
+            "not installed: torch's own attention is used, which is as fast today"))  # fmt: skip
     found = run_probe("xformers")
     if "error" in found:
         mend = say("doctor.xformers.mend", "Nothing needs it: torch's attention is used.")
@@ -215,8 +217,8 @@ def _disk(home: Path) -> Diagnosis:
     finding = say("doctor.disk.free", "{size} free for {folder}", size=size_in_words(free), folder=home)
     if free < ROOM_FOR_A_RUN:
         return Diagnosis(title, "missing", finding, say(
-            "doctor.disk.small", "Training a whole Stable Diffusion 1.5 takes up to {size}: free some space, or choose a "
-            "disk with --home.", size=size_in_words(ROOM_FOR_A_RUN)))  # fmt: skip
+            "doctor.disk.small", "Training a whole Stable Diffusion 1.5 takes up to {size}: free some space, or choose "
+            "a disk with --home.", size=size_in_words(ROOM_FOR_A_RUN)))  # fmt: skip
     return Diagnosis(title, "ok", finding)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.config.options import RunConfig
-from core.demo.preset import apply_for_source
+from core.demo.preset import chosen
 from core.demo.source import is_demo
 from core.families import hub
 from core.families.describe import SourceDescription, describe
@@ -91,7 +91,7 @@ def _source_of_run(run: Run) -> tuple[SourceDescription, int]:
 
 def _usual_guidance(run: Run | None, source: SourceDescription) -> float:
     """As the previews of the run were made; for the demo's model what suits it; else the usual."""
-    config = run.config() if run is not None else apply_for_source(RunConfig(), source.source)
+    config = run.config() if run is not None else chosen(RunConfig(), source=source.source)
     return config.concepts[0].sample.guidance_scale
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
-from core.config.presets import apply, load_presets, user_presets_directory
+from core.config.presets import LORA_ENABLED, Preset, load_presets, user_presets_directory
 from core.config.runfile import to_toml
 from core.config.settle import absolute_paths
-from core.demo.preset import apply_for_source
+from core.demo.preset import chosen
+from core.families import FAMILIES
+from core.families.describe import describe
 from core.files import explain, write_atomic
 from core.texts import UserError, say
 from dbtui import __version__
-from dbtui.boundary import DONE
+from dbtui.boundary import DONE, complain
 from dbtui.commands.configs import read_assignments
 from dbtui.printing import print_lines
+from dbtui.safe import safe
 
 
 def write_new(
@@ -33,22 +37,23 @@ def write_new(
     """Write the file `output`. A `UserError` if it exists or cannot be written, or for a preset or an option that is
     none.
     """
-    presets = load_presets(user_presets_directory())
-    if preset not in presets:
-        raise UserError("preset.unknown", "There is no preset {name}.", mend="Choose one of {known}.", name=preset,
-                        known=", ".join(presets))  # fmt: skip
+    found = load_presets(user_presets_directory()).find(preset)
     if output.exists():
         raise UserError("new.exists", "{path} exists already and is left as it is.",
                         mend="Choose another file with -o.", path=output)  # fmt: skip
-    config = apply_for_source(apply(RunConfig(), presets[preset]), source)
-    subject = {
+    subject: dict[str, Any] = {
         "model.name": name,
         "model.source": source,
         "concepts.0.instance.directory": str(instance),
         "concepts.0.instance.identifier": identifier,
         "concepts.0.instance.class_noun": class_noun,
     }
-    config = absolute_paths(with_changes(config, subject | read_assignments(assignments)))
+    changes = subject | read_assignments(assignments)
+    asked = with_changes(RunConfig(), changes)
+    family = _family(asked, found)
+    lora = asked.lora.enabled if LORA_ENABLED in changes else None
+    config = chosen(RunConfig(), found, source=asked.model.source, family=family, lora=lora)
+    config = absolute_paths(with_changes(config, changes))
     try:
         write_atomic(output, to_toml(config, __version__))
     except OSError as error:
@@ -56,3 +61,20 @@ def write_new(
     print_lines(say("new.wrote", "Wrote {path}. `dbtui check {path}` says what is wrong with it, `dbtui train {path}` "
                     "trains it.", path=output))  # fmt: skip
     return DONE
+
+
+def _family(asked: RunConfig, preset: Preset) -> str:
+    """The family of the source, for which the preset may have other numbers; where it cannot be known yet, the one that
+    was named, else none: said where that makes a difference.
+    """
+    model = asked.model
+    try:
+        return describe(model.source, model.revision, model.variant, family=model.family).family
+    except UserError:
+        if model.family in FAMILIES:
+            return model.family
+        if preset.depends_on_family:
+            complain(safe(say("new.family-unknown", "What {source} is cannot be told yet, so the numbers are those of "
+                              "the preset for Stable Diffusion 1. If it is another one, say so with --set "
+                              "model.family=…", source=model.source)))  # fmt: skip
+        return ""

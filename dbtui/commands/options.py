@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
-from core.config.presets import load_presets, user_presets_directory
+from core.config.presets import LORA, load_presets, user_presets_directory
 from core.config.table import Option, option_table
+from core.families import FAMILIES
 from core.texts import Texts, joined, say
-from dbtui.boundary import DONE
+from dbtui.boundary import DONE, complain
 from dbtui.printing import console, print_json, print_lines
-from dbtui.safe import safe
+from dbtui.safe import safe, safe_message
 
 TYPES = Texts("type", {"integer": "integer", "number": "number", "switch": "switch", "text": "text"})
 
@@ -28,21 +32,44 @@ def show_options(*, markdown: bool, as_json: bool) -> int:
 
 
 def show_presets(*, as_json: bool) -> int:
-    """The built-in presets and the person's own, with what each sets."""
+    """The built-in presets and the person's own, with what each sets; on stderr, which files there are none."""
     own = user_presets_directory()
     presets = load_presets(own)
+    for broken in presets.broken.values():
+        complain(safe_message(broken.message))
     if as_json:
-        print_json([asdict(preset) for preset in presets.values()])
+        print_json([asdict(preset) for preset in presets.known.values()])
         return DONE
     out = console()
-    for preset in presets.values():
-        out.print(Text(safe(preset.id), "bold"), Text(safe(preset.title)))
-        out.print(Text(safe(preset.help)), style="default")
-        for path, value in preset.values.items():
-            out.print(Text(safe(f"    {path} = {value}"), "dim"))
+    for preset in presets.known.values():
+        out.print(
+            Text(safe(preset.id), "bold"),
+            Text(safe(preset.title)),
+            Text(say("preset.yours", "(yours)") if preset.is_own else ""),
+        )
+        if preset.help:
+            out.print(Text(safe(preset.help)), style="default")
+        _print_values(out, preset.values, "    ")
+        for overlay, values in preset.when.items():
+            out.print(Text(say("presets.for", "    for {what}", what=_overlay_in_words(overlay)), "dim"))
+            _print_values(out, values, "        ")
         out.print()
-    out.print(Text(safe(say("presets.own", "Your own presets: put files like these into {folder}", folder=own))))
+    where = say("presets.own", "Your own presets lie in {folder}: Ctrl+S in the wizard saves one.", folder=own)
+    out.print(Text(safe(where)))
     return DONE
+
+
+def _print_values(out: Console, values: Mapping[str, Any], indent: str) -> None:
+    for path, value in values.items():
+        out.print(Text(safe(f"{indent}{path} = {value}"), "dim"))
+
+
+def _overlay_in_words(name: str) -> str:
+    """`sdxl.lora` → `Stable Diffusion XL with LoRA`."""
+    family, _, method = name.partition(".")
+    if family == LORA:
+        return "LoRA"
+    return FAMILIES[family].title + (say("presets.with-lora", " with LoRA") if method else "")
 
 
 def _range(option: Option) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Event, Failed, Stopped
 from core.export.using import exported_files
+from core.place import ALONE, Place
 from core.planning.checks import check
 from core.planning.survey import survey
 from core.runs.folder import Run, name_in_use
@@ -26,6 +28,7 @@ from dbtui.boundary import DONE, FAILED, REFUSED, complain
 from dbtui.commandline import command_line
 from dbtui.commands.check import has_error, print_findings
 from dbtui.commands.configs import differences, read_assignments, read_config
+from dbtui.commands.processes import is_same_signal, place_of, train_along
 from dbtui.commands.train_display import Display, display_on
 from dbtui.printing import print_lines
 from dbtui.safe import safe
@@ -38,11 +41,23 @@ T = TypeVar("T")
 POLL_SECONDS = 0.25
 
 
-def train_target(target: str, home: Path, *, resume: bool, assignments: Sequence[str], background: bool) -> int:
-    """Train a file or a run. A `UserError`, or 2 with everything that was found, where it cannot start."""
+def train_target(
+    target: str, home: Path, *, resume: bool, assignments: Sequence[str], background: bool, processes: int | None = None
+) -> int:
+    """Train a file or a run, with so many processes. A `UserError`, or 2 with everything that was found, where it
+    cannot start.
+    """
+    place = place_of(processes)
+    if place.launched and background:
+        raise UserError(
+            "processes.background", "A launcher started these processes: they cannot go into the background.",
+            mend="Leave --background out, or use --processes without the launcher.",
+        )  # fmt: skip
+    if place.rank > 0:
+        return train_along(place)
     run, changes = _target(target, home, read_assignments(assignments), resume)
     config = with_changes(run.config(), changes) if isinstance(run, Run) else run
-    found = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run)))
+    found = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run), place=place))
     findings = [finding for finding in found if finding.level is not Level.HINT]
     if findings:
         print_findings(findings, on_stderr=True)
@@ -52,7 +67,9 @@ def train_target(target: str, home: Path, *, resume: bool, assignments: Sequence
         run = Run.create(home, config, __version__)
     elif changes:
         run.extend(changes, __version__)
-    return _start_in_background(run, resume) if background else Watch(run).follow(resume)
+    if background:
+        return _start_in_background(run, resume, place.count)
+    return Watch(run, place=place).follow(resume)
 
 
 def _target(
@@ -86,8 +103,8 @@ def _run_called(name: str, home: Path) -> Run:
                         mend="`dbtui train run.toml` makes and trains it.", name=name) from error  # fmt: skip
 
 
-def _start_in_background(run: Run, resume: bool) -> int:
-    process = launch_background(run, resume)
+def _start_in_background(run: Run, resume: bool, processes: int) -> int:
+    process = launch_background(run, resume, processes)
     print_lines(
         say("train.background", "{name} trains in process {process}. `{attach}` shows it, `{stop}` ends it.",
             name=run.name, process=process, attach=command_line(f"attach {run.name}", run.home),
@@ -99,16 +116,19 @@ def _start_in_background(run: Run, resume: bool) -> int:
 class Watch:
     """Shows a run that trains in a thread of this process, and obeys signals meanwhile.
 
-    SIGTERM or Ctrl+C: save and end; the second one: end now. SIGHUP: the terminal has gone, training goes on.
+    SIGTERM or Ctrl+C: save and end; the second one: end now. SIGHUP: the terminal has gone, training goes on. `place`
+    is that of the first of all processes that train it.
     """
 
-    def __init__(self, run: Run, display: Callable[[Terminal], Display] = display_on) -> None:
+    def __init__(self, run: Run, display: Callable[[Terminal], Display] = display_on, *, place: Place = ALONE) -> None:
         self._run = run
+        self._place = place
         self._display = display
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._remarks: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._handle: TrainingHandle | None = None
         self._reason = ""
+        self._asked = 0.0
 
     def follow(self, resume: bool) -> int:
         """Train to the end; returns the exit code. Raises `UserError` where that is refused."""
@@ -123,7 +143,7 @@ class Watch:
                     interrupt=lambda: self._stop("user"),
                 ),
             ):
-                self._handle = launch_thread(self._run, resume, on_event=self._events.put)
+                self._handle = launch_thread(self._run, resume, on_event=self._events.put, place=self._place)
                 if self._reason:
                     self._handle.request("stop", reason=self._reason)
                 with closing(self._display(terminal)) as display:
@@ -147,10 +167,12 @@ class Watch:
     def _stop(self, reason: str) -> None:
         """Runs inside a signal handler."""
         if self._reason:
+            if self._place.launched and is_same_signal(self._asked):
+                return
             if self._handle is not None:
                 self._handle.end_now()
             os._exit(FAILED)
-        self._reason = reason
+        self._reason, self._asked = reason, time.monotonic()
         if self._handle is not None:
             self._handle.request("stop", reason=reason)
         self._remarks.put(say("train.stopping", "It saves and stops. The same once more ends it at once."))

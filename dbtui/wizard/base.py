@@ -22,7 +22,7 @@ from dbtui.actions import bindings
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
-from dbtui.wizard.context import STEPS, WizardContext
+from dbtui.wizard.context import PRESET, STEPS, WizardContext
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
@@ -251,6 +251,19 @@ class WizardScreen(Screen[None]):
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
+
+    async def action_save_preset(self) -> None:
+        from dbtui.wizard.keeping import Keeping
+
+        await Keeping(self).begin()
+
+    def preset_saved(self) -> None:
+        """The fields are those of a new preset, which is chosen: lists and marks follow."""
+        self.wizard.changed()
+        if any(row.path == PRESET for row in self.query(Row)):
+            self.call_later(self.rebuild)  # its list has one more
+        else:
+            self.show()
 
     def action_browse(self) -> None:
         from dbtui.wizard.browse import Browse

@@ -10,15 +10,18 @@ from typing import Any
 
 from core.config.findings import Finding, Fix, Level
 from core.config.options import Concept, RunConfig
+from core.config.own_presets import Keepable, keepable, save_preset
 from core.config.parsing import parse_leniently, put, value_at
-from core.config.presets import Preset, apply, load_presets, user_presets_directory
+from core.config.presets import LORA_ENABLED, Preset, load_presets, user_presets_directory
 from core.config.table import Option, generic, option_table
-from core.demo.preset import apply_for_source
+from core.demo.preset import chosen
 from core.demo.source import is_demo
+from core.families import FAMILIES
+from core.families.describe import SourceDescription
 from core.planning.checks import check
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
-from core.texts import say
+from core.texts import UserError, say
 from dbtui.drafts import Draft, new_id
 
 STEPS = ("model", "concepts", "parameters", "review")
@@ -42,8 +45,11 @@ class WizardContext:
     def __init__(self, home: Path, draft: Draft | None = None) -> None:
         self.home = home
         self.id = draft.id if draft else new_id()
-        self.presets: dict[str, Preset] = load_presets(user_presets_directory())
-        self.preset = draft.preset if draft and draft.preset in self.presets else ""
+        self.presets: dict[str, Preset] = {}
+        self.broken_presets: tuple[UserError, ...] = ()
+        self.preset = draft.preset if draft else ""
+        self.missing_preset = ""
+        """The one that was chosen in an earlier sitting, if it is not there any more."""
         self.concepts = draft.concepts if draft else 1
         self.texts: dict[str, str] = dict(draft.texts) if draft else {}
         self.step = draft.step if draft else "model"
@@ -51,29 +57,40 @@ class WizardContext:
         self.more = False
         self.looked: Looked | None = None
         self._looked_at: RunConfig | None = None
-        self._bases: dict[tuple[str, str, int], RunConfig] = {}
+        self._bases: dict[tuple[str, str, int, str, bool | None], RunConfig] = {}
+        self.family = ""
+        """Of the source; empty as long as it is not known."""
         self.config = RunConfig()
         self.findings: list[Finding] = []
+        self.unread: list[Finding] = []
+        """Fields whose text is no value."""
+        self._read_presets()
         self.settle()
 
     def in_other_words(self) -> None:
         """The language has changed: read anew what was said in the one before."""
-        self.presets = load_presets(user_presets_directory())
+        self._read_presets()
         self.settle()
 
     # --- fields ---------------------------------------------------------------------------------------------------
 
     def base(self, preset: str | None = None) -> RunConfig:
-        """What the program and the preset choose, and the demo's numbers over them where it is the source; all of it
-        before anything was typed.
+        """What the program and the preset choose, for the source's family and for LoRA where it was turned on or off,
+        and the demo's numbers where it is the source; all of it before anything was typed.
         """
         source = self.texts.get(SOURCE, "")
-        wanted = (self.preset if preset is None else preset, source if is_demo(source) else "", self.concepts)
+        name = self.preset if preset is None else preset
+        wanted = (name, source if is_demo(source) else "", self.concepts, self.family, self.lora)
         if wanted not in self._bases:
             plain = RunConfig(concepts=tuple(Concept() for _ in range(self.concepts)))
-            chosen = self.presets.get(wanted[0])
-            self._bases[wanted] = apply_for_source(apply(plain, chosen) if chosen else plain, source)
+            self._bases[wanted] = chosen(plain, self.presets.get(name), source=source, family=self.family,
+                                         lora=self.lora)  # fmt: skip
         return self._bases[wanted]
+
+    @property
+    def lora(self) -> bool | None:
+        """Whether LoRA was turned on or off by hand; `None` where that is left to the preset."""
+        return {"true": True, "false": False}.get(self.texts.get(LORA_ENABLED, ""))
 
     def text(self, path: str) -> str:
         """The text in the field at `path`."""
@@ -87,19 +104,21 @@ class WizardContext:
 
     def is_changed(self, path: str) -> bool:
         """Whether the field holds something else than the preset, or the program, chooses."""
-        return path in self.texts
+        return path in self.texts and self.texts[path] != self.base_text(path)
 
     def edit(self, path: str, text: str) -> None:
-        """Take what was typed; a field that holds its base value again counts as untouched."""
+        """Take what was typed; a field that holds its base value again counts as untouched.
+
+        Nobody else's change (of the preset, the source, the method) takes away what was typed, not even where it makes
+        it the base value for a while.
+        """
         if path == PRESET:
             self.preset = text
+            self.missing_preset = ""
         elif text == self.base_text(path):
             self.texts.pop(path, None)
         else:
             self.texts[path] = text
-        if path in (PRESET, SOURCE):
-            base = self.base()
-            self.texts = {path: text for path, text in self.texts.items() if as_text(value_at(base, path)) != text}
         self.settle()
 
     def put_back(self, path: str) -> None:
@@ -128,6 +147,11 @@ class WizardContext:
         self.concepts -= 1
         self.settle()
 
+    def values_of_preset(self) -> dict[str, Any]:
+        """What the chosen preset sets; nothing where none is chosen."""
+        preset = self.presets.get(self.preset)
+        return preset.values_for(self.family, self.lora) if preset is not None else {}
+
     def changes_of_preset(self) -> list[tuple[Option, Any, Any]]:
         """What the chosen preset sets otherwise than the program would: option, before, after."""
         before, after = self.base(""), self.base()
@@ -135,19 +159,55 @@ class WizardContext:
         pairs = ((option, value_at(before, path), value_at(after, path)) for option, path in rows)
         return [(option, old, new) for option, old, new in pairs if old != new]
 
+    # --- presets --------------------------------------------------------------------------------------------------
+
+    def keepable(self) -> Keepable:
+        """What of the present fields a preset of one's own would keep."""
+        return keepable(self.config)
+
+    def keep_as_preset(self, name: str, title: str, *, replace: bool = False) -> Preset:
+        """Save the present fields as a preset of one's own, and choose it. Raises `UserError` (see `save_preset`)."""
+        folder = user_presets_directory()
+        saved = save_preset(folder, name, title or name, self.keepable().values, replace=replace)
+        self.preset = saved.id
+        self._read_presets()
+        self.texts = {path: text for path, text in self.texts.items() if text != self.base_text(path)}
+        self.settle()
+        return saved
+
+    def _read_presets(self) -> None:
+        found = load_presets(user_presets_directory())
+        self.presets, self.broken_presets = dict(found.known), tuple(found.broken.values())
+        self._bases.clear()
+        if self.preset not in self.presets:
+            self.preset, self.missing_preset = "", self.preset
+
     # --- what follows -----------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Read the fields and run the checks on what is known: pure, at every key."""
+        self.family = self._family()
         raw = self.base().model_dump(mode="python")
         raw["concepts"] = list(raw["concepts"])
         for path, text in self.texts.items():
             put(raw, path, text)
-        self.config, self.findings = parse_leniently(raw)
+        self.config, self.unread = parse_leniently(raw)
+        self.findings = list(self.unread)
         facts = self.facts
         if facts is not None:
             wrong = {finding.field for finding in self.findings}
             self.findings += [finding for finding in check(self.config, facts) if finding.field not in wrong]
+
+    def _family(self) -> str:
+        """The family of the source as it was found, else as it was named."""
+        named = self.texts.get("model.family", "")
+        asked = (self.texts.get(SOURCE, ""), named or "auto",
+                 *(self.texts.get(f"model.{name}", "") for name in ("revision", "variant")))  # fmt: skip
+        if self.looked is not None and self._looked_at is not None and _source(self._looked_at) == asked:
+            found = self.looked.facts.source
+            if isinstance(found, SourceDescription):
+                return found.family
+        return named if named in FAMILIES else ""
 
     @property
     def facts(self) -> Facts | None:

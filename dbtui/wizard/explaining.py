@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from core.config.parsing import value_at
+from core.config.presets import Preset
 from core.config.table import Option
-from core.demo.preset import demo_preset
+from core.demo.preset import demo_values
 from core.demo.source import is_demo
 from core.texts import say
 from dbtui.safe import safe
+from dbtui.widths import fitted
 from dbtui.wizard.context import PRESET, WizardContext, in_words
+
+LONGEST_TITLE = 40
 
 
 def preset_option() -> Option:
@@ -18,8 +23,8 @@ def preset_option() -> Option:
     return Option(
         path=PRESET, title=say("preset.title", "Preset"), type="text", unit="", default="", choices=(),
         minimum=None, maximum=None, exclusive_minimum=False, more=False, kind="choice",
-        help=say("preset.help", "What you teach. A preset sets what works for it; change what you like afterwards: a "
-                 "dot marks the change, F6 undoes it."),
+        help=say("preset.help", "What you teach. A preset sets what works for it. Change what you like: a dot marks "
+                 "it, F6 undoes it, Ctrl+S saves it all as a preset of yours."),
     )  # fmt: skip
 
 
@@ -28,7 +33,7 @@ def explain(context: WizardContext, path: str, option: Option) -> Content:
     parts: list[Content] = [Content(option.title).stylize("bold"), Content(""), Content(option.help), Content("")]
     if path == PRESET:
         for preset in context.presets.values():
-            parts.append(Content.assemble((safe(preset.title), "bold"), f"  {safe(preset.help)}"))
+            parts.append(Content.assemble((preset_title(preset), "bold"), f"  {safe(preset.help)}"))
         return Content("\n").join(parts)
     if option.type != "text" or option.choices or option.unit:
         unit = f" ({option.unit})" if option.unit else ""
@@ -38,14 +43,23 @@ def explain(context: WizardContext, path: str, option: Option) -> Content:
     else:
         parts.append(_line(say("explain.at-first", "At first"), in_words(option.default)))
     for preset in context.presets.values():
-        if option.path in preset.values:
-            parts.append(_line(safe(preset.title), safe(in_words(preset.values[option.path]))))
-    if is_demo(context.config.model.source) and option.path in demo_preset().values:
-        parts.append(_line(say("explain.demo", "The demo"), safe(in_words(demo_preset().values[option.path]))))
+        values = preset.values_for(context.family, context.lora)
+        if option.path in values:
+            parts.append(_line(preset_title(preset), safe(in_words(values[option.path]))))
+    demos = demo_values(context.values_of_preset()) if is_demo(context.config.model.source) else {}
+    if option.path in demos:
+        parts.append(_line(say("explain.demo", "The demo"), safe(in_words(demos[option.path]))))
     if context.is_changed(path):
         parts.append(_line(say("explain.puts-back", "F6 puts back"), safe(in_words(value_at(context.base(), path)))))
     parts += [Content(""), _line(say("explain.in-file", "In run.toml"), path)]
     return Content("\n").join(parts)
+
+
+def preset_title(preset: Preset) -> str:
+    """As lists show it: not so long that nothing else is seen, and told from the program's own."""
+    title = safe(preset.title)
+    short = title if cell_len(title) <= LONGEST_TITLE else fitted(title, LONGEST_TITLE).rstrip()
+    return f"{short} {say('preset.yours', '(yours)')}" if preset.is_own else short
 
 
 def _line(title: str, text: str) -> Content:

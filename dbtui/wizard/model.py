@@ -9,10 +9,9 @@ from textual.binding import BindingType
 
 from core.texts import say
 from dbtui.actions import bindings
-from dbtui.safe import safe
 from dbtui.wizard.base import WizardScreen, section_options
 from dbtui.wizard.context import PRESET
-from dbtui.wizard.explaining import preset_option
+from dbtui.wizard.explaining import preset_option, preset_title
 
 
 class ModelScreen(WizardScreen):
@@ -29,7 +28,7 @@ class ModelScreen(WizardScreen):
     def rows(self) -> ComposeResult:
         presets = [
             (say("preset.choose", "choose what you teach"), ""),
-            *((safe(p.title), p.id) for p in self.context.presets.values()),
+            *((preset_title(p), p.id) for p in self.context.presets.values()),
         ]
         yield self.row(PRESET, preset_option(), presets)
         yield from self.fields(section_options("model"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.config.findings import Finding
+from core.config.findings import Finding, Level
 from core.data.scan import Scan
 from core.demo.source import is_demo
 from core.families import FAMILIES
@@ -33,7 +33,7 @@ def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]
             Line(*QUIET, say("notes.more", "and {count} more; Review lists them all", count=len(found) - MOST_FINDINGS))
         )
     if path == PRESET:
-        return tuple(_preset_lines(context))
+        return tuple(_preset_lines(context, busy))
     if path == SOURCE:
         lines += _source_lines(context, busy)
     elif path.endswith("instance.directory"):
@@ -56,20 +56,33 @@ def finding_lines(finding: Finding) -> list[Line]:
     return lines
 
 
-def _preset_lines(context: WizardContext) -> list[Line]:
+def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
+    broken = context.broken_presets
+    lines = [Line(*MARKS[Level.WARNING], safe_message(error.message)) for error in broken[:MOST_FINDINGS]]
+    if len(broken) > MOST_FINDINGS:
+        lines.append(Line(*QUIET, say("preset.broken-more", "and more; `dbtui presets` names them all")))
+    if context.missing_preset:
+        gone = say("preset.gone", "The preset {name}, chosen before, is no longer there: what it set is as the program "
+                   "chooses.", name=safe(context.missing_preset))  # fmt: skip
+        lines.append(Line(*MARKS[Level.WARNING], gone))
     preset = context.presets.get(context.preset)
     if preset is None:
-        return [Line(*QUIET, say(
-            "preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing."))]  # fmt: skip
+        none = say("preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing.")
+        return [*lines, Line(*QUIET, none)]
     changes = [f"{option.title} {in_words(old)} → {in_words(new)}"
                for option, old, new in context.changes_of_preset()]  # fmt: skip
+    said = say("preset.sets.nothing", "It changes nothing.")
     if changes:
         said = say("preset.sets", "It sets {changes}.", changes=joined(changes))
-    elif is_demo(context.config.model.source):
-        said = say("preset.sets.demo", "The demo's own numbers go over it.")
-    else:
-        said = say("preset.sets.nothing", "It changes nothing.")
-    return [Line(*GOOD, safe(said))]
+    if is_demo(context.config.model.source):
+        over = say("preset.sets.demo", "The demo's own numbers go over the rest.")
+        said = f"{said}{say('message.gap', ' ')}{over}" if changes else over
+    lines.insert(0, Line(*GOOD, safe(said)))
+    if preset.depends_on_family and context.config.model.source and not (context.family or busy):
+        unknown = say("preset.sets.family", "These are its numbers for Stable Diffusion 1, until it is known which one "
+                      "the source is; F5, Family says it.")  # fmt: skip
+        lines.insert(1, Line(*QUIET, unknown))
+    return lines
 
 
 def _source_lines(context: WizardContext, busy: bool) -> list[Line]:

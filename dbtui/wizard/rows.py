@@ -230,10 +230,12 @@ class Row(Vertical):
     def show(self, state: RowState) -> None:
         """Show marks and messages; what has not changed is not drawn again.
 
-        The control is left alone: somebody may be typing, ahead of what `state` knows.
+        The control follows only if it shows what was known before: somebody may be typing, ahead of what `state` knows.
         """
         if state == self.state:
             return
+        if state.text != self.state.text and self.text == self.state.text:
+            self.write(state.text)
         before, self.state = self.state, state
         if before.marked != state.marked:
             self.query_one(".mark", Static).update(self._mark())
@@ -268,7 +270,8 @@ class Row(Vertical):
     def _control(self) -> Field | Choice | Switched:
         text = self.state.text
         if self.choices:
-            return Choice(self.choices, value=self._chosen(text), allow_blank=False, compact=True, classes="control")
+            titles = ((Content(title), value) for title, value in self.choices)  # plain: a title may be anybody's
+            return Choice(titles, value=self._chosen(text), allow_blank=False, compact=True, classes="control")
         if self.option.type == "switch":
             return Switched(_word(text == TRUE), text == TRUE, compact=True, classes="control")
         kind = PathField if self.option.kind in PATH_KINDS else Field

@@ -114,9 +114,9 @@ def _needs(facts: Facts, plan: Plan) -> Rows:
         if facts.free_bytes is not None:
             disk = say("plan.disk.free", "{needed}; {size} free", needed=disk, size=size_in_words(facts.free_bytes))
         rows.append((say("plan.disk", "Disk"), disk))
-    if plan.memory_bytes is not None:
+    if plan.memory is not None:
         machine = facts.machine
-        memory = say("plan.memory.about", "about {size}", size=size_in_words(plan.memory_bytes))
+        memory = say("plan.memory.about", "about {size}", size=size_in_words(plan.memory.total))
         if machine is not None:
             on_gpu = machine.device == "cuda"
             amount = machine.gpu_memory if on_gpu else machine.memory
@@ -124,4 +124,5 @@ def _needs(facts: Facts, plan: Plan) -> Rows:
             memory = say("plan.memory.has", "{needed}; {place} has {size}", needed=memory, place=place,
                          size=size_in_words(amount))  # fmt: skip
         rows.append((say("plan.memory", "Memory"), memory))
+        rows.append(("", listed((f"{size_in_words(count)} {what}" for what, count in plan.memory.parts), 6)))
     return rows

@@ -1,61 +1,84 @@
-"""The real size: SD 1.5's own architecture with random weights trains, saves, resumes and exports on this machine.
+"""The real sizes: a model of the published architecture with random weights trains, saves and exports on this machine.
 
-`python -m tests.bench.real_size FOLDER` writes a single-file source of 2 GB into FOLDER, trains two steps at 512 px
-with gradient checkpointing through the real program (one, then a resumed one), and loads the export back: every
-tensor has to equal the run's in half precision. It takes about 20 GB of memory and 45 GB of disk, and prints what
-each part took.
+`python -m tests.bench.real_size FOLDER [--family sdxl] [--method lora]` writes a source (half precision, no download)
+into FOLDER, trains two steps of one picture through the real program, and prints what each part took beside what was
+estimated before. `--round` also resumes, exports and loads the export back: every tensor has to equal the run's in
+half precision. `--set` changes any option of the run.
+
+Training the whole of SD 1.5 takes about 17 GB of memory and 45 GB of disk, LoRA of SDXL about 10 GB and 15.
 """
 
 from __future__ import annotations
 
-import os
-import resource
+import argparse
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel
+from torch import Tensor
 
+from core.config.options import RunConfig
+from core.config.parsing import read_assignment, with_changes
 from core.config.runfile import to_toml
-from core.events import Checkpoint, Export, RunStarted, Step
-from core.export.exporters import export_model
-from core.families import FAMILIES, keys
-from core.families.describe import describe
+from core.events import Checkpoint, Export, Measured, RunStarted, Step
+from core.families import FAMILIES
+from core.families.describe import SourceDescription, describe
 from core.families.weights import iterate_component
+from core.machine import inspect_machine
+from core.planning.memory import estimate_memory, memory_parts
 from core.runs.journal import read_journal
 from core.tensors import read_tensors
 from core.training.checkpoints import component_file, list_checkpoints
+from tests.bench.watched import Watched, watch
 from tests.training.runs import draw_pictures, quick_config
 
-FAMILY = FAMILIES["sd1"]
+LOAD = """
+import sys
+from core.families.describe import describe
+from core.families.load import load_model
+found = describe(sys.argv[1])
+if len(sys.argv) > 2:
+    import torch
+    load_model(found, device="cpu", dtype=getattr(torch, sys.argv[2]))
+"""
 
 
-def random_source(path: Path) -> None:
-    """A single file of the published shape, fp16, with the libraries' own initial weights."""
-    configs = FAMILY.shipped_configs()
-    torch.manual_seed(0)
-    networks: dict[str, nn.Module] = {
-        "unet": UNet2DConditionModel.from_config(configs["unet"]),
-        "vae": AutoencoderKL.from_config(configs["vae"]),
-        "text_encoder": CLIPTextModel(CLIPTextConfig(**configs["text_encoder"])),
-    }
-    parts = {name: keys.classic_names(name, network.half().state_dict()) for name, network in networks.items()}
-    export_model(parts, configs, {}, path, "safetensors", True, {}, family=FAMILY)
+def source_of(folder: Path, family: str, format: str) -> Path:  # noqa: A002 - the option's own name
+    """The source in `folder`, written first where it is not there: in a process of its own, for it takes memory."""
+    path = folder / (f"random-{family}" + (".safetensors" if format == "safetensors" else ""))
+    if not path.exists():
+        subprocess.run([sys.executable, "-m", "tests.bench.random_source", family, str(path), format], check=True)
+    return path
 
 
-def dbtui(home: Path, *arguments: str) -> float:
-    """Run the program to its end; returns its peak memory in GB."""
-    command = [sys.executable, "-P", "-m", "dbtui", *arguments, "--home", str(home)]
-    began = time.monotonic()
-    subprocess.run(command, check=True, env=os.environ)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
-    print(f"dbtui {' '.join(arguments[:1])}: {time.monotonic() - began:.0f} s, {peak:.1f} GB of memory at most")
-    return peak
+def dbtui(home: Path, *arguments: str) -> Watched:
+    """Run the program to its end."""
+    watched = watch([sys.executable, "-P", "-m", "dbtui", *arguments, "--home", str(home)])
+    print(f"dbtui {arguments[0]}: {watched.seconds:.0f} s, {watched.peak / 1e9:.2f} GB of memory at most")
+    return watched
+
+
+def show_loading(source: SourceDescription) -> None:
+    """What detection and loading take of memory, against the size of the weights on the disk."""
+    print(f"source: {source.bytes / 1e9:.2f} GB on the disk, {sum(source.parameters.values()) / 1e6:.0f} M numbers")
+    for title, more in (("import and detection", []), ("… and loaded in bf16", ["bfloat16"])):
+        watched = watch([sys.executable, "-c", LOAD, str(source.path), *more])
+        print(f"  {title}: {watched.seconds:.1f} s, {watched.peak / 1e9:.2f} GB of memory at most")
+
+
+def show_training(config: RunConfig, source: SourceDescription, watched: Watched, run: Path) -> None:
+    """What was held in each phase, beside the estimate."""
+    events = list(read_journal(run / "journal.jsonl"))
+    for name, seconds, most in watched.by_phase(events):
+        print(f"  {name:16} {seconds:7.1f} s  {most / 1e9:6.2f} GB")
+    for event in events:
+        if isinstance(event, RunStarted | Measured | Step | Checkpoint | Export):
+            print(f"  {event}")
+    need = estimate_memory(config, source, inspect_machine())
+    training = max(most for name, _, most in watched.by_phase(events) if name not in ("saving", "exporting"))
+    print(f"estimate {need.total / 1e9:.2f} GB, measured {training / 1e9:.2f} GB: {need.total / training - 1:+.1%}")
+    print("  " + ", ".join(f"{count / 1e9:.2f} {what}" for what, count in memory_parts(need)))
 
 
 def equal_in_half(component: str, expected: dict[str, Tensor], exported: dict[str, Tensor]) -> int:
@@ -66,45 +89,59 @@ def equal_in_half(component: str, expected: dict[str, Tensor], exported: dict[st
     return len(expected)
 
 
-def main(arguments: Sequence[str]) -> None:
-    folder = Path(arguments[0]).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    source = folder / "random-sd15.safetensors"
-    if not source.exists():
-        random_source(source)
-    print(f"source: {source.stat().st_size / 1e9:.2f} GB, {describe(str(source)).parameters}")
-    config = quick_config(
-        source,
-        draw_pictures(folder / "pictures", 1, side=512),
-        model__name="real",
-        model__resolution=512,
-        performance__gradient_checkpointing=True,
-        performance__mixed_precision="bf16",
-        performance__text_encoder_ratio=1.0,
-        learning_rate__rate=1e-6,
-        intervals__epochs=1,
-        saving__export_when_done=False,
-    )
-    run_file = folder / "run.toml"
-    run_file.write_text(to_toml(config))
-    dbtui(folder, "train", str(run_file))
-    dbtui(folder, "train", "real", "--resume", "--set", "intervals.epochs=2")
-    dbtui(folder, "export", "real", "-o", str(folder / "real.safetensors"))
-
-    run = folder / "runs" / "real"
-    for event in read_journal(run / "journal.jsonl"):
-        if isinstance(event, RunStarted | Step | Checkpoint | Export):
-            print(event)
-    exported = describe(str(folder / "real.safetensors"))
+def round_trip(home: Path, source: SourceDescription, run: Path) -> None:
+    """Resume for a step, export, and compare the export with the newest state."""
+    dbtui(home, "train", run.name, "--resume", "--set", "intervals.epochs=3")
+    dbtui(home, "export", run.name, "-o", str(home / "exported.safetensors"))
+    exported = describe(str(home / "exported.safetensors"))
     _, state = list_checkpoints(run / "checkpoints")[-1]
     compared = 0
-    for component in FAMILY.components:
+    for component in FAMILIES[source.family].components:
         trained = state / component_file(component)
-        origin = describe(str(source)).tensors[component]
-        expected = read_tensors(trained) if trained.exists() else dict(iterate_component(component, origin))
+        expected = (read_tensors(trained) if trained.exists()
+                    else dict(iterate_component(component, source.tensors[component])))  # fmt: skip
         compared += equal_in_half(component, expected, dict(iterate_component(component, exported.tensors[component])))
     print(f"{compared} tensors of the export equal the run's in half precision")
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--family", choices=FAMILIES, default="sd1")
+    parser.add_argument("--method", choices=("whole", "lora", "dora", "loha", "lokr"), default="whole")
+    parser.add_argument("--format", choices=("safetensors", "diffusers"), default="safetensors")
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", dest="assignments")
+    parser.add_argument("--name", default="real")
+    parser.add_argument("--load", action="store_true", help="only detect and load the source")
+    parser.add_argument("--round", action="store_true", help="resume, export and compare too (whole models)")
+    asked = parser.parse_args()
+    folder = asked.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    source = describe(str(source_of(folder, asked.family, asked.format)))
+    if asked.load:
+        show_loading(source)
+        return
+    adapters = {} if asked.method == "whole" else {"lora__enabled": True, "lora__method": asked.method}
+    config = quick_config(
+        source.path,
+        draw_pictures(folder / "pictures", 1, side=512),
+        model__name=asked.name,
+        model__resolution=512,
+        performance__gradient_checkpointing=True,
+        performance__mixed_precision="bf16",
+        performance__text_encoder_ratio=0.0,
+        learning_rate__rate=1e-6,
+        **adapters,
+    )
+    config = with_changes(config, dict(read_assignment(text) for text in asked.assignments))
+    run_file = folder / f"{asked.name}.toml"
+    run_file.write_text(to_toml(config))
+    watched = dbtui(folder, "train", str(run_file))
+    run = folder / "runs" / asked.name
+    show_training(config, source, watched, run)
+    if asked.round:
+        round_trip(folder, source, run)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

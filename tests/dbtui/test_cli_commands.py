@@ -15,6 +15,7 @@ from PIL import Image
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
+from core.config.presets import built_in_presets
 from core.config.runfile import read
 from core.config.table import option_table
 from core.events import Export, Paused, RunStarted, Step, Stopped, encode
@@ -71,6 +72,40 @@ class TestNew:
         assert concept.prior.images_per_instance == 5
         assert concept.instance.directory == str(pictures)
 
+    @pytest.mark.parametrize(
+        ("source", "more", "numbers"),
+        [
+            ("sdxl", (), (True, 1e-4, 8)),
+            ("sdxl", ("lora.enabled=false",), (False, 1e-6, 16)),
+            ("sd2", (), (False, 2e-6, 16)),
+            ("sd2", ("lora.enabled=true", "lora.rank=4"), (True, 1e-4, 4)),
+        ],
+    )
+    def test_the_numbers_are_the_presets_for_the_family_of_the_source_and_the_method(
+        self, pictures: Path, tiny_of: Callable[[str], Path], source: str, more: tuple[str, ...],
+        numbers: tuple[bool, float, int], capsys: Said,
+    ) -> None:  # fmt: skip
+        sets = [word for change in (f"model.source={tiny_of(source)}", *more) for word in ("--set", change)]
+        capsys.readouterr()  # what the library says while it writes the source
+        assert write_new("--preset", "low-memory", *sets) == 0
+        config = read(Path("run.toml"))
+        assert (config.lora.enabled, config.learning_rate.rate, config.lora.rank) == numbers
+        assert capsys.readouterr().err == ""
+
+    def test_a_source_that_cannot_be_told_yet_is_said_to_be(self, pictures: Path, capsys: Said) -> None:
+        assert write_new() == 0
+        assert "those of the preset for Stable Diffusion 1" in capsys.readouterr().err
+        assert read(Path("run.toml")).performance.text_encoder_ratio == 0.7
+        assert write_new("--set", "model.family=sdxl", "-o", "xl.toml") == 0
+        assert capsys.readouterr().err == ""
+        assert read(Path("xl.toml")).performance.text_encoder_ratio == 0
+
+    def test_the_demo_keeps_what_the_preset_is_about(self, pictures: Path) -> None:
+        assert write_new("--preset", "style", "--set", "model.source=demo") == 0
+        config = read(Path("run.toml"))
+        assert (config.performance.text_encoder_ratio, config.concepts[0].prior.images_per_instance) == (0.2, 0)
+        assert config.learning_rate.rate == 2.5e-4
+
     def test_leaves_an_existing_file_alone(self, pictures: Path, capsys: Said) -> None:
         Path("run.toml").write_text("mine")
         assert write_new() == 2
@@ -80,7 +115,7 @@ class TestNew:
     @pytest.mark.parametrize(
         ("wrong", "words"),
         [
-            (["--preset", "fase"], "Choose one of face, object, style"),
+            (["--preset", "fase"], f"Choose one of {', '.join(built_in_presets())}"),
             (["--set", "batch.sise=2"], "Did you mean batch.size?"),
             (["--set", "batch.size"], "has no ="),
             (["--set", "batch.size=many"], "Batch size must be a whole number"),
@@ -356,6 +391,26 @@ class TestLists:
         assert "\x1b[31m" not in said
         assert main(["presets", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)[-1]["values"] == {"batch.size": 2}
+
+    @pytest.mark.parametrize("form", [[], ["--json"]])
+    def test_a_file_that_is_no_preset_is_told_of_beside_the_others(
+        self, tmp_path: Path, form: list[str], pictures: Path, capsys: Said
+    ) -> None:
+        own = tmp_path / "config" / "dbtui" / "presets"
+        own.mkdir(parents=True)
+        (own / "bad\x1b[31m.toml").write_text("[batch\n")
+        (own / "worse.toml").write_text("[batch]\nsize = 0\n")
+        (own / "mine.toml").write_text("[batch]\nsize = 2\n[when.sdxl.lora.lora]\nrank = 3\n")
+        assert main(["presets", *form]) == 0
+        said = capsys.readouterr()
+        assert "mine" in said.out and "bad\\x1b[31m.toml cannot be read" in said.err and "worse.toml" in said.err
+        assert "\x1b[31m" not in said.out + said.err
+        if form:
+            assert json.loads(said.out)[-1]["when"] == {"sdxl.lora": {"lora.rank": 3}}
+        else:
+            assert "for Stable Diffusion XL with LoRA" in said.out and "mine mine (yours)" in said.out
+        assert write_new("--preset", "mine") == 0 and write_new("--preset", "worse", "-o", "x.toml") == 2
+        assert "Batch size must be" in capsys.readouterr().err
 
 
 class TestDoctor:

@@ -16,7 +16,7 @@ from dbtui.boundary import guarded
 
 COMMANDS = (
     "new", "check", "train", "attach", "pause", "continue", "save", "sample", "stop", "runs", "delete", "export",
-    "generate", "doctor", "options", "presets",
+    "generate", "doctor", "bench", "options", "presets",
 )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def test_no_command_line_imports_torch_before_it_is_needed(tmp_path: Path) -> No
     script = """
 import sys, importlib
 import dbtui.cli
-for name in ("check", "control", "doctor", "export", "generate", "new", "options", "runs", "train"):
+for name in ("bench", "check", "control", "doctor", "export", "generate", "new", "options", "runs", "train"):
     importlib.import_module(f"dbtui.commands.{name}")
 print(sorted({"torch", "diffusers", "transformers"} & set(sys.modules)))
 """

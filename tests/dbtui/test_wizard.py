@@ -147,7 +147,7 @@ async def test_a_list_that_opens_has_the_next_key_already(tmp_path: Path) -> Non
         row_of(screen, "preset").control.focus()
         await pilot.pause()
         press(app, "enter", "down", "down", "enter")
-        await until(pilot, lambda: screen.context.preset == "object")
+        await until(pilot, lambda: screen.context.preset == "style")
         await until(pilot, lambda: screen.focused is row_of(screen, "preset").control)
 
 

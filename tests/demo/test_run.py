@@ -9,8 +9,8 @@ import pytest
 from core.config.findings import Level
 from core.config.options import PriorLossOptions, PriorOptions, RunConfig
 from core.config.parsing import with_changes
-from core.config.presets import load_presets
-from core.demo.preset import apply_for_source, demo_preset
+from core.config.presets import built_in_presets, load_presets
+from core.demo.preset import chosen, demo_preset
 from core.demo.run import demo_config, make_demo_run
 from core.planning.checks import check
 from core.planning.plan import make_plan
@@ -54,10 +54,30 @@ def test_a_home_that_cannot_be_written_to_ends_it_at_once(tmp_path: Path) -> Non
 
 def test_its_numbers_go_over_every_preset_where_the_source_is_the_demo() -> None:
     mine = with_changes(RunConfig(), {"learning_rate.rate": 2e-6})
-    assert apply_for_source(mine, "/models/sd15") == mine
-    assert apply_for_source(mine, "./demo") == mine
-    assert apply_for_source(mine, "demo").learning_rate.rate == demo_preset().values["learning_rate.rate"]
+    assert chosen(mine, source="/models/sd15") == mine
+    assert chosen(mine, source="./demo") == mine
+    assert chosen(mine, source="demo").learning_rate.rate == demo_preset().values["learning_rate.rate"]
+
+
+@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
+@pytest.mark.parametrize("name", built_in_presets())
+def test_a_preset_keeps_what_it_is_about_on_the_demo_too(stand_in: Path, tmp_path: Path, name: str, lora: bool) -> None:
+    preset, of_demo = built_in_presets()[name], demo_preset().values
+    numbers = chosen(RunConfig(), preset, source="demo", family="sd1", lora=lora)
+    ratio, images = "performance.text_encoder_ratio", "concepts.*.prior.images_per_instance"
+    assert numbers.performance.text_encoder_ratio == preset.values.get(ratio, of_demo[ratio])
+    assert numbers.concepts[0].prior.images_per_instance == preset.values.get(images, of_demo[images])
+    assert numbers.learning_rate.rate == of_demo["learning_rate.rate"]
+    assert numbers.intervals.epochs == of_demo["intervals.epochs"]
+    subject = demo_config("toy").concepts[0].instance
+    config = with_changes(numbers, {
+        "model.name": "toy", "model.source": "demo", "lora.enabled": lora,
+        "concepts.0.instance.directory": subject.directory, "concepts.0.instance.identifier": subject.identifier,
+        "concepts.0.instance.class_noun": subject.class_noun,
+    })  # fmt: skip
+    findings = check(config, survey(config, tmp_path, decode=False))
+    assert [finding.code for finding in findings if finding.level is not Level.HINT] == []
 
 
 def test_it_is_no_preset_to_choose() -> None:
-    assert "demo" not in load_presets(None)
+    assert "demo" not in load_presets(None).known

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
-from core.config.presets import load_presets
+from core.config.presets import built_in_presets
 from core.config.settle import settle
 from core.demo.run import demo_config
 from core.demo.source import PICTURES
@@ -93,7 +93,7 @@ def config_of(experiment: Experiment, seed: int) -> RunConfig:
 
 def _of_the_style_preset() -> dict[str, Any]:
     """What makes the preset one for styles; rate, batch and length are the small model's."""
-    values = load_presets(None)["style"].values
+    values = built_in_presets()["style"].values
     return {
         "performance.text_encoder_ratio": values["performance.text_encoder_ratio"],
         "concepts.0.prior.images_per_instance": values["concepts.*.prior.images_per_instance"],

@@ -9,7 +9,7 @@ from core.config.findings import Level
 from core.families.stored import StoredTensor
 from core.planning.memory import estimate_memory
 from core.planning.plan import checkpoint_size, export_size
-from core.planning.trained import frozen_parameters, trained_parameters
+from core.planning.trained import trained_parameters
 from tests.planning.example import codes, config, facts, found, mended, processor, source
 
 ON = {"lora.enabled": True, "learning_rate.rate": "auto"}
@@ -54,8 +54,10 @@ def test_memory_counts_the_base_in_the_runs_precision_and_the_adapters_in_32_bit
     world = source(tensors=SHAPES)
     for precision, width in (("no", 4), ("bf16", 2)):
         made = config(ON | {"lora.rank": 4, "performance.mixed_precision": precision, "performance.optimizer": "adamw"})
-        assert frozen_parameters(made, world) == world.parameters["unet"]
-        assert estimate_memory(made, world, processor()).fixed == world.parameters["unet"] * width + 5120 * 16
+        unet, text, vae = (world.parameters[name] for name in ("unet", "text_encoder", "vae"))
+        need = estimate_memory(made, world, processor())
+        assert need.weights == (unet + text) * width + vae * 4 + 5120 * 4, "on a processor all of them stay"
+        assert (need.gradients, need.optimizer) == (5120 * 4, 5120 * 8)
 
 
 @pytest.mark.parametrize(

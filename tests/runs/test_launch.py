@@ -122,7 +122,7 @@ def test_a_run_so_short_that_it_is_over_already_is_no_failure(run: Run, backgrou
 
 def test_the_command_line_cannot_be_led_astray_by_the_current_directory(run: Run) -> None:
     assert command_line(run, resume=True) == [
-        sys.executable, "-P", "-m", "dbtui", "train", run.name, "--resume", "--home", str(run.home),
+        sys.executable, "-P", "-m", "dbtui", "train", run.name, "--home", str(run.home), "--resume",
     ]  # fmt: skip
     assert "--resume" not in command_line(run, resume=False)
 

@@ -8,62 +8,84 @@ from typing import Any
 
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
-from core.planning.buckets import BucketPlan, common_samples, plan_buckets
+from core.planning.buckets import BucketPlan, common_samples, images_per_step, plan_buckets
 from core.planning.facts import Facts
-from core.texts import counted, message
+from core.texts import counted, message, say
 
 MOST_PAIRS = 6
 PAIRS_NAMED = 3
 LARGEST = 1024
+
+SHAPE_DOES = (
+    "Each shape fills batches of its own, and does not divide by batch size {size} × accumulation "
+    "{accumulation}{several} = {per_step} (repeats counted): {buckets}."
+)
+SHAPES_DO = (
+    "Each shape fills batches of its own, and do not divide by batch size {size} × accumulation "
+    "{accumulation}{several} = {per_step} (repeats counted): {buckets}."
+)
 
 
 def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """All pictures of a step have one size, so each size has to come out even by itself."""
     buckets = plan_buckets(config, facts)
     size, accumulation, incomplete = config.batch.size, config.batch.accumulation, config.batch.incomplete
-    per_step = size * accumulation
+    per_step = images_per_step(config, facts)
+    shares = per_step // (size * accumulation)
     odd = [bucket for bucket in buckets or () if bucket.samples % per_step]
     if not buckets or not odd:
         return
     samples = sum(bucket.samples for bucket in buckets)
-    values: dict[str, Any] = {"samples": samples, "size": size, "accumulation": accumulation, "per_step": per_step}
-    pairs = _pair_fixes(common_samples(buckets), size, accumulation)
+    values: dict[str, Any] = {
+        "samples": samples,
+        "size": size,
+        "accumulation": accumulation,
+        "per_step": per_step,
+        "several": _several(shares),
+    }
+    pairs = _pair_fixes(common_samples(buckets), size, accumulation, shares)
     wrap = _incomplete_fix("wrap", sum(-bucket.samples % per_step for bucket in buckets))
     steps = sum(bucket.samples // per_step for bucket in buckets)
     if incomplete == "error":
         drop = _incomplete_fix("drop", sum(bucket.samples % per_step for bucket in buckets))
         yield Finding(Level.ERROR, "batch.size", message(
-            "batch.incomplete", _many(odd) if len(buckets) > 1 else
+            "batch.incomplete", (SHAPES_DO if len(odd) > 1 else SHAPE_DOES) if len(buckets) > 1 else
             "{samples} pictures (repeats counted) do not divide by batch size {size} × "
-            "accumulation {accumulation} = {per_step}: the last batch of each epoch would not be full.",
-            mend="Choose a pair that divides, or say what to do with the rest.",
-            buckets=_in_words(odd, size, accumulation), **values),
+            "accumulation {accumulation}{several} = {per_step}: the last batch of each epoch would not be full.",
+            mend="Choose a pair that divides, or say what to do with the rest." if pairs else
+            "Train with a number of processes that divides them, or say what to do with the rest.",
+            buckets=_in_words(odd, size, accumulation, shares), **values),
             (*pairs, wrap, drop) if steps else (*pairs, wrap))  # fmt: skip
     elif incomplete == "drop" and steps == 0:
         yield Finding(Level.ERROR, "batch.size", message(
             "batch.too-large", "Nothing would be trained: each epoch has {samples} pictures, a step takes {per_step}"
             "{alike}, and incomplete batches are dropped.", mend="Choose a smaller pair, or wrap.",
-            alike=" of one size" if len(buckets) > 1 else "", **values), (*pairs, wrap))  # fmt: skip
+            alike=say("batch.alike", " of one size") if len(buckets) > 1 else "", **values),
+            (*pairs, wrap))  # fmt: skip
     else:
         yield from _never_seen(odd, per_step, (*pairs, wrap)) if incomplete == "drop" else ()
         kept = sum(bucket.samples_per_epoch for bucket in buckets)
-        said = ("{samples} pictures do not fill batches of {per_step}: each epoch leaves {rest} of them out, in turn."
-                if incomplete == "drop" else
-                "{samples} pictures do not fill batches of {per_step}: each epoch shows {rest} of them once more, in "
-                "turn.")  # fmt: skip
-        yield Finding(Level.HINT, "batch.incomplete", message(
-            f"batch.{incomplete}", said, rest=abs(samples - kept), **values), pairs)  # fmt: skip
+        rest = abs(samples - kept)
+        if incomplete == "drop":
+            said = message("batch.drop", "{samples} pictures do not fill batches of {per_step}: each epoch leaves "
+                           "{rest} of them out, in turn.", rest=rest, **values)  # fmt: skip
+        else:
+            said = message("batch.wrap", "{samples} pictures do not fill batches of {per_step}: each epoch shows "
+                           "{rest} of them once more, in turn.", rest=rest, **values)  # fmt: skip
+        yield Finding(Level.HINT, "batch.incomplete", said, pairs)
 
 
 CHECKS = (batches,)
 
 
-def valid_pairs(samples: int, size: int, accumulation: int) -> list[tuple[int, int]]:
-    """(size, accumulation) whose product divides `samples`, the nearest to what was asked first.
+def valid_pairs(samples: int, size: int, accumulation: int, processes: int = 1) -> list[tuple[int, int]]:
+    """(size, accumulation) whose product, times `processes`, divides `samples`; the nearest to what was asked first.
 
     Near means: about as many pictures in each update, then about as many at a time, rather fewer than more.
     """
-    pairs = [(first, product // first) for product in _divisors(samples) for first in _divisors(product)
+    if samples % processes:
+        return []
+    pairs = [(first, product // first) for product in _divisors(samples // processes) for first in _divisors(product)
              if first <= LARGEST and product // first <= LARGEST]  # fmt: skip
 
     def distance(pair: tuple[int, int]) -> tuple[float, float, bool]:
@@ -84,18 +106,17 @@ def _never_seen(odd: list[BucketPlan], per_step: int, fixes: tuple[Fix, ...]) ->
                 count=counted(bucket.samples, "picture"), per_step=per_step), fixes)  # fmt: skip
 
 
-def _many(odd: list[BucketPlan]) -> str:
-    verb = "does" if len(odd) == 1 else "do"
-    return ("Each shape fills batches of its own, and " + verb + " not divide by batch size {size} × accumulation "
-            "{accumulation} = {per_step} (repeats counted): {buckets}.")  # fmt: skip
+def _several(processes: int) -> str:
+    return say("batch.several", " × {processes} processes", processes=processes) if processes > 1 else ""
 
 
-def _in_words(odd: list[BucketPlan], size: int, accumulation: int) -> str:
+def _in_words(odd: list[BucketPlan], size: int, accumulation: int, processes: int) -> str:
     """Each bucket with its pictures and what would divide them: `640 × 384 px, 6 pictures (3 × 2, 2 × 3)`."""
     return "; ".join(
         f"{bucket.size.words if bucket.size else ''} px, {counted(bucket.samples, 'picture')} ("
-        + ", ".join(f"{first} × {second}" for first, second in
-                    valid_pairs(bucket.samples, size, accumulation)[:PAIRS_NAMED]) + ")"
+        + (", ".join(f"{first} × {second}" for first, second in
+                     valid_pairs(bucket.samples, size, accumulation, processes)[:PAIRS_NAMED])
+           or f"no pair for {processes} processes") + ")"
         for bucket in odd
     )  # fmt: skip
 
@@ -105,16 +126,20 @@ def _divisors(number: int) -> set[int]:
     return {*low, *(number // divisor for divisor in low)}
 
 
-def _pair_fixes(samples: int, size: int, accumulation: int) -> tuple[Fix, ...]:
+def _pair_fixes(samples: int, size: int, accumulation: int, processes: int) -> tuple[Fix, ...]:
     return tuple(
-        Fix(message("fix.batch", "Batch size {size} × accumulation {accumulation} = {product} pictures an update",
-                    size=first, accumulation=second, product=first * second),
+        Fix(message("fix.batch", "Batch size {size} × accumulation {accumulation}{several} = {product} pictures an "
+                    "update", size=first, accumulation=second, product=first * second * processes,
+                    several=_several(processes)),
             {"batch.size": first, "batch.accumulation": second})
-        for first, second in valid_pairs(samples, size, accumulation)[:MOST_PAIRS]
+        for first, second in valid_pairs(samples, size, accumulation, processes)[:MOST_PAIRS]
     )  # fmt: skip
 
 
 def _incomplete_fix(way: str, count: int) -> Fix:
-    said = ("Repeat {pictures} in each epoch to fill the last batch" if way == "wrap" else
-            "Leave {pictures} out of each epoch")  # fmt: skip
-    return Fix(message(f"fix.{way}", said, pictures=counted(count, "picture")), {"batch.incomplete": way})
+    pictures = counted(count, "picture")
+    if way == "wrap":
+        said = message("fix.wrap", "Repeat {pictures} in each epoch to fill the last batch", pictures=pictures)
+    else:
+        said = message("fix.drop", "Leave {pictures} out of each epoch", pictures=pictures)
+    return Fix(said, {"batch.incomplete": way})

@@ -13,29 +13,52 @@ from core.config.table import find_option
 from core.planning.facts import Facts
 from core.planning.memory import optimizer_of
 from core.planning.plan import make_plan
-from core.texts import counted, message
+from core.texts import Texts, counted, joined, message, say
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What suits `what`: above `high` it breaks, below `low` it learns nothing."""
+    """What suits the one called `id`: above `high` it breaks, below `low` it learns nothing."""
 
-    what: str
+    id: str
     low: float
     usual: float
     high: float
-    advice: str
+    relative_to: str = ""
+    """The optimizer whose rates differ from AdamW's."""
+
+    @property
+    def what(self) -> str:
+        return SUITED[self.id]
+
+    @property
+    def advice(self) -> str:
+        if self.relative_to:
+            return say("rate.with-optimizer", "With {optimizer} about {rate:g} is usual.", optimizer=self.relative_to,
+                       rate=self.usual)  # fmt: skip
+        return ADVICE[self.id]
 
 
-WHOLE_MODEL = Rates("a whole model", 1e-8, 1e-6, 1e-4, "1e-6 to 5e-6 is usual; 1e-4 belongs to LoRA.")
+SUITED = Texts("rate.suits", {
+    "whole": "a whole model", "adapters": "LoRA", "small": "so small a model",
+    "its-own": "an optimizer that finds the rate itself",
+})  # fmt: skip
+ADVICE = Texts("rate.advice", {
+    "whole": "1e-6 to 5e-6 is usual; 1e-4 belongs to LoRA.",
+    "adapters": "1e-4 is usual; 1e-6 belongs to a whole model.",
+    "small": "About 2e-4 suits it.", "its-own": "It is a factor of what is found: 1.",
+})  # fmt: skip
+
+
+WHOLE_MODEL = Rates("whole", 1e-8, 1e-6, 1e-4)
 """DreamBooth paper and diffusers' example."""
-ADAPTERS = Rates("LoRA", 1e-5, 1e-4, 1e-2, "1e-4 is usual; 1e-6 belongs to a whole model.")
+ADAPTERS = Rates("adapters", 1e-5, 1e-4, 1e-2)
 """diffusers' LoRA examples; LoRA's and DoRA's papers use 1e-4 to 4e-4."""
-SMALL_MODEL = Rates("so small a model", 1e-5, 2e-4, 2e-3, "About 2e-4 suits it.")
+SMALL_MODEL = Rates("small", 1e-5, 2e-4, 2e-3)
 """Measured on the demo's."""
 SMALL_PARAMETERS = 100_000_000
 """The U-Nets of the published models have 860 million parameters and more, the demo's a hundredth of that."""
-ITS_OWN = Rates("an optimizer that finds the rate itself", 0.1, 1.0, 10.0, "It is a factor of what is found: 1.")
+ITS_OWN = Rates("its-own", 0.1, 1.0, 10.0)
 """Mishchenko & Defazio, arXiv 2306.06101."""
 MUCH_OFFSET_NOISE = 0.3
 
@@ -52,11 +75,11 @@ def rates(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         if rate > suits.high:
             yield Finding(Level.WARNING, field, message(
                 "rate.high", "A rate of {rate:g} is far too high for {what}: it breaks within some steps.",
-                mend=suits.advice, rate=rate, what=suits.what), fixes)  # fmt: skip
+                mend="{advice}", rate=rate, what=suits.what, advice=suits.advice), fixes)  # fmt: skip
         elif 0 < rate < suits.low:
             yield Finding(Level.WARNING, field, message(
-                "rate.low", "At a rate of {rate:g} {what} learns next to nothing.", mend=suits.advice,
-                rate=rate, what=suits.what), fixes)  # fmt: skip
+                "rate.low", "At a rate of {rate:g} {what} learns next to nothing.", mend="{advice}",
+                rate=rate, what=suits.what, advice=suits.advice), fixes)  # fmt: skip
 
 
 def scheduler(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -217,7 +240,7 @@ def _with_optimizer(suits: Rates, optimizer: Optimizer) -> Rates:
     if optimizer.rate == 1:
         return suits
     low, usual, high = (rate * optimizer.rate for rate in (suits.low, suits.usual, suits.high))
-    return Rates(suits.what, low, usual, high, f"With {optimizer.title} about {usual:g} is usual.")
+    return Rates(suits.id, low, usual, high, optimizer.title)
 
 
 def _scheduler(chosen: str, title: str) -> Fix:
@@ -225,4 +248,4 @@ def _scheduler(chosen: str, title: str) -> Fix:
 
 
 def _titles(place: str, names: list[str]) -> str:
-    return ", ".join(find_option(f"{place}.{name}").title for name in names)
+    return joined(find_option(f"{place}.{name}").title for name in names)

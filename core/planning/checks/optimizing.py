@@ -10,7 +10,7 @@ from core.config.options import PerformanceOptions, RunConfig
 from core.config.table import find_option
 from core.planning.facts import Facts
 from core.planning.memory import optimizer_of, precision_of, weights_of
-from core.texts import message
+from core.texts import message, say
 
 FP32 = Fix(message("fix.fp32-weights", "Keep the weights in fp32"), {"performance.weights": "fp32"})
 ADAMW = Fix(message("fix.optimizer", "Use {title}", title=OPTIMIZERS["adamw"].title),
@@ -87,10 +87,11 @@ def average(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                 "ema.unused", "{option}: this does nothing, because no average of the weights is kept.",
                 mend="Turn the average on, or put it back.", option=title), (average_on, back))  # fmt: skip
         elif idle.get(path):
+            things = say("ema.previews", "previews") if path.endswith("previews") else say("ema.exports", "exports")
             yield Finding(Level.WARNING, path, message(
                 "ema.nothing-to-do", "{option}: this does nothing, because the run makes no {things}.",
                 mend="Put it back, or let it make some.", option=title,
-                things="previews" if path.endswith("previews") else "exports"), (back,))  # fmt: skip
+                things=things), (back,))  # fmt: skip
 
 
 CHECKS = (numbers, one_rate, weights, average)

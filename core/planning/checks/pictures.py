@@ -10,7 +10,7 @@ from core.config.options import RunConfig
 from core.planning.buckets import concept_sizes
 from core.planning.facts import Facts
 from core.planning.memory import resolution_of
-from core.texts import UserError, counted, listed, message, path_in_words
+from core.texts import UserError, counted, listed, message, path_in_words, say
 
 FEW, MANY = 3, 100
 
@@ -100,11 +100,12 @@ def small(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                  for picture, size in zip(found.pictures, sizes, strict=True)
                  if size and (picture.width < size.width or picture.height < size.height)]  # fmt: skip
         if names:
-            than = "their training size" if config.images.buckets else f"{resolution} px"
+            than = say("pictures.their-size", "their training size") if config.images.buckets else f"{resolution} px"
             yield Finding(Level.WARNING, f"concepts.{number}.instance.directory", message(
                 "pictures.small", "{count} smaller than {than} and will be enlarged, which teaches blur: {names}.",
                 mend="Use larger originals if you have them.", than=than, size=resolution, names=listed(names),
-                count="1 picture is" if len(names) == 1 else f"{len(names)} pictures are"))  # fmt: skip
+                count=say("pictures.one-is", "1 picture is") if len(names) == 1 else
+                say("pictures.many-are", "{count} pictures are", count=len(names))))  # fmt: skip
 
 
 def folders(config: RunConfig, facts: Facts) -> Iterator[Finding]:

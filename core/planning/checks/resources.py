@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from core.choices.adapters import WHOLE
 from core.choices.attention import ATTENTIONS, problem
 from core.choices.optimizers import OPTIMIZERS, settle, without_cuda
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.planning.facts import Facts
-from core.planning.memory import device_of, estimate_memory, precision_of
-from core.planning.plan import make_plan
-from core.texts import message, size_in_words
+from core.planning.memory import device_of, optimizer_of, precision_of
+from core.planning.plan import make_plan, memory_of
+from core.texts import message, say, size_in_words
 
 LITTLE_MEMORY = 12_000_000_000
 """Below this a device has no room for a text encoder beside the U-Net."""
@@ -64,7 +65,8 @@ def precision(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         other = "no" if machine.device == "cpu" else "fp16"
         yield Finding(Level.WARNING, "performance.mixed_precision", message(
             "precision.no-bf16", "This {device} has no bf16 arithmetic of its own: it is imitated and slow.",
-            mend="{other} is the better choice here.", device=machine.gpu or "processor", other=other),
+            mend="{other} is the better choice here.", other=other,
+            device=machine.gpu or say("memory.processor", "processor")),
             (_precision(other),))  # fmt: skip
     elif chosen == "no" and machine.device == "cuda":
         faster = "bf16" if machine.knows_bf16 else "fp16"
@@ -90,17 +92,25 @@ def attention(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 
 def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Weights, gradients and optimizer state must fit; activations, an estimate, should."""
-    machine, source = facts.machine, facts.description
-    if machine is None or source is None:
+    machine, need = facts.machine, memory_of(config, facts)
+    if machine is None or need is None:
         return
-    holds = machine.gpu_memory if machine.device == "cuda" else machine.memory
-    free = machine.gpu_free if machine.device == "cuda" else machine.memory_available
+    shares = 1 if machine.device == "cuda" else facts.processes_here  # processes on a CPU share its memory
+    holds = (machine.gpu_memory if machine.device == "cuda" else machine.memory) // shares
+    free = (machine.gpu_free if machine.device == "cuda" else machine.memory_available) // shares
     if not holds:
         return
-    need = estimate_memory(config, source, machine)
+    where = say("plan.memory.here", "this computer")
+    if shares > 1:
+        where = say("memory.shares", "each of {count} processes here", count=shares)
     values = {"need": size_in_words(need.total), "fixed": size_in_words(need.fixed), "holds": size_in_words(holds),
-              "free": size_in_words(free), "where": machine.gpu or "this computer"}  # fmt: skip
-    fixes = _helpful(config, lambda changed: estimate_memory(changed, source, machine).total, _memory_changes(config))
+              "free": size_in_words(free), "where": machine.gpu or where}  # fmt: skip
+
+    def bytes_of(changed: RunConfig) -> int:
+        other = memory_of(changed, facts)
+        return other.total if other is not None else need.total
+
+    fixes = _helpful(config, bytes_of, _memory_changes(config, facts))
     advice = "In order of effect: {advice}." if fixes else "Use a machine with more memory."
     values["advice"] = "; ".join(fix.label.text for fix in fixes)
     field = _field_of(fixes, "performance.gradient_checkpointing")
@@ -116,6 +126,11 @@ def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.WARNING, field, message(
             "memory.in-use", "Training will take about {need} (an estimate); {where} has {holds} of memory, but only "
             "{free} of it are free now.", mend="Close other programs. " + advice, **values), fixes)  # fmt: skip
+    elif machine.device == "cuda" and machine.memory and need.host > machine.memory:
+        yield Finding(Level.WARNING, "", message(
+            "memory.host", "Beside the GPU's memory, training will take about {need} of the computer's own (an "
+            "estimate), which has {holds}.", mend="Close other programs, or add swap space.",
+            need=size_in_words(need.host), holds=size_in_words(machine.memory)))  # fmt: skip
     elif config.performance.text_encoder_ratio > 0 and holds < LITTLE_MEMORY and need.total > NEARLY_FULL * holds:
         yield Finding(Level.HINT, "performance.text_encoder_ratio", message(
             "text-encoder.memory", "With {holds} of memory the text encoder is usually left alone.",
@@ -159,15 +174,28 @@ _Change = tuple[str, str, Mapping[str, Any]]
 """Code, label, changes."""
 
 
-def _memory_changes(config: RunConfig) -> list[_Change]:
-    product = config.batch.size * config.batch.accumulation
-    return [
+def _memory_changes(config: RunConfig, facts: Facts) -> list[_Change]:
+    """What may save memory and works on this machine."""
+    product, chosen, machine = config.batch.size * config.batch.accumulation, config.performance, facts.machine
+    changes: list[_Change] = [
         ("fix.checkpointing", "turn gradient checkpointing on", {"performance.gradient_checkpointing": True}),
-        ("fix.8bit", "use 8bit AdamW", {"performance.optimizer": "adamw_8bit"}),
         ("fix.no-text-encoder", "do not train the text encoder", {"performance.text_encoder_ratio": 0.0}),
         ("fix.batch-one", "one picture at a time, with the same effect",
          {"batch.size": 1, "batch.accumulation": min(product, 1024)}),
+        ("fix.no-ema", "keep no average of the weights", {"performance.ema": False}),
+        ("fix.cache", "encode the pictures once", {"performance.cache_latents": True}),
     ]  # fmt: skip
+    if not facts.missing_modules.intersection(OPTIMIZERS["adamw_8bit"].needs):
+        changes.append(("fix.8bit", "use 8bit AdamW", {"performance.optimizer": "adamw_8bit"}))
+    if config.method == WHOLE:
+        rate = {} if isinstance(config.learning_rate.rate, str) else {"learning_rate.rate": "auto"}
+        changes.append(("fix.lora-instead", "train a LoRA instead",
+                        {"lora.enabled": True, "performance.weights": "fp32", **rate}))  # fmt: skip
+        if machine is not None and machine.knows_bf16 and optimizer_of(config, machine).steps_parts:
+            precision = {} if chosen.mixed_precision == "auto" else {"performance.mixed_precision": "bf16"}
+            changes.append(("fix.bf16-weights", "keep the weights in bf16",
+                            {"performance.weights": "bf16", **precision}))  # fmt: skip
+    return changes
 
 
 def _disk_changes(config: RunConfig) -> list[_Change]:

@@ -49,6 +49,9 @@ def family(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             (Fix(message("fix.family", "Read the family from the weights"), {"model.family": "auto"}),))  # fmt: skip
 
 
+REMOTE = {"revision": "source.revision-unused", "variant": "source.variant-unused"}
+
+
 def remote_options(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Revision and variant belong to hub ids."""
     if not facts.local_source or facts.local_source != config.model.source:
@@ -57,7 +60,7 @@ def remote_options(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         value = getattr(config.model, option)
         if value:
             yield Finding(Level.WARNING, f"model.{option}", message(
-                f"source.{option}-unused", "The hub {option} {value} does nothing: {source} is on this computer.",
+                REMOTE[option], "The hub {option} {value} does nothing: {source} is on this computer.",
                 mend="Leave it empty.", option=option, value=value, source=config.model.source),
                 (Fix(message("fix.empty", "Leave it empty"), {f"model.{option}": ""}),))  # fmt: skip
 

@@ -100,14 +100,20 @@ CHECKS = (warmup, intervals, epochs, rests, previews)
 
 
 def _never(field: str, what: str, unit: str, interval: int, length: int, plan: Plan) -> Finding:
-    said = ("Saving every {interval} {unit} never happens: the run has {length}. It would only save at the end."
-            if what == "save" else
-            "Previews every {interval} {unit} never happen: the run has {length}.")  # fmt: skip
+    is_epochs = unit == "epochs"
+    values = {
+        "interval": counted(interval, "epoch", unit) if is_epochs else counted(interval, "step", unit),
+        "length": counted(length, "epoch") if is_epochs else counted(length, "step"),
+    }
+    if what == "save":
+        said = message("save.never", "Saving every {interval} never happens: the run has {length}. It would only save "
+                       "at the end.", mend="Take a shorter interval, or 0 to turn it off.", **values)  # fmt: skip
+    else:
+        said = message("sample.never", "Previews every {interval} never happen: the run has {length}.",
+                       mend="Take a shorter interval, or 0 to turn it off.", **values)  # fmt: skip
     fixes = [_set(field, max(1, length // parts)) for parts in ((4, 2) if what == "save" else (10, 4)) if length > 1]
     unique = {tuple(fix.changes.items()): fix for fix in (*fixes, _set(field, 0))}
-    return Finding(Level.WARNING, field, message(
-        f"{what}.never", said, mend="Take a shorter interval, or 0 to turn it off.", interval=interval, unit=unit,
-        length=counted(length, unit.removesuffix("s"))), tuple(unique.values()))  # fmt: skip
+    return Finding(Level.WARNING, field, said, tuple(unique.values()))
 
 
 def _set(field: str, value: int) -> Fix:

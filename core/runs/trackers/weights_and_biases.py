@@ -22,7 +22,7 @@ class WeightsAndBiases:
         import wandb
 
         if not signed_in():
-            raise UserError(SIGNED_OUT.code, SIGNED_OUT.text, mend=SIGNED_OUT.advice)
+            raise UserError(SIGNED_OUT.code, SIGNED_OUT.english, mend=SIGNED_OUT.mend)
         self._folder = folder
         quiet = wandb.Settings(console="off", silent=True, disable_git=True, disable_code=True, save_code=False)
         self._run = wandb.init(

@@ -1,0 +1,1 @@
+"""How fast this machine trains: the real trainer beside a bare loop of the same networks."""

@@ -1,0 +1,42 @@
+"""Several processes that train one run: enough cards or cores for them, and updates that can be shared evenly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.config.findings import Finding, Level
+from core.config.options import RunConfig
+from core.planning.buckets import images_per_step
+from core.planning.facts import Facts
+from core.texts import counted, listed, message
+
+
+def room(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A card for each process, or a core."""
+    machine, here = facts.machine, facts.processes_here
+    if machine is None or here == 1:
+        return
+    if machine.device == "cuda" and here > machine.gpus:
+        yield Finding(Level.ERROR, "", message(
+            "processes.cards", "{processes} processes on this computer need a card each, and there {verb} {cards}.",
+            mend="Use --processes {cards}.", processes=here, cards=machine.gpus,
+            verb="is" if machine.gpus == 1 else "are"))  # fmt: skip
+    elif machine.device == "cpu" and here > machine.cores:
+        yield Finding(Level.WARNING, "", message(
+            "processes.cores", "{processes} processes take turns on {cores}: that is slower than one.",
+            mend="On a CPU one process uses every core by itself.", processes=here,
+            cores=counted(machine.cores, "core")))  # fmt: skip
+
+
+def shares(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A run keeps the pictures of its updates for life; each process takes as many of them."""
+    pictures = images_per_step(config, facts)
+    if pictures % facts.processes:
+        fitting = [number for number in range(1, pictures + 1) if pictures % number == 0]
+        yield Finding(Level.ERROR, "", message(
+            "processes.share", "Each update of this run has {pictures}, which cannot be shared evenly by {processes} "
+            "processes.", mend="Go on with {fitting} of them.", pictures=counted(pictures, "picture"),
+            processes=facts.processes, fitting=listed(fitting, 20).replace(", ", " or ")))  # fmt: skip
+
+
+CHECKS = (room, shares)
