@@ -32,9 +32,9 @@ from dbtui.commands.processes import is_same_signal, place_of, train_along
 from dbtui.commands.train_display import Display, display_on
 from dbtui.printing import print_lines
 from dbtui.safe import safe
-from dbtui.using import lines_of
 from dbtui.terminal.output import STANDARD_OUTPUT, Terminal
 from dbtui.terminal.signals import handled
+from dbtui.using import lines_of
 
 T = TypeVar("T")
 
