@@ -294,6 +294,8 @@ class Summary:
     folder: str
     updated: float
     silence: float | None = None
+    seconds_left: float | None = None
+    """Of training, at the pace of the last steps; `None` where that is not known."""
 
 
 def summary(run: Run) -> Summary:
@@ -313,6 +315,7 @@ def summary(run: Run) -> Summary:
         folder=str(run.path),
         updated=history.updated,
         silence=history.silence,
+        seconds_left=history.seconds_left,
     )
 
 
