@@ -15,7 +15,8 @@ from textual.dom import DOMNode
 
 from core.texts import in_force, language
 
-Place = Literal["everywhere", "home", "wizard", "model", "concepts", "parameters", "review", "monitor", "picture"]
+Place = Literal["everywhere", "home", "wizard", "model", "concepts", "parameters", "review", "monitor",
+                "gallery", "large", "compare", "using"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys."),
     Action("language", "everywhere", "ctrl+l", "Language", "Speaks another language from now on: English, 简体中文.",
            False),
+    Action("graphics", "everywhere", "ctrl+g", "Pictures",
+           "How pictures are drawn in this terminal: half cells, kitty's graphics, sixel, or not at all.", False),
     Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False),
     Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),
     Action("new", "home", "n", "New", "Teach a model something new, in four short screens."),
@@ -43,6 +46,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", "home", "enter", "Open", "Opens the monitor of a run, or goes on with a draft."),
     Action("resume", "home", "r", "Resume", "Trains on from the last saved state."),
     Action("export", "home", "e", "Export", "Writes the trained model as a file for other programs."),
+    Action("gallery", "home", "g", "Gallery", "Shows the previews of a run side by side, from step to step."),
     Action("delete", "home", "d,delete", "Delete", "Deletes a run or a draft. It asks first and says what is lost."),
     Action("fix", "wizard", "f2", "Fix", "Mends what is wrong with this field, or lists every fix on this screen."),
     Action("back", "wizard", "f3", "Back", "To the screen before. What you typed is kept."),
@@ -70,6 +74,12 @@ ACTIONS: tuple[Action, ...] = (
            "Hands the training to a process of its own, so that this program can be closed."),
     Action("resume", "monitor", "r", "Resume", "Trains on from the last saved state."),
     Action("export", "monitor", "e", "Export", "Writes the trained model as a file for other programs."),
+    Action("mend", "monitor", "f2", "What to try",
+           "Says why it failed and what may help; each thing to try is one more key."),
+    Action("use", "monitor", "u", "Use it", "How to fetch the exported model and use it in other programs."),
+    Action("gallery", "monitor", "g", "Gallery", "Shows all previews side by side, from step to step."),
+    Action("overlay", "monitor", "o", "Compare with",
+           "Draws the loss of another run behind this one's; once more takes it away.", False),
     Action("maximise('loss')", "monitor", "1", "Loss", "Shows only the loss; once more shows everything.", False),
     Action("maximise('rate')", "monitor", "2", "Rate",
            "Shows only the learning rate; once more shows everything.", False),
@@ -88,6 +98,40 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom(-1)", "monitor", "-", "Zoom out", "Shows a longer stretch of the curves.", False),
     Action("zoom(0)", "monitor", "0", "Whole curve", "Shows the curves from the first step to the last.", False),
     Action("leave_run", "monitor", "q", "Leave", "Leaves the program. It asks first while it trains here."),
+    Action("move(0, -1)", "gallery", "left", "Earlier", "The preview before this one.", False),
+    Action("move(0, 1)", "gallery", "right", "Later", "The preview after this one.", False),
+    Action("move(-1, 0)", "gallery", "up", "Prompt before", "The same step of the prompt above.", False),
+    Action("move(1, 0)", "gallery", "down", "Next prompt", "The same step of the prompt below.", False),
+    Action("page(-1)", "gallery", "pageup", "Page back", "As many steps back as are seen at once.", False),
+    Action("page(1)", "gallery", "pagedown", "Page on", "As many steps on as are seen at once.", False),
+    Action("move(0, -999999)", "gallery", "home", "First step", "The first preview of this prompt.", False),
+    Action("move(0, 999999)", "gallery", "end", "Last step", "The newest preview of this prompt.", False),
+    Action("open", "gallery", "enter", "In full", "Shows the preview as large as the terminal."),
+    Action("choose", "gallery", "space", "Choose", "Chooses a preview to compare; again takes it back."),
+    Action("compare", "gallery", "c", "Compare",
+           "The two chosen previews side by side; without a choice, this one and the one before it."),
+    Action("best", "gallery", "m", "Mark best", "Marks this step as the best: exports offer it, its state is kept."),
+    Action("export", "gallery", "e", "Export", "Writes the model of this step as a file for other programs."),
+    Action("copy_path", "gallery", "y", "Copy path", "Copies the path of the preview.", False),
+    Action("close", "gallery", "escape,g", "Back", "Back to where you came from."),
+    Action("go(0, -1)", "large", "left", "Earlier", "The preview before this one."),
+    Action("go(0, 1)", "large", "right", "Later", "The preview after this one."),
+    Action("go(-1, 0)", "large", "up", "Prompt before", "The same step of the prompt above."),
+    Action("go(1, 0)", "large", "down", "Next prompt", "The same step of the prompt below."),
+    Action("best", "large", "m", "Mark best", "Marks this step as the best."),
+    Action("export", "large", "e", "Export", "Writes the model of this step as a file for other programs."),
+    Action("copy_path", "large", "y", "Copy path", "Copies the path of the preview."),
+    Action("close", "large", "escape,enter,q", "Close", "Back to the gallery."),
+    Action("go(0, -1)", "compare", "left", "Earlier", "On the right the preview before it."),
+    Action("go(0, 1)", "compare", "right", "Later", "On the right the preview after it."),
+    Action("go(-1, 0)", "compare", "up", "Prompt before", "On the right the prompt above."),
+    Action("go(1, 0)", "compare", "down", "Next prompt", "On the right the prompt below."),
+    Action("swap", "compare", "x", "Swap", "Changes left and right."),
+    Action("close", "compare", "escape,enter,c,q", "Close", "Back to the gallery."),
+    Action("copy", "using", "y", "Copy", "Copies the line that fetches the file, or its path."),
+    Action("turn(-1)", "using", "left", "Newer", "The export that was written after this one."),
+    Action("turn(1)", "using", "right", "Older", "The export that was written before this one."),
+    Action("close", "using", "escape,enter,u,q", "Close", "Back to the monitor."),
 )  # fmt: skip
 
 

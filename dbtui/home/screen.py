@@ -214,7 +214,7 @@ class HomeScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what is possible with the selected entry stands in the footer and the palette."""
-        if action not in ("open", "resume", "export", "delete"):
+        if action not in ("open", "resume", "export", "delete", "gallery"):
             return True
         entry = self.selected if self._is_ready else None
         if entry is None or entry.state == "unknown":
@@ -223,6 +223,7 @@ class HomeScreen(Screen[None]):
             "open": True,
             "delete": not entry.is_alive,
             "resume": entry.state in RESUMABLE,
+            "gallery": entry.draft is None and entry.summary is not None,
             "export": entry.draft is None and bool(entry.summary and entry.summary.step),
         }
         return possible[action]
@@ -272,12 +273,16 @@ class HomeScreen(Screen[None]):
             self.dbtui.start_run(run, resume=True, background=answer == "background")
 
     def action_export(self) -> None:
-        from dbtui.monitor.after import export, export_question
+        from dbtui.monitor.after import ask_export
 
         run = self._run()
         if run is not None:
-            self.app.push_screen(export_question(run),
-                                 lambda chosen: export(self.dbtui, run, chosen) if chosen else None)  # fmt: skip
+            ask_export(self.dbtui, run)
+
+    def action_gallery(self) -> None:
+        run = self._run()
+        if run is not None:
+            self.dbtui.open_gallery(run)
 
     def _run(self) -> Run | None:
         """The highlighted run, if it is still there."""

@@ -36,6 +36,10 @@ class CurvePane(Pane):
         """The curves of `history`, thinned to `columns`; those that lie on top come last."""
         raise NotImplementedError
 
+    def behind(self) -> tuple[str, int] | None:
+        """What else is drawn, and up to which step; the drawing is made anew when that changes."""
+        return None
+
     def curve(
         self, history: History, series: str, label: str, columns: int, style: str, *, points: bool = False
     ) -> Curve:
@@ -56,7 +60,7 @@ class CurvePane(Pane):
         if plot is None:
             return
         columns = max(FEWEST_COLUMNS, self.content_size.width)
-        drawn = (history.step, history.last_validation, columns, plot.zoomed)
+        drawn = (history.step, history.last_validation, columns, plot.zoomed, behind := self.behind())
         if drawn == self._drawn:
             return
         self._drawn = drawn
@@ -64,7 +68,8 @@ class CurvePane(Pane):
         if self._named != (named := tuple(curve.label for curve in curves)):
             self._named = named
             self.query_one(".legend", Static).update(self._legend(curves))
-        plot.draw(curves, first=min((curve.steps[0] for curve in curves), default=0), last=history.step)
+        last = max(history.step, behind[1] if behind else 0)
+        plot.draw(curves, first=min((curve.steps[0] for curve in curves), default=0), last=last)
 
     async def zoom(self, direction: int, history: History) -> None:
         """1 nearer, -1 farther, 0 the whole curve."""

@@ -88,7 +88,7 @@ def draw_sheet(sheet: Sheet, folder: Path, rows: int, background: tuple[int, int
     """
     from PIL import Image as pillow
 
-    halves = [[_load(folder / sample.path) for sample in half] for half in sheet.halves]
+    halves = [[load_preview(folder / sample.path) for sample in half] for half in sheet.halves]
     if len(sheet.pictures) == 1:
         return halves[0][0]
     side = min(max(picture.size) for half in halves for picture in half)
@@ -106,7 +106,7 @@ def draw_sheet(sheet: Sheet, folder: Path, rows: int, background: tuple[int, int
     return whole
 
 
-def _load(path: Path) -> Image:
+def load_preview(path: Path) -> Image:
     """The picture, decoded and no larger than is worth drawing."""
     from PIL import Image as pillow
 

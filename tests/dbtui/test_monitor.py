@@ -60,6 +60,9 @@ class Bench(App[int]):
     is_exporting = False
     last_words = ""
 
+    def announce(self, name: str, event: Any) -> None:
+        self.announced = [*getattr(self, "announced", []), event.kind]
+
     def __init__(self, run: SyntheticRun, handle: Any = None, environment: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self.register_theme(CALM)
@@ -97,8 +100,13 @@ def owned(run: SyntheticRun) -> Iterator[SyntheticRun]:
 
 
 async def settle(pilot: Pilot[int]) -> None:
+    """Until nothing is waited for: no message, no picture that a thread makes."""
     await pilot.pause()
-    await pilot.pause(0.02)
+    for _ in range(500):
+        await pilot.pause(0.02)
+        if not any(worker.is_running or not worker.is_finished for worker in pilot.app.workers):
+            break
+    await pilot.pause()
 
 
 async def look(app: Bench, pilot: Pilot[int]) -> None:
@@ -745,6 +753,7 @@ async def test_what_does_not_change_is_looked_at_less_often(
             seen.append(1)
 
         app.monitor.look = look  # type: ignore[method-assign]
+        app.monitor.pace.is_due = lambda now: True  # type: ignore[method-assign]
         for _ in range(8):
             await app.monitor._tick()
         assert len(seen) == looks
