@@ -77,9 +77,9 @@ class Columns:
 
     @classmethod
     def of(cls, width: int) -> Columns:
-        rest = max(0, width - 3 - STATE_CELLS - 1 - LOSS_CELLS - SIZE_CELLS - AGE_CELLS - 1)
-        name = max(8, min(48, round(rest * 0.45)))
-        return cls(name, max(13, min(56, rest - name)))
+        rest = max(0, width - 3 - STATE_CELLS - 1 - LOSS_CELLS - SIZE_CELLS - AGE_CELLS)
+        name = max(8, min(64, round(rest * 0.45)))
+        return cls(name, max(13, min(64, rest - name)))
 
 
 def line(entry: Entry, width: int) -> Content:

@@ -73,8 +73,9 @@ class HomeScreen(RunActions):
         with Vertical(id="list"):
             yield Static("", id="heads", markup=False)
             yield RunList(markup=False)
-            yield Static("", id="queue", markup=False)
-            yield Static("", id="detail", markup=False)
+            with Vertical(id="below"):
+                yield Static("", id="queue", markup=False)
+                yield Static("", id="detail", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:

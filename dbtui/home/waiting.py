@@ -34,6 +34,8 @@ def queue_line(queue: Queue | None, entries: Sequence[Entry]) -> str:
         parts.append(say("queue.line.ends", "it ends after that"))
     elif queue.worker is not None and (ends := _ends(queue, entries)):
         parts.append(say("queue.line.done", "all done about {moment}", moment=ends))
+    if queue.worker is not None:
+        parts.append(say("queue.line.more", "q shows more"))
     return say("queue.line", "{parts}.", parts=" · ".join(parts))
 
 
