@@ -64,7 +64,7 @@ class DbtuiApp(App[int]):
     """`attach` names a run whose monitor opens at once; with `begin` it is trained here from then on."""
 
     TITLE = "dbtui"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "home/home.tcss"]  # the first screen's own would not be read
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
