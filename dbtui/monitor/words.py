@@ -92,12 +92,15 @@ def line_of(event: events.Event) -> str | None:
 
 def measured_in_words(event: events.Measured) -> str:
     """What the dry step found, in one line."""
-    said = say("measured.takes", "{pictures} of {width} × {height} px at a time take {size}",
-               pictures=counted(event.pictures, "picture"), width=event.width, height=event.height,
-               size=size_in_words(event.peak_bytes))  # fmt: skip
-    if event.optimizer_bytes:
-        said += say("measured.with-optimizer", ", with the optimizer {size}",
-                    size=size_in_words(event.peak_bytes + event.optimizer_bytes))  # fmt: skip
+    what = say("measured.what", "{pictures} of {width} × {height} px at a time",
+               pictures=counted(event.pictures, "picture"), width=event.width, height=event.height)  # fmt: skip
+    if event.peak_bytes is None:
+        said = say("measured.unknown", "{what}: this system does not tell how much memory that takes", what=what)
+    else:
+        said = say("measured.takes", "{what} take {size}", what=what, size=size_in_words(event.peak_bytes))
+        if event.optimizer_bytes:
+            said += say("measured.with-optimizer", ", with the optimizer {size}",
+                        size=size_in_words(event.peak_bytes + event.optimizer_bytes))  # fmt: skip
     parts = [said]
     if event.compiled:
         parts.append(say("measured.compiled", "compiled in {time}", time=duration_in_words(event.seconds)))
