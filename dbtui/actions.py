@@ -64,6 +64,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("put_back", "wizard", "f6", "Undo", "Puts the field back to what the preset, or the program, chooses."),
     Action("save_preset", "wizard", "ctrl+s", "Save as preset",
            "Saves the present values as a preset of your own, to choose for another subject.", False, True),
+    Action("find", "wizard", "ctrl+f", "Find", "Finds a field on any screen by a part of its name.", False, True),
     Action("browse", "wizard", "f7", "Browse", "Chooses the folder or the file from a list."),
     Action("add_concept", "concepts", "f8", "Add", "Adds another subject to teach in the same run."),
     Action("remove_concept", "concepts", "f9", "Remove", "Takes the focused subject out of the run."),

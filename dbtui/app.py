@@ -25,6 +25,7 @@ from dbtui import __version__
 from dbtui.actions import bindings, relabel
 from dbtui.home.screen import HomeScreen
 from dbtui.safe import safe, safe_message
+from dbtui.widths import break_lines_between_characters
 
 if TYPE_CHECKING:
     from core.events import Event
@@ -70,6 +71,7 @@ class DbtuiApp(App[int]):
 
     def __init__(self, home: Path, *, attach: str | None = None, begin: bool = False, **options: Any) -> None:
         relabel()
+        break_lines_between_characters()
         super().__init__(**options)
         self.home = home
         self.attach = attach
@@ -248,6 +250,13 @@ class DbtuiApp(App[int]):
             await asyncio.to_thread(remember, **{SETTING: chosen})
         except OSError as error:
             self.say(error)
+
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        if not CommandPalette.is_open(self):
+            search = say("palette.search", "Search for commands …")
+            self.push_screen(CommandPalette(placeholder=search, id="--command-palette"))
 
     def action_graphics(self) -> None:
         """How pictures are drawn, from now on and the next time."""

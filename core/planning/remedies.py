@@ -13,14 +13,16 @@ MEMORY = frozenset({"memory.out", "training.out-of-memory", "training.no-room-fo
 NOT_A_NUMBER = frozenset({"training.not-finite", "checkpoint.not-finite"})
 DISK = frozenset({"disk.full"})
 SMALLEST_RATE = 1e-7
+SMALLEST_SIDE = 384
+"""Pixels; below them no model of these families draws anything."""
 
 
-def remedies(code: str, config: RunConfig) -> tuple[Fix, ...]:
+def remedies(code: str, config: RunConfig, size: int | None = None) -> tuple[Fix, ...]:
     """What `config` could be changed to after it failed with `code`, without what is in force already. Empty where
-    no option would help.
+    no option would help. `size` is what the resolution `auto` became, in px.
     """
     if code in MEMORY:
-        return tuple(_for_memory(code, config))
+        return tuple(_for_memory(code, config, size))
     if code in NOT_A_NUMBER:
         return tuple(_for_numbers(config))
     if code in DISK:
@@ -28,29 +30,30 @@ def remedies(code: str, config: RunConfig) -> tuple[Fix, ...]:
     return ()
 
 
-def _for_memory(code: str, config: RunConfig) -> Iterator[Fix]:
+def _for_memory(code: str, config: RunConfig, size: int | None) -> Iterator[Fix]:
     performance, batch = config.performance, config.batch
     product = batch.size * batch.accumulation
     # the loop goes down to one picture by itself before it gives up with this code
     if batch.size > 1 and product <= 1024 and code != "training.out-of-memory":
-        yield Fix(message("remedy.one-at-a-time", "One picture at a time, {passes} passes for each update: the same "
-                          "result, slower", passes=product),
+        yield Fix(message("remedy.one-at-a-time", "One picture at a time, {passes} passes an update: slower",
+                          passes=product),
                   {"batch.size": 1, "batch.accumulation": product})  # fmt: skip
     if not performance.gradient_checkpointing and code != "training.no-room-for-the-optimizer":
-        yield Fix(message("remedy.checkpointing", "Gradient checkpointing: much less memory, a quarter slower"),
+        yield Fix(message("remedy.checkpointing", "Gradient checkpointing: a quarter slower"),
                   {"performance.gradient_checkpointing": True})  # fmt: skip
     if OPTIMIZERS.get(performance.optimizer) is OPTIMIZERS["adamw"]:
-        yield Fix(message("remedy.8bit", "8bit AdamW: a quarter of the optimizer's memory"),
+        yield Fix(message("remedy.8bit", "8bit AdamW instead of AdamW"),
                   {"performance.optimizer": "adamw_8bit"})  # fmt: skip
     if performance.text_encoder_ratio > 0 and performance.train_unet:
         yield Fix(message("remedy.no-text-encoder", "Without training the text encoder"),
                   {"performance.text_encoder_ratio": 0.0})  # fmt: skip
     if not config.lora.enabled:
-        yield Fix(message("remedy.lora", "A LoRA instead of the whole model: by far the least memory"),
+        yield Fix(message("remedy.lora", "A LoRA instead of the whole model"),
                   {"lora.enabled": True, "learning_rate.rate": "auto"})  # fmt: skip
-    if config.model.resolution == "auto" or config.model.resolution > 512:
-        smaller = 512 if config.model.resolution != "auto" else 448
-        yield Fix(message("remedy.resolution", "Pictures of {side} px: less memory, less detail", side=smaller),
+    side = size if config.model.resolution == "auto" else config.model.resolution
+    smaller = 0 if side is None else side * 3 // 4 // 64 * 64
+    if smaller >= SMALLEST_SIDE:
+        yield Fix(message("remedy.resolution", "Pictures of {side} px: less detail", side=smaller),
                   {"model.resolution": smaller})  # fmt: skip
 
 
@@ -60,7 +63,7 @@ def _for_numbers(config: RunConfig) -> Iterator[Fix]:
         yield Fix(message("remedy.rate", "Half the learning rate: {rate:.2g}", rate=rate / 2),
                   {"learning_rate.rate": float(f"{rate / 2:.3g}")})  # fmt: skip
     if config.performance.mixed_precision != "no":
-        yield Fix(message("remedy.precision", "Arithmetic in 32 bits: slower, more memory, no overflow"),
+        yield Fix(message("remedy.precision", "Arithmetic in 32 bits: slower, more memory"),
                   {"performance.mixed_precision": "no"})  # fmt: skip
     if not config.learning_rate.warmup_steps:
         yield Fix(message("remedy.warmup", "A warm-up over the first tenth of the run"),

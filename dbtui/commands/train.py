@@ -14,6 +14,7 @@ from core.config.findings import Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Event, Failed, Stopped
+from core.export.using import exported_files
 from core.place import ALONE, Place
 from core.planning.checks import check
 from core.planning.survey import survey
@@ -23,6 +24,7 @@ from core.runs.logout import ended_at_logout
 from core.runs.output import captured_output
 from core.texts import UserError, say
 from dbtui import __version__
+from dbtui.announcing import signal_of
 from dbtui.boundary import DONE, FAILED, REFUSED, complain
 from dbtui.commandline import command_line
 from dbtui.commands.check import has_error, print_findings
@@ -33,6 +35,7 @@ from dbtui.printing import print_lines
 from dbtui.safe import safe, safe_message
 from dbtui.terminal.output import STANDARD_OUTPUT, Terminal
 from dbtui.terminal.signals import handled
+from dbtui.using import lines_of
 
 T = TypeVar("T")
 
@@ -171,9 +174,16 @@ class Watch:
                             display.remark(remark)
                         display.show(_taken(self._events))
                     display.show(_taken(self._events))
+                self._signal(terminal)
         finally:
             os.close(descriptor)
         return self._last_word()
+
+    def _signal(self, terminal: Terminal) -> None:
+        """Ring and tell the desktop that it has ended, where a person's terminal is still there."""
+        ending = self._handle.ending if self._handle is not None else None
+        if ending is not None and terminal.isatty():
+            terminal.write(signal_of(self._run.name, ending.event, os.environ))
 
     def _stop(self, reason: str) -> None:
         """Runs inside a signal handler."""
@@ -200,8 +210,10 @@ class Watch:
         elif isinstance(ending.event, Stopped):
             complain(say("train.goes-on", "`{command}` goes on with it.",
                          command=command_line(f"train {self._run.name} --resume", self._run.home)))  # fmt: skip
-        elif any(self._run.exports.glob("*")):
+        elif written := exported_files(self._run.exports):
             complain(safe(say("train.exported", "Your model is in {folder}", folder=self._run.exports)))
+            for line in lines_of(written[0], self._run.config(), os.environ):
+                complain(safe(line))
         return ending.exit_code
 
 

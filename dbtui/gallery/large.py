@@ -48,8 +48,9 @@ class Large(ModalScreen[str | None]):
         with Vertical(id="large"):
             yield Picture()
             yield Static("", id="large-about", markup=False)
-            keys = say("gallery.large-keys", "Esc goes back   ← → steps   ↑ ↓ prompts   m best   e export   y copies "
-                       "the path")  # fmt: skip
+            keys = say(
+                "gallery.large-keys", "Esc goes back   ← → steps   ↑ ↓ prompts   m best   e export   y copy path"
+            )
             yield Static(Content.styled(keys, QUIET), markup=False)
 
     def on_mount(self) -> None:
@@ -59,7 +60,7 @@ class Large(ModalScreen[str | None]):
         path = self.folder / self.sample.path
         about = f"{safe(self.sample.prompt)}\n{facts_of(self.sample)}"
         self.query_one("#large-about", Static).update(
-            Content(about) + "\n" + Content.styled(safe(path), QUIET))  # fmt: skip
+            Content(about) + "\n" + Content.styled(safe(self.sample.path), QUIET))  # fmt: skip
         self.query_one(Picture).show((path,), reader(path), str(path))
 
     def action_go(self, rows: int, columns: int) -> None:

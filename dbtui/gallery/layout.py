@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NARROWEST = 26
-"""Columns of a place in which a picture still tells something, with the gap beside it."""
+SMALLEST = (24, 12)
+"""Columns and lines of a picture that still tells something."""
 GAP, WORDS = 2, 2
 """Columns between two pictures; lines over and under each for its prompt and its step."""
 SIDE_BY_SIDE = 3
@@ -23,21 +23,24 @@ class Layout:
 
 
 def layout(width: int, height: int, rows: int, columns: int) -> Layout:
-    """For a grid of `rows` × `columns` in a place of `width` × `height` cells: few large pictures rather than many
-    small ones; where the grid is small, larger ones.
+    """For a grid of `rows` × `columns` in a place of `width` × `height` cells: as many pictures as cover most of it,
+    none of them too small to tell something.
     """
     width, height, rows, columns = max(1, width), max(1, height), max(1, rows), max(1, columns)
-    across = min(columns, max(1, width // NARROWEST))
-    high = _height(width, height, across)
-    below = min(rows, max(1, height // (high + WORDS)))
-    widest = 2 * max(1, height // below - WORDS)
-    across = min(columns, max(min(across, SIDE_BY_SIDE), min(across, width // (widest + GAP))))
-    high = min(_height(width, height, across), widest // 2)
-    return Layout(across, below, max(1, min(widest, width // across - GAP)), high)
+    fewest = max(1, min(SIDE_BY_SIDE, columns, width // (SMALLEST[0] + GAP)))
+    found = [
+        _with(across, below, width, height)
+        for below in range(1, min(rows, height) + 1)
+        for across in range(fewest, max(fewest, min(columns, width // (SMALLEST[0] + GAP))) + 1)
+    ]
+    worth = [one for one in found if one.width >= SMALLEST[0] and one.height >= SMALLEST[1]]
+    return max(worth or found[:1], key=lambda one: (one.columns * one.rows * one.width * one.height, one.width))
 
 
-def _height(width: int, height: int, across: int) -> int:
-    return max(1, min((width // across - GAP) // 2, height - WORDS))
+def _with(across: int, below: int, width: int, height: int) -> Layout:
+    """So many pictures, as large as that allows."""
+    wide = max(1, min(2 * (height // below - WORDS), width // across - GAP))
+    return Layout(across, below, wide, max(1, wide // 2))
 
 
 def window(cursor: int, first: int, seen: int, count: int) -> int:

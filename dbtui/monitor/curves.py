@@ -21,7 +21,7 @@ class CurvePane(Pane):
     """Subclasses say which curves; `nothing_yet` stands there before the first step."""
 
     _drawn: tuple[object, ...] = ()
-    _named: tuple[str, ...] = ()
+    _named: tuple[object, ...] = ()
     _made: Plot | None = None
     _is_ready = False
 
@@ -65,7 +65,7 @@ class CurvePane(Pane):
             return
         self._drawn = drawn
         curves = [curve for curve in self.curves(history, columns) if curve.steps]
-        if self._named != (named := tuple(curve.label for curve in curves)):
+        if self._named != (named := (columns, *(curve.label for curve in curves))):
             self._named = named
             self.query_one(".legend", Static).update(self._legend(curves))
         last = max(history.step, behind[1] if behind else 0)
@@ -90,9 +90,13 @@ class CurvePane(Pane):
         return self._made if self._is_ready else None
 
     def _legend(self, curves: list[Curve]) -> Content:
-        """The mark and the name of each curve in its colour, those on top first."""
-        parts = [
-            Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", self.get_visual_style(curve.component))
-            for curve in reversed(curves)
-        ]
-        return Content("  ").join(parts)
+        """The mark and the name of each curve in its colour, those on top first; a line ends between two curves."""
+        lines = [Content("")]
+        for curve in reversed(curves):
+            style = self.get_visual_style(curve.component)
+            part = Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", style)
+            if lines[-1].plain and lines[-1].cell_length + 2 + part.cell_length > self.content_size.width:
+                lines.append(part)
+            else:
+                lines[-1] = lines[-1] + "  " + part if lines[-1].plain else part
+        return Content("\n").join(lines)

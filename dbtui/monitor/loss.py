@@ -35,8 +35,8 @@ class LossPane(CurvePane):
 
     COMPONENT_CLASSES = {component for _, component, _ in LINES} | {"curve--other", "curve--other-check"}
     DEFAULT_CSS = """
-    LossPane .curve--other { color: $accent; }
-    LossPane .curve--other-check { color: $accent; text-style: bold; }
+    LossPane .curve--other { color: #c08bd0; }
+    LossPane .curve--other-check { color: #c08bd0; text-style: bold; }
     LossPane .curve--raw { color: $foreground 35%; }
     LossPane .curve--prior { color: $warning; }
     LossPane .curve--instance { color: $primary; }
@@ -70,8 +70,7 @@ class LossPane(CurvePane):
         if self.overlay is None:
             return []
         name, history = safe(self.overlay.name), self.overlay.history
-        check = say("curve.other-validation", "{name}: validation", name=name)
         return [
             self.curve(history, "smoothed", name, columns, "curve--other"),
-            self.curve(history, "validation_instance", check, columns, "curve--other-check", points=True),
+            self.curve(history, "validation_instance", name, columns, "curve--other-check", points=True),
         ]

@@ -29,12 +29,12 @@ class Mending:
     A change that a run with saved states cannot take makes a new run; everything else goes on with this one.
     """
 
-    def __init__(self, run: Run, failed: Failed) -> None:
+    def __init__(self, run: Run, failed: Failed, size: int | None = None) -> None:
         self.run, self.failed = run, failed
         self.saved = saved_steps(run.path)
         try:
             self._config = run.config()
-            self.fixes: tuple[Fix, ...] = remedies(failed.code, self._config)
+            self.fixes: tuple[Fix, ...] = remedies(failed.code, self._config, size)
         except UserError:  # a damaged run.toml: nothing to change in it
             self.fixes = ()
 
@@ -54,7 +54,7 @@ class Mending:
         failed, where = self.failed, self._where()
         answers = [
             Answer(str(number), str(number + 1), fix.label.text,
-                   say("mend.new-run", "a new run, from the start") if self.makes_new_run(fix) else where)
+                   say("mend.new-run", "new run, from the start") if self.makes_new_run(fix) else where)
             for number, fix in enumerate(self.fixes)
         ]  # fmt: skip
         answers.append(Answer(RESUME, "r", say("mend.resume", "Try again as it is"), where))
@@ -72,7 +72,10 @@ class Mending:
 
 async def offer(monitor: MonitorScreen, failed: Failed) -> None:
     """Say why the run failed, and do what is chosen of that which may help."""
-    mending = await asyncio.to_thread(Mending, monitor.run, failed)
+    started = monitor.history.run
+    size = started.settled.get("resolution") if started is not None else None
+    size = size if isinstance(size, int) else None
+    mending = await asyncio.to_thread(Mending, monitor.run, failed, size)
     chosen = await monitor.app.push_screen_wait(mending.question())
     if chosen == RESUME:
         monitor.action_resume()

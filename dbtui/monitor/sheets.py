@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.events import Sample
-from core.texts import UserError
+from core.texts import UserError, say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -114,8 +114,9 @@ def load_preview(path: Path) -> Image:
         with pillow.open(path, formats=("PNG",)) as opened:
             picture = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or say("sample.damaged", "it is damaged, or no PNG file")
         raise UserError(
-            "sample.unreadable", "The preview {path} cannot be shown: {reason}.", path=path.name, reason=error
+            "sample.unreadable", "The preview {path} cannot be shown: {reason}.", path=path.name, reason=reason
         ) from error
     picture.thumbnail((LARGEST, LARGEST))
     return picture

@@ -104,12 +104,3 @@ def told_of(path: Path, config: RunConfig, environment: Mapping[str, str]) -> Co
         parts.append(Content.assemble("\n", (use.program, "bold"), "  ", safe(use.place.text)))
         parts.append(Content(f"  {safe(use.then.text)}"))
     return Content("\n").join(parts)
-
-
-def lines_of(path: Path, config: RunConfig, environment: Mapping[str, str]) -> list[str]:
-    """The same as plain lines, for commands."""
-    from core.export.using import scp_line, uses
-
-    line = scp_line(path, environment)
-    fetch = [say("using.fetch", "Fetch it, on your own computer: {command}", command=line)] if line else []
-    return [*fetch, *(f"{use.program}: {use.place}; {use.then}" for use in uses(path, config))]

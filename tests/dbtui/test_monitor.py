@@ -31,7 +31,7 @@ from dbtui.widgets.question import Answer, Question
 from tests.dbtui import synthetic
 from tests.dbtui.synthetic import NOON, SyntheticRun
 
-NARROW, WIDE = (80, 24), (120, 36)
+NARROW, WIDE, VAST = (80, 24), (120, 36), (160, 50)
 
 
 class SteadyGauge:
@@ -131,7 +131,7 @@ def commands(run: SyntheticRun) -> list[dict[str, Any]]:
 # --- what is shown ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "120x36"])
+@pytest.mark.parametrize("size", [NARROW, WIDE, VAST], ids=["80x24", "120x36", "160x50"])
 @pytest.mark.parametrize("filled", ["in_training", "done", "stopped"])
 def test_snapshot(snap_compare: Any, request: pytest.FixtureRequest, tmp_path: Path, filled: str, size: Any) -> None:
     run = request.getfixturevalue("owned" if filled == "in_training" else "run")

@@ -58,3 +58,13 @@ def test_prodigy_has_no_rate_to_halve() -> None:
 
 def test_other_failures_have_no_option_that_helps() -> None:
     assert remedies("source.unknown", config()) == () == remedies("internal", config())
+
+
+def test_a_smaller_picture_is_offered_where_the_present_size_is_known() -> None:
+    def offered(options: RunConfig, size: int | None) -> object:
+        changes = [fix.changes for fix in remedies("memory.out", options, size)]
+        return next((change["model.resolution"] for change in changes if "model.resolution" in change), None)
+
+    assert offered(config(), None) is None
+    assert [offered(config(), size) for size in (1024, 768, 512, 384)] == [768, 576, 384, None]
+    assert offered(config(model__resolution=512), 1024) == 384
