@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.events import Event
@@ -22,18 +23,24 @@ __all__ = ["TrainingHandle", "launch_background", "launch_thread"]
 
 START_SECONDS = 20.0
 LOG_LINES = 10
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def launch_thread(
-    run: Run, resume: bool, on_event: Callable[[Event], None] | None = None, place: Place = ALONE
-) -> TrainingHandle:
-    """Train `run` in a thread of this process, at its `place`. Raises `UserError` where that is refused."""
+    run: Run, resume: bool, on_event: Callable[[Event], None] | None = None, place: Place = ALONE,
+    cards: Sequence[str] = (),
+) -> TrainingHandle:  # fmt: skip
+    """Train `run` in a thread of this process, at its `place`, with these cards alone where any are named. Raises
+    `UserError` where that is refused.
+    """
+    if cards:
+        _see_only(cards)
     return TrainingHandle(run, resume=resume, on_event=on_event, place=place)
 
 
-def launch_background(run: Run, resume: bool, processes: int = 1) -> int:
+def launch_background(run: Run, resume: bool, processes: int = 1, cards: Sequence[str] = ()) -> int:
     """Train `run` in a process and session of its own, which starts the others of so many; returns its pid once it
-    holds the run's lock.
+    holds the run's lock. With `cards` it sees these alone, by the names that CUDA_VISIBLE_DEVICES has for them.
 
     Raises `UserError` if the run is in other hands, or the process ends or does not start in time: with the last
     lines that it said.
@@ -45,7 +52,7 @@ def launch_background(run: Run, resume: bool, processes: int = 1) -> int:
     try:
         said_before = os.fstat(log).st_size
         process = subprocess.Popen(
-            [*command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
+            [*_seeing(cards), *command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -69,6 +76,23 @@ def launch_background(run: Run, resume: bool, processes: int = 1) -> int:
     if process.returncode == 0:
         return process.pid  # a run that had nothing left to do
     raise _not_started(run, said_before, say("launch.ended", "ended with code {code}", code=process.returncode))
+
+
+def _seeing(cards: Sequence[str]) -> list[str]:
+    """What stands before a command that shall see these cards alone; `env` becomes the command."""
+    return ["env", f"{VISIBLE}={','.join(cards)}"] if cards else []
+
+
+def _see_only(cards: Sequence[str]) -> None:
+    """Let this process see these cards alone, which works until CUDA has begun in it."""
+    wanted = ",".join(cards)
+    torch = sys.modules.get("torch")
+    if os.environ.get(VISIBLE) != wanted and torch is not None and torch.cuda.is_initialized():
+        raise UserError(
+            "launch.cards", "This program computes with other cards already, and that cannot change while it runs.",
+            mend="Start the run in the background, or choose the same cards.",
+        )  # fmt: skip
+    os.environ[VISIBLE] = wanted
 
 
 def command_line(run: Run, resume: bool) -> list[str]:
