@@ -30,21 +30,24 @@ def launch_thread(
     run: Run, resume: bool, on_event: Callable[[Event], None] | None = None, place: Place = ALONE,
     cards: Sequence[str] = (),
 ) -> TrainingHandle:  # fmt: skip
-    """Train `run` in a thread of this process, at its `place`, with these cards alone where any are named. Raises
-    `UserError` where that is refused.
+    """Train `run` in a thread of this process, at its `place`; where cards are named, with these alone, a process on
+    each. Raises `UserError` where that is refused.
     """
     if cards:
         _see_only(cards)
+        place = Place(count=len(cards), local_count=len(cards))
     return TrainingHandle(run, resume=resume, on_event=on_event, place=place)
 
 
 def launch_background(run: Run, resume: bool, processes: int = 1, cards: Sequence[str] = ()) -> int:
     """Train `run` in a process and session of its own, which starts the others of so many; returns its pid once it
-    holds the run's lock. With `cards` it sees these alone, by the names that CUDA_VISIBLE_DEVICES has for them.
+    holds the run's lock. With `cards` these alone are seen, by the names that CUDA_VISIBLE_DEVICES has for them,
+    and each has its process.
 
     Raises `UserError` if the run is in other hands, or the process ends or does not start in time: with the last
     lines that it said.
     """
+    processes = len(cards) or processes
     holder = owner(run.lock_path)
     if holder is not None:
         raise taken(run.lock_path, holder)
