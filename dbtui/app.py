@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,10 +25,13 @@ from dbtui import __version__
 from dbtui.actions import bindings, relabel
 from dbtui.home.screen import HomeScreen
 from dbtui.safe import safe, safe_message
+from dbtui.widths import break_lines_between_characters
 
 if TYPE_CHECKING:
+    from core.events import Event
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
+    from dbtui.widgets.graphics import Protocol
 
 LEAVING = "leaving"
 EXPORT = "export"
@@ -59,19 +64,21 @@ class DbtuiApp(App[int]):
     """`attach` names a run whose monitor opens at once; with `begin` it is trained here from then on."""
 
     TITLE = "dbtui"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "home/home.tcss"]  # the first screen's own would not be read
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def __init__(self, home: Path, *, attach: str | None = None, begin: bool = False, **options: Any) -> None:
         relabel()
+        break_lines_between_characters()
         super().__init__(**options)
         self.home = home
         self.attach = attach
         self.begin = begin
         self.training: TrainingHandle | None = None
         self.training_run: Run | None = None
+        self._announced: set[tuple[str, float]] = set()
         self.last_words = ""
         """Said in the terminal once the app has left it."""
         self.lead_output: Callable[[Path], None] = lambda log: None
@@ -116,6 +123,12 @@ class DbtuiApp(App[int]):
             return
         self.push_screen(MonitorScreen(run, self.handle_of(run)))
 
+    def open_gallery(self, run: Run) -> None:
+        """Show the previews of `run` side by side."""
+        from dbtui.gallery.screen import GalleryScreen
+
+        self.push_screen(GalleryScreen(run))
+
     def _begin(self, name: str) -> None:
         from core.runs.folder import Run
 
@@ -141,7 +154,9 @@ class DbtuiApp(App[int]):
         return self.training if ours else None
 
     def start_run(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> None:
-        """Train `run`, on these graphics cards where any are named, a process on each; then show its monitor unless somebody has gone on to another screen meanwhile."""
+        """Train `run`, on these graphics cards where any are named, a process on each; then show its monitor unless
+        somebody has gone on to another screen meanwhile.
+        """
 
         async def start() -> None:
             begun = await self.launch(run, resume=resume, background=background, cards=cards)
@@ -169,12 +184,37 @@ class DbtuiApp(App[int]):
                                 name=safe(run.name)), markup=False)  # fmt: skip
                 await asyncio.to_thread(launch_background, run, resume=resume, **given)
             else:
-                self.training, self.training_run = launch_thread(run, resume=resume, **given), run
+                handle = launch_thread(run, resume=resume, on_event=lambda event: self._trained(run.name, event),
+                                       **given)  # fmt: skip
+                self.training, self.training_run = handle, run
                 self.lead_output(run.log_path)
         except (UserError, OSError) as error:
             self.say(error)
             return False
         return True
+
+    def _trained(self, name: str, event: Event) -> None:
+        """Runs in the thread that trains; it never waits for the app."""
+        from core.events import ENDINGS
+
+        if isinstance(event, ENDINGS):
+            with suppress(RuntimeError):  # the app has gone
+                self.call_later(self.announce, name, event)
+
+    def announce(self, name: str, event: Event) -> None:
+        """Tell, once, that the run called `name` has ended: by the terminal, and on any screen but its own."""
+        from core.runs.telling import is_news
+        from dbtui.announcing import signal_of, told_end
+
+        if (name, event.time) in self._announced or not is_news(event):
+            return
+        self._announced.add((name, event.time))
+        signal = signal_of(name, event, os.environ)
+        if signal and self._driver is not None:
+            self._driver.write(signal)
+        seen = getattr(self.screen, "run", None)
+        if getattr(seen, "name", None) != name:
+            self.notify(told_end(name, event), timeout=20, markup=False)
 
     # --- what is everywhere -------------------------------------------------------------------------------------
 
@@ -215,6 +255,38 @@ class DbtuiApp(App[int]):
             await asyncio.to_thread(remember, **{SETTING: chosen})
         except OSError as error:
             self.say(error)
+
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        if not CommandPalette.is_open(self):
+            search = say("palette.search", "Search for commands …")
+            self.push_screen(CommandPalette(placeholder=search, id="--command-palette"))
+
+    def action_graphics(self) -> None:
+        """How pictures are drawn, from now on and the next time."""
+        from dbtui.widgets.graphics import about_protocols
+        from dbtui.widgets.question import Answer, Question
+
+        if isinstance(self.screen, ModalScreen):
+            return
+        answers = [Answer(known, str(number), known, about)
+                   for number, (known, about) in enumerate(about_protocols().items(), 1)]  # fmt: skip
+        self.push_screen(Question(say("graphics.question", "How shall pictures be drawn?"), "", answers), self._draw_so)
+
+    async def _draw_so(self, chosen: Protocol | None) -> None:
+        from dbtui.widgets.graphics import put_in_force
+        from dbtui.widgets.picture import Picture
+
+        if chosen is None:
+            return
+        try:
+            await asyncio.to_thread(put_in_force, chosen)
+        except OSError as error:
+            self.say(error)
+        for screen in self.screen_stack:
+            for picture in screen.query(Picture):
+                picture.again()
 
     async def action_quit(self) -> None:
         self.action_leave()
@@ -277,6 +349,7 @@ def _import_ahead() -> None:
     importlib.import_module("dbtui.wizard.flow")
     importlib.import_module("dbtui.wizard.review")
     importlib.import_module("dbtui.monitor.screen")
+    importlib.import_module("dbtui.gallery.screen")
 
 
 def run_app(home: Path, *, attach: str | None = None, begin: bool = False) -> int:

@@ -33,6 +33,12 @@ def clock(moment: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
+def moment(when: float) -> str:
+    """Local time of day, `14:03`; before it the day, `11-22 14:03`, where that was not today."""
+    then, today = time.localtime(when), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%m-%d %H:%M", then)
+
+
 def seen_in(sample: events.Sample) -> str:
     """What the demo's recogniser makes of a preview, to stand behind its line; nothing where nobody judged it."""
     if not sample.noun:
@@ -92,12 +98,13 @@ def line_of(event: events.Event) -> str | None:
 
 def measured_in_words(event: events.Measured) -> str:
     """What the dry step found, in one line."""
-    what = say("measured.what", "{pictures} of {width} × {height} px at a time",
-               pictures=counted(event.pictures, "picture"), width=event.width, height=event.height)  # fmt: skip
+    values = {"pictures": counted(event.pictures, "picture"), "width": event.width, "height": event.height}
     if event.peak_bytes is None:
-        said = say("measured.unknown", "{what}: this system does not tell how much memory that takes", what=what)
+        said = say("measured.unknown", "{pictures} of {width} × {height} px at a time: this system does not tell how "
+                   "much memory that takes", **values)  # fmt: skip
     else:
-        said = say("measured.takes", "{what} take {size}", what=what, size=size_in_words(event.peak_bytes))
+        said = say("measured.takes", "{pictures} of {width} × {height} px at a time take {size}",
+                   size=size_in_words(event.peak_bytes), **values)  # fmt: skip
         if event.optimizer_bytes:
             said += say("measured.with-optimizer", ", with the optimizer {size}",
                         size=size_in_words(event.peak_bytes + event.optimizer_bytes))  # fmt: skip

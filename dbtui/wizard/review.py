@@ -134,10 +134,9 @@ class ReviewScreen(WizardScreen):
         self.dbtui.start_run(run, resume=False, background=background, cards=cards)
 
     def action_choose_cards(self) -> None:
-        groups = self.context.groups
-        present = self.context.cards
-        answers = [Answer(str(number), str(number) if number < 10 else "", group_title(group), group_help(group, present))
-                   for number, group in enumerate(groups, 1)]  # fmt: skip
+        groups, present = self.context.groups, self.context.cards
+        answers = [Answer(str(number), str(number) if number < 10 else "", group_title(group),
+                          group_help(group, present)) for number, group in enumerate(groups, 1)]  # fmt: skip
         question = Question(say("cards.question", "Which graphics card?"), "", answers)
         self.app.push_screen(question, lambda chosen: self._give(groups[int(chosen) - 1]) if chosen else None)
 
