@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from core.config.table import section_words
 from core.texts import say
 from dbtui.actions import bindings
-from dbtui.wizard.base import WizardScreen, heading, section_options
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.parts import heading, section_options
 from dbtui.wizard.thumbnails import Thumbnails
 
 

@@ -17,10 +17,11 @@ from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.widgets.question import Answer, Question
-from dbtui.wizard.base import WizardScreen, heading
+from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
 from dbtui.wizard.curve import RateCurve
 from dbtui.wizard.notes import finding_lines
+from dbtui.wizard.parts import heading
 from dbtui.wizard.words import PlanLines, group_help, group_title, plan_in_words
 
 if TYPE_CHECKING:

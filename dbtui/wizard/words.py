@@ -16,6 +16,8 @@ from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.notes import family_title
 
+MOST_CARDS = 3
+"""That are not used, each in a line of its own."""
 ALREADY_FULL = 0.5
 """A card with less than this share of its memory free is in use by others."""
 
@@ -60,20 +62,27 @@ def _time(context: WizardContext) -> Rows:
     if took is None:
         return [(title, say("plan.time.unknown", "unknown until the first steps: no run of this kind has been trained "
                             "here yet"))]  # fmt: skip
-    about = say("plan.time.about", "about {time}, as a former run went", time=duration_in_words(took.total))
+    about = say("plan.time.about", "about {time}, as a former run went", time=roughly(took.total))
     if not took.is_whole:
-        about = say("plan.time.at-least", "{time} or more, as a former run went", time=duration_in_words(took.total))
+        about = say("plan.time.at-least", "{time} or more, as a former run went", time=roughly(took.total))
     named = (
         (took.start, say("plan.time.start", "start")), (took.class_pictures, say("plan.time.class", "class pictures")),
         (took.training, say("plan.time.training", "training")), (took.previews, say("plan.time.previews", "previews")),
         (took.saves, say("plan.time.saves", "saves")),
     )  # fmt: skip
-    parts = [say("plan.time.part", "{what} {time}", what=what, time=duration_in_words(seconds))
+    parts = [say("plan.time.part", "{what} {time}", what=what, time=roughly(seconds))
              for seconds, what in named if seconds]  # fmt: skip
     unknown = [what for seconds, what in named if seconds is None]
     if unknown:
         parts.append(say("plan.time.not-known", "not known: {what}", what=joined(unknown)))
     return [(title, about), ("", joined(parts))]
+
+
+def roughly(seconds: float) -> str:
+    """As exact as an estimate is: `40 s`, `4 min`, `2 h 10 min`."""
+    if 90 <= seconds < 3600:
+        return say("duration.about", "{minutes} min", minutes=round(seconds / 60))
+    return duration_in_words(seconds)
 
 
 def _device(context: WizardContext, facts: Facts) -> Rows:
@@ -92,18 +101,22 @@ def _device(context: WizardContext, facts: Facts) -> Rows:
         return [(title, say("plan.card", "{card}, {free}", card=safe(machine.gpu), free=used))]
     everything = [card for group in groups for card in group if len(group) == 1]
     others = [card for card in everything if card.id not in context.cards]
-    rows = [(title, joined(f"{safe(card.name)}, {free_in_words(card.free, card.memory)}" for card in machine.cards))]
-    if others:
-        rest = joined(f"{safe(card.name)}, {free_in_words(card.free, card.memory)}" for card in others)
-        rows.append(("", say("plan.cards.others", "c chooses; there are also: {cards}", cards=rest)))
-    return rows
+    said = [say("plan.card", "{card}, {free}", card=safe(card.name), free=free_in_words(card.free, card.memory))
+            for card in machine.cards]  # fmt: skip
+    rest = [say("plan.card.left", "not used: {card}, {free}", card=safe(card.name),
+                free=free_in_words(card.free, card.memory)) for card in others]  # fmt: skip
+    more = rest[:MOST_CARDS] if len(rest) <= MOST_CARDS else [
+        say("plan.cards.more", "not used: {count} more", count=len(rest))
+    ]  # fmt: skip
+    choose = say("plan.cards.choose", "c chooses another one, or several")
+    return [(title if not number else "", text) for number, text in enumerate((*said, *more, choose))]
 
 
 def free_in_words(free: int, whole: int) -> str:
     """How much of a card's memory is free; and that it is full, where it is."""
     said = say("cards.free", "{free} of {whole} free", free=size_in_words(free), whole=size_in_words(whole))
     if free < ALREADY_FULL * whole:
-        return say("cards.full", "{free}: others use it", free=said)
+        return say("cards.full", "{free}: in use", free=said)
     return said
 
 
