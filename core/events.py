@@ -53,7 +53,8 @@ class Phase(Event):
 class Measured(Event):
     """What the dry step before training took: forward and backward of `pictures` of this size in px at a time.
 
-    `peak_bytes` was measured, `optimizer_bytes` (what the optimizer will keep beside it) is arithmetic. `compiled`: the
+    `peak_bytes` was measured: of a GPU's memory what tensors took, on a CPU what the whole process had; `None` where
+    this system does not tell. `optimizer_bytes` (what the optimizer will keep beside it) is arithmetic. `compiled`: the
     seconds are those of compiling. `repeats`: whether the same pictures gave the same bits twice; `None`: not tried.
     """
 
@@ -61,7 +62,7 @@ class Measured(Event):
     pictures: int
     width: int
     height: int
-    peak_bytes: int
+    peak_bytes: int | None
     optimizer_bytes: int
     seconds: float
     compiled: bool = False

@@ -12,6 +12,12 @@ from core.texts import UserError
 
 HOME = "127.0.0.1"
 NEEDED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+OTHER_WAYS = {
+    "ACCELERATE_USE_FSDP": "FSDP",
+    "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
+    "ACCELERATE_USE_MEGATRON_LM": "Megatron-LM",
+}
+"""What accelerate sets for what it was configured to do."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,14 @@ def place_in(environment: Mapping[str, str]) -> Place:
     """The place that a launcher gave this process; `ALONE` where there is none. `UserError` for half a place."""
     if not environment.get("RANK") and not environment.get("WORLD_SIZE"):
         return ALONE
+    for way, title in OTHER_WAYS.items():
+        if environment.get(way, "false").lower() == "true":
+            raise UserError(
+                "processes.other-way",
+                "accelerate is set up for {title}, which cuts a model into parts; dbtui does not.",
+                mend="Start it with `accelerate launch --multi_gpu …`, where each card holds the whole model.",
+                title=title,
+            )  # fmt: skip
     missing = [name for name in NEEDED if not environment.get(name)]
     if not missing and environment["WORLD_SIZE"] == "1":
         return ALONE

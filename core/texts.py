@@ -45,7 +45,8 @@ def in_force(code: str, english: str) -> str:
     """The template that `code` has in the language in force, for one that says `english` in English."""
     if not _translations:
         return english
-    return _translations.get(f"{code}|{english}") or _translations.get(code) or english
+    own = _translations.get(f"{code}|{english}")
+    return own if own is not None else _translations.get(code, english)
 
 
 def say(code: str, english: str, /, **values: Any) -> str:

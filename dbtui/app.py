@@ -25,6 +25,7 @@ from dbtui import __version__
 from dbtui.actions import bindings, relabel
 from dbtui.home.screen import HomeScreen
 from dbtui.safe import safe, safe_message
+from dbtui.widths import break_lines_between_characters
 
 if TYPE_CHECKING:
     from core.events import Event
@@ -63,13 +64,14 @@ class DbtuiApp(App[int]):
     """`attach` names a run whose monitor opens at once; with `begin` it is trained here from then on."""
 
     TITLE = "dbtui"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "home/home.tcss"]  # the first screen's own would not be read
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def __init__(self, home: Path, *, attach: str | None = None, begin: bool = False, **options: Any) -> None:
         relabel()
+        break_lines_between_characters()
         super().__init__(**options)
         self.home = home
         self.attach = attach
@@ -151,22 +153,26 @@ class DbtuiApp(App[int]):
         ours = self.training_run is not None and self.training_run.name == run.name
         return self.training if ours else None
 
-    def start_run(self, run: Run, *, resume: bool, background: bool) -> None:
-        """Train `run`, then show its monitor unless somebody has gone on to another screen meanwhile."""
+    def start_run(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> None:
+        """Train `run`, on these graphics cards where any are named, a process on each; then show its monitor unless
+        somebody has gone on to another screen meanwhile.
+        """
 
         async def start() -> None:
-            if await self.launch(run, resume=resume, background=background) and isinstance(self.screen, HomeScreen):
+            begun = await self.launch(run, resume=resume, background=background, cards=cards)
+            if begun and isinstance(self.screen, HomeScreen):
                 self.open_run(run.name)
 
         self.run_worker(start())
 
-    async def launch(self, run: Run, *, resume: bool, background: bool) -> bool:
+    async def launch(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> bool:
         """Train `run` in a thread of this process, or in a process of its own; whether it has begun.
 
         One run trains in this process at a time; whatever stands in the way is said.
         """
         from core.runs.launch import launch_background, launch_thread
 
+        given: dict[str, Any] = {"cards": cards} if cards else {}
         if not background and self.is_training:
             self.notify(say("app.one-trains",
                             "A run is training in this program already. Start this one in the background."),
@@ -176,9 +182,10 @@ class DbtuiApp(App[int]):
             if background:
                 self.notify(say("app.starting", "Starting a process that trains {name}. It takes some seconds.",
                                 name=safe(run.name)), markup=False)  # fmt: skip
-                await asyncio.to_thread(launch_background, run, resume=resume)
+                await asyncio.to_thread(launch_background, run, resume=resume, **given)
             else:
-                handle = launch_thread(run, resume=resume, on_event=lambda event: self._trained(run.name, event))
+                handle = launch_thread(run, resume=resume, on_event=lambda event: self._trained(run.name, event),
+                                       **given)  # fmt: skip
                 self.training, self.training_run = handle, run
                 self.lead_output(run.log_path)
         except (UserError, OSError) as error:
@@ -248,6 +255,13 @@ class DbtuiApp(App[int]):
             await asyncio.to_thread(remember, **{SETTING: chosen})
         except OSError as error:
             self.say(error)
+
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        if not CommandPalette.is_open(self):
+            search = say("palette.search", "Search for commands …")
+            self.push_screen(CommandPalette(placeholder=search, id="--command-palette"))
 
     def action_graphics(self) -> None:
         """How pictures are drawn, from now on and the next time."""

@@ -13,12 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from dbtui.safe import safe, safe_lines
+from dbtui.widths import break_lines_between_characters
 
 USUAL_WIDTH = 80
 
 
 def console(stream: IO[str] | None = None) -> Console:
     """A console that takes no text for markup, emoji names or things to highlight."""
+    break_lines_between_characters()
     made = Console(file=stream or sys.stdout, markup=False, emoji=False, highlight=False)
     if made.width < 1:  # COLUMNS=0, as some shells without a terminal have it: nothing at all would be shown
         made.width = USUAL_WIDTH

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from rich import _wrap
 from rich.cells import cell_len
 from textual.content import Content
 
@@ -23,3 +26,19 @@ def centred(text: str, width: int) -> str:
     """The same with spaces on both sides."""
     room = max(0, width - cell_len(text))
     return " " * (room // 2) + text + " " * (room - room // 2)
+
+
+_IDEOGRAPH = "\u2e80-\u2fff\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_CLOSING = "、。，．；：？！）］｝〉》」』】〕…—”’·％"
+_OPENING = "（［｛〈《「『【〔“‘"
+
+
+def break_lines_between_characters() -> None:
+    """Let a line of Chinese end after any character, but not before a full stop nor after an opening bracket.
+
+    rich and Textual break lines at spaces alone, and both take a word for what `rich._wrap.re_word` matches. Text
+    without such characters is broken as before.
+    """
+    own = f"[{_OPENING}]*[{_IDEOGRAPH}][{_CLOSING}]*"
+    other = f"[^\\s{_IDEOGRAPH}、。，．；：？！（）［］｛｝〈〉《》「」『』【】〔〕]+[{_CLOSING}]*"
+    _wrap.re_word = re.compile(rf"\s*(?:{own}|[{_OPENING}]*{other}|\S)\s*")

@@ -43,3 +43,8 @@ def test_half_a_place_is_refused_with_what_is_missing_and_the_flags_that_set_it(
         place_in(environment)
     assert "--main_process_ip" in refused.value.message.advice
     assert "--nproc_per_node" in refused.value.message.advice
+
+
+def test_a_launcher_that_wants_the_model_cut_into_parts_is_refused() -> None:
+    with pytest.raises(UserError, match="FSDP"):
+        place_in(TORCHRUN | {"ACCELERATE_USE_FSDP": "true"})

@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -93,6 +94,14 @@ class Bench:
         torch.cuda.empty_cache()
 
 
+@dataclass(frozen=True)
+class Spent:
+    """Seconds by the clock, and seconds that this process computed (in all of its threads)."""
+
+    clock: float
+    computing: float
+
+
 class Rounds:
     """One run that is trained as `dbtui train` does (journal on the disk, commands looked for), a few steps at a time,
     with rounds of the bare loop between them.
@@ -127,9 +136,9 @@ class Rounds:
         for number in range(rounds):
             for side in ("ours", "theirs") if number % 2 else ("theirs", "ours"):
                 if side == "ours":
-                    ours.append(self._seconds_of(lambda: self._steps(count)) / count)
+                    ours.append(self._time_of(lambda: self._steps(count)))
                 else:
-                    theirs.append(self._seconds_of(lambda: bare_steps(bare, count)) / count)
+                    theirs.append(self._time_of(lambda: bare_steps(bare, count)))
         return self._figures(
             setting,
             source,
@@ -142,13 +151,14 @@ class Rounds:
         )
 
     def _figures(
-        self, setting: Setting, source: SourceDescription, ours: Sequence[float], theirs: Sequence[float], *,
+        self, setting: Setting, source: SourceDescription, ours: Sequence[Spent], theirs: Sequence[Spent], *,
         peak: int, first: float, count: int, costs: tuple[Cost, ...],
     ) -> Measurement:  # fmt: skip
         settled = self._trainer.settled
         images = self._config.batch.size * self._config.batch.accumulation
         flops = flops_of_a_step(self._config, source, side=settled.size, pictures=self._trainer.pictures_in_a_step,
                                 text_trains=self._config.performance.text_encoder_ratio > 0)  # fmt: skip
+        own, bare = (statistics.median(spent.clock for spent in side) / count for side in (ours, theirs))
         limit = peak_of(settled.name, settled.precision)
         return Measurement(
             setting=setting,
@@ -156,11 +166,14 @@ class Rounds:
             precision=settled.precision,
             optimizer=settled.optimizer,
             attention=settled.attention,
-            images_per_second=images / statistics.median(ours),
-            bare_images_per_second=images / statistics.median(theirs),
-            ratio=statistics.median(bare / own for own, bare in zip(ours, theirs, strict=True)),
+            images_per_second=images / own,
+            bare_images_per_second=images / bare,
+            ratio=statistics.median(their.clock / our.clock for our, their in zip(ours, theirs, strict=True)),
+            computing_ratio=None
+            if settled.device.type == "cuda"
+            else statistics.median(their.computing / our.computing for our, their in zip(ours, theirs, strict=True)),
             flops_per_step=flops,
-            mfu=flops / statistics.median(ours) / limit if limit else None,
+            mfu=flops / own / limit if limit else None,
             peak_bytes=peak,
             first_step_seconds=first,
             rounds=len(ours),
@@ -188,17 +201,17 @@ class Rounds:
 
     def _counts(self, bare: BareLoop) -> tuple[int, int]:
         """Steps in a round, and rounds that fit into the time there is."""
-        own = self._seconds_of(lambda: self._steps(1))
-        both = own + self._seconds_of(lambda: bare_steps(bare, 1))
+        own = self._time_of(lambda: self._steps(1)).clock
+        both = own + self._time_of(lambda: bare_steps(bare, 1)).clock
         count = math.ceil(ROUND_SECONDS / own)
         return count, max(FEWEST_ROUNDS, min(MOST_ROUNDS, math.floor(self._seconds / count / both)))
 
-    def _seconds_of(self, act: Callable[[], object]) -> float:
+    def _time_of(self, act: Callable[[], object]) -> Spent:
         self._trainer.wait()
-        began = time.perf_counter()
+        clock, computing = time.perf_counter(), time.process_time()
         act()
         self._trainer.wait()
-        return time.perf_counter() - began
+        return Spent(time.perf_counter() - clock, time.process_time() - computing)
 
 
 def bare_steps(bare: BareLoop, count: int) -> None:

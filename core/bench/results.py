@@ -31,6 +31,8 @@ class Measurement:
     bare_images_per_second: float
     ratio: float
     """Speed of the trainer / of the bare loop, the median of the rounds'."""
+    computing_ratio: float | None
+    """The same by the seconds that a processor computed, which other work on it disturbs less; `None` on a GPU."""
     flops_per_step: int
     """Floating point operations of the networks in one update, without what is computed twice."""
     mfu: float | None

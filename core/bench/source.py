@@ -24,8 +24,11 @@ TEXT_WIDTH, TEXT_LAYERS = 16, 3
 GROUPS = 8
 
 
-def make_source(family_id: str, folder: Path, *, real: bool, device: torch.device) -> Path:
-    """Write a model of this family with random weights into `folder` as diffusers would, in 16 bits; its path.
+def make_source(
+    family_id: str, folder: Path, *, real: bool, device: torch.device, single_file: bool = False
+) -> Path:  # fmt: skip
+    """Write a model of this family with random weights into `folder`, as diffusers would or as one file, in 16 bits;
+    its path.
 
     The numbers are drawn on `device`. Raises `UserError` where the disk has no room.
     """
@@ -38,8 +41,8 @@ def make_source(family_id: str, folder: Path, *, real: bool, device: torch.devic
         }
         for component in family.components
     }
-    path = folder / f"{family.id}-{'real' if real else 'tiny'}"
-    export_model(parts, configs, {}, path, "diffusers", True, {}, family=family)
+    path = folder / f"{family.id}-{'real' if real else 'tiny'}{'.safetensors' if single_file else ''}"
+    export_model(parts, configs, {}, path, "safetensors" if single_file else "diffusers", True, {}, family=family)
     return path
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from torch import Tensor, nn
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from core.families import FAMILIES, keys
@@ -92,14 +92,15 @@ def _network(component: str, description: SourceDescription, device: torch.devic
     refuse_missing(component, sorted(wanted.keys() - stored.keys()), description.path)
     refuse_unexpected(component, sorted(stored.keys() - wanted.keys()), description.path)
     own = set(network.state_dict())
-    filled: dict[str, Tensor] = {}
+    # All of the network's memory is taken at once: between what is read and dropped again it would lie in pieces, with
+    # gigabytes in the gaps that the C library keeps.
+    filled = {keys.module_names(component, name, own): torch.empty(tensor.shape, dtype=dtype, device=device)
+              for name, tensor in wanted.items()}  # fmt: skip
     for name, tensor in iterate_component(component, stored):
         if tensor.shape != wanted[name].shape:
             refuse_other_size(component, name, tuple(tensor.shape), tuple(wanted[name].shape), description.path)
         refuse_not_finite(component, name, tensor, stored[name].path)
-        # A mapped tensor would tie the weights to the file: what is trained stands in memory of its own.
-        copied = tensor.to(device, dtype)
-        filled[keys.module_names(component, name, own)] = copied.clone() if copied is tensor else copied
+        filled[keys.module_names(component, name, own)].copy_(tensor)
     network.load_state_dict(filled, strict=False, assign=True)
     _fill_position_ids(network, device)
     left = [name for name, tensor in (*network.named_parameters(), *network.named_buffers()) if tensor.is_meta]

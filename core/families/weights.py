@@ -70,8 +70,8 @@ def _pickled_state(path: Path) -> Iterator[Mapping[str, Tensor]]:
 
 
 def refuse_not_finite(component: str, name: str, tensor: Tensor, path: Path) -> None:
-    """Raise `UserError` for a weight that is not a number or infinite."""
-    if not bool(torch.isfinite(tensor).all()):
+    """Raise `UserError` for a weight that is not a number or infinite. Nothing as large as the tensor is made."""
+    if tensor.numel() and not all(bool(torch.isfinite(extreme)) for extreme in tensor.aminmax()):
         raise UserError(
             "source.not-finite", "{path} is damaged: {name} in its {component} holds values that are not numbers.",
             mend="Download it again, or take another version; a merge or a conversion to 16 bits may have broken it.",

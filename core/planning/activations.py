@@ -49,7 +49,7 @@ BLOCKS: dict[tuple[str, bool], tuple[float, float, float]] = {
 adapters keep inputs of their own. One figure for each `Layers.place`."""
 RESNET_SHARES = {"whole": 1.0, "lora": 1.3, "dora": 1.8, "loha": 1.1, "lokr": 1.25}
 """A resnet whose convolutions have adapters, against one without."""
-ADAPTED_WEIGHT_BYTES = {"whole": 0.0, "lora": 0.0, "dora": 4.6, "loha": 3.8, "lokr": 3.8}
+ADAPTED_WEIGHT_BYTES = {"whole": 0.0, "lora": 0.0, "dora": 0.0, "loha": 3.8, "lokr": 3.8}
 """Kept for each number of a weight with an adapter in 32 bits: its change is worked out whole. Half of it in 16."""
 AGAIN = 1.2
 """What computing a layer once more takes against what it keeps: its gradients are there too."""

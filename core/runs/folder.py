@@ -178,6 +178,24 @@ class Run:
             raise explain(reason, made.class_pictures) from error
         return made
 
+    def rename(self, name: str, version: str) -> Run:
+        """Give the run another name, in its folder and in `run.toml`; what was exported keeps its own.
+
+        Raises `UserError` for a bad name, one in use, a run in training or a folder that cannot be written.
+        """
+        renamed = Run(self.home, name)
+        with RunLock(self.lock_path):
+            config = with_changes(self.config(), {"model.name": name})
+            if renamed.path.exists():
+                raise UserError("run.rename-taken", "There is a run {name} already.", mend="Choose another name.",
+                                name=name)  # fmt: skip
+            try:
+                self.path.rename(renamed.path)
+                write_atomic(renamed.config_path, to_toml(config, version))
+            except OSError as error:
+                raise explain(error, renamed.path) from error
+        return renamed
+
     def delete(self) -> None:
         """Remove the folder and everything in it. Raises `UserError` if a process trains it or it cannot be removed."""
         with RunLock(self.lock_path):

@@ -294,6 +294,9 @@ class Summary:
     folder: str
     updated: float
     silence: float | None = None
+    seconds_left: float | None = None
+    """Of training, at the pace of the last steps; `None` where that is not known."""
+    steps_per_epoch: int = 0
 
 
 def summary(run: Run) -> Summary:
@@ -313,6 +316,8 @@ def summary(run: Run) -> Summary:
         folder=str(run.path),
         updated=history.updated,
         silence=history.silence,
+        seconds_left=history.seconds_left,
+        steps_per_epoch=history.run.steps_per_epoch if history.run else 0,
     )
 
 

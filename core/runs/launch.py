@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.events import Event
@@ -18,57 +19,94 @@ from core.runs.output import open_log
 from core.runs.pump import TrainingHandle
 from core.texts import UserError, say
 
-__all__ = ["TrainingHandle", "launch_background", "launch_thread"]
+__all__ = ["TrainingHandle", "launch_background", "launch_thread", "start_process"]
 
 START_SECONDS = 20.0
 LOG_LINES = 10
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def launch_thread(
-    run: Run, resume: bool, on_event: Callable[[Event], None] | None = None, place: Place = ALONE
-) -> TrainingHandle:
-    """Train `run` in a thread of this process, at its `place`. Raises `UserError` where that is refused."""
+    run: Run, resume: bool, on_event: Callable[[Event], None] | None = None, place: Place = ALONE,
+    cards: Sequence[str] = (),
+) -> TrainingHandle:  # fmt: skip
+    """Train `run` in a thread of this process, at its `place`; where cards are named, with these alone, a process on
+    each. Raises `UserError` where that is refused.
+    """
+    if cards:
+        _see_only(cards)
+        place = Place(count=len(cards), local_count=len(cards))
     return TrainingHandle(run, resume=resume, on_event=on_event, place=place)
 
 
-def launch_background(run: Run, resume: bool, processes: int = 1) -> int:
+def launch_background(run: Run, resume: bool, processes: int = 1, cards: Sequence[str] = ()) -> int:
     """Train `run` in a process and session of its own, which starts the others of so many; returns its pid once it
-    holds the run's lock.
+    holds the run's lock. With `cards` these alone are seen, by the names that CUDA_VISIBLE_DEVICES has for them,
+    and each has its process.
 
     Raises `UserError` if the run is in other hands, or the process ends or does not start in time: with the last
     lines that it said.
     """
+    processes = len(cards) or processes
     holder = owner(run.lock_path)
     if holder is not None:
         raise taken(run.lock_path, holder)
-    log = open_log(run.log_path)
+    return start_process(
+        [*_seeing(cards), *command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
+        run.lock_path,
+        run.log_path,
+        lambda how, words: _not_started(run, how, words),
+    )
+
+
+def start_process(
+    command: Sequence[str], lock: Path, log_path: Path, not_started: Callable[[str, str], UserError]
+) -> int:
+    """Start `command` in a session of its own, writing into `log_path`; its pid once it holds `lock`.
+
+    Raises what `not_started` makes of how it failed and of its last words.
+    """
+    log = open_log(log_path)
     try:
         said_before = os.fstat(log).st_size
         process = subprocess.Popen(
-            [*command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            close_fds=True,
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True
         )
     finally:
         os.close(log)
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None:
-        holder = owner(run.lock_path)
+        holder = owner(lock)
         if holder is not None and holder.pid == process.pid:
             threading.Thread(target=process.wait, name="reaper", daemon=True).start()  # no zombie while we live
             return process.pid
         if time.monotonic() >= deadline:
             process.kill()
             process.wait()
-            raise _not_started(run, said_before, say("launch.slow", "had not started after {seconds:.0f} s",
-                                                       seconds=START_SECONDS))  # fmt: skip
+            slow = say("launch.slow", "had not started after {seconds:.0f} s", seconds=START_SECONDS)
+            raise not_started(slow, last_words(log_path, said_before))
         time.sleep(0.1)
     if process.returncode == 0:
-        return process.pid  # a run that had nothing left to do
-    raise _not_started(run, said_before, say("launch.ended", "ended with code {code}", code=process.returncode))
+        return process.pid  # there was nothing left to do
+    ended = say("launch.ended", "ended with code {code}", code=process.returncode)
+    raise not_started(ended, last_words(log_path, said_before))
+
+
+def _seeing(cards: Sequence[str]) -> list[str]:
+    """What stands before a command that shall see these cards alone; `env` becomes the command."""
+    return ["env", f"{VISIBLE}={','.join(cards)}"] if cards else []
+
+
+def _see_only(cards: Sequence[str]) -> None:
+    """Let this process see these cards alone, which works until CUDA has begun in it."""
+    wanted = ",".join(cards)
+    torch = sys.modules.get("torch")
+    if os.environ.get(VISIBLE) != wanted and torch is not None and torch.cuda.is_initialized():
+        raise UserError(
+            "launch.cards", "This program computes with other cards already, and that cannot change while it runs.",
+            mend="Start the run in the background, or choose the same cards.",
+        )  # fmt: skip
+    os.environ[VISIBLE] = wanted
 
 
 def command_line(run: Run, resume: bool) -> list[str]:
@@ -76,23 +114,24 @@ def command_line(run: Run, resume: bool) -> list[str]:
     return [*leading.command_line(run), *(["--resume"] if resume else [])]
 
 
-def _not_started(run: Run, said_before: int, how: str) -> UserError:
+def _not_started(run: Run, how: str, words: str) -> UserError:
     return UserError(
         "launch.failed",
         "The background process for {name} {how}. Its last words:\n{words}",
         mend="All of them stand in {log}.",
         name=run.name,
         how=how,
-        words=_last_words(run.log_path, said_before),
+        words=words,
         log=run.log_path,
     )
 
 
-def _last_words(path: Path, since: int) -> str:
+def last_words(path: Path, since: int, lines: int = LOG_LINES) -> str:
+    """The last lines that were written to the log at `path` after its first `since` bytes."""
     try:
         with path.open("rb") as file:
             file.seek(since)
-            lines = file.read(1 << 20).decode("utf-8", "replace").splitlines()
+            found = file.read(1 << 20).decode("utf-8", "replace").splitlines()
     except OSError as error:
         return f"({error.strerror})"
-    return "\n".join(lines[-LOG_LINES:]) or say("launch.wordless", "(it said nothing)")
+    return "\n".join(found[-lines:]) or say("launch.wordless", "(it said nothing)")

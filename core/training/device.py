@@ -117,16 +117,21 @@ def peak_memory_bytes(device: torch.device) -> int:
         return 0
 
 
-def forget_peak(device: torch.device) -> None:
-    """From here on `peak_allocated_bytes` counts anew; what is free goes back to the system first."""
+def forget_peak(device: torch.device) -> bool:
+    """From here on `peak_allocated_bytes` counts anew; what is free goes back to the system first. Returns whether it
+    can be told here: a CPU's needs Linux's /proc.
+    """
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-        return
+        return True
     with contextlib.suppress(AttributeError, OSError):  # glibc alone keeps hundreds of MB back, and can be asked
         ctypes.CDLL(None).malloc_trim(0)
-    with contextlib.suppress(OSError):
+    try:
         Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 def peak_allocated_bytes(device: torch.device) -> int:

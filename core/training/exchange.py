@@ -40,7 +40,7 @@ class Exchange:
         self._missing: list[set[int]] = []
         self._arrived: list[int] = []
         self._sent = 0
-        self._works: list[dist.Work] = []
+        self._works: list[tuple[dist.Work, torch.device]] = []
         self._together: list[tuple[Tensor, list[Tensor]]] = []
         self._expected = False
         self._hooks: list[RemovableHandle] = []
@@ -122,8 +122,8 @@ class Exchange:
 
     def _settle(self) -> None:
         """Put the sums where they belong, once they are there."""
-        for work in self._works:
-            work.wait()
+        for work, device in self._works:
+            self._ranks.wait_for(work, device)
         for together, small in self._together:
             parts = torch.split(together, [gradient.numel() for gradient in small])
             torch._foreach_copy_(small, [part.view_as(gradient) for part, gradient in zip(parts, small, strict=True)])
@@ -134,11 +134,12 @@ class Exchange:
         if not new:
             return
         place = {number: place for place, number in enumerate(self._arrived)}
-        order = torch.tensor(sorted(new, key=lambda number: place.get(number, len(place) + number)))
+        order = self._ranks.first_of(
+            torch.tensor(sorted(new, key=lambda number: place.get(number, len(place) + number)))
+        ).tolist()
+        self._known += order
         with self._ranks.waiting():
-            dist.broadcast(order, group_src=0, group=self._ranks.agreement)
-            self._known += order.tolist()
-            for piece in self._in_pieces(order.tolist()):
+            for piece in self._in_pieces(order):
                 self._send(piece)
         self._pieces = self._in_pieces(self._known)
         self._piece_of = {number: place for place, piece in enumerate(self._pieces) for number in piece}
@@ -165,6 +166,5 @@ class Exchange:
             torch.cuda.empty_cache()
 
 
-def _sum(tensor: Tensor) -> dist.Work:
-    work: dist.Work = dist.all_reduce(tensor, async_op=True)
-    return work
+def _sum(tensor: Tensor) -> tuple[dist.Work, torch.device]:
+    return dist.all_reduce(tensor, async_op=True), tensor.device

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -26,10 +27,13 @@ from core.training.requests import Command, Poll, Requests, StopRequested
 from core.training.words import FAILED, Word, Words
 
 T = TypeVar("T")
+HOST = torch.device("cpu")
 
 SILENCE_SECONDS = 1800.0
 """After so long without a sign of life another process counts as hung."""
 TICK_SECONDS = 10.0
+LOOK_SECONDS = 1.0
+"""How often a process that waits for others looks whether they are still there."""
 STUCK_SECONDS = 20.0
 """How long a process may still wait for one that has gone: a card's kernels do not notice by themselves."""
 SAID_SECONDS = 2.0
@@ -125,8 +129,14 @@ class Ranks:
             return list(numbers)
         values = torch.tensor(numbers)
         with self.waiting():
-            dist.all_reduce(values, op=dist.ReduceOp.MAX, group=self.agreement)
+            self.wait_for(dist.all_reduce(values, op=dist.ReduceOp.MAX, group=self.agreement, async_op=True))
         return [int(value) for value in values.tolist()]
+
+    def first_of(self, numbers: Tensor) -> Tensor:
+        """Rank 0's integers on the host, in all of them."""
+        with self.waiting():
+            self.wait_for(dist.broadcast(numbers, group_src=0, group=self.agreement, async_op=True))
+        return numbers
 
     def alike(self, text: str) -> bool:
         """Whether all ranks say the same."""
@@ -138,7 +148,7 @@ class Ranks:
         """`figures` summed over all ranks, in place; on a card nothing waits for it here."""
         if self.count > 1:
             with self.waiting():
-                dist.all_reduce(figures)
+                self.wait_for(dist.all_reduce(figures, async_op=True), figures.device)
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Rank 0 to all the others, any other rank to rank 0."""
@@ -184,7 +194,7 @@ class Ranks:
         self._waiting_since = time.monotonic()
         try:
             yield
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, RankLost):
             raise
         except RuntimeError as error:
             if self.count > 1 and self._known.wait(SAID_SECONDS) and self.lost is not None:
@@ -195,6 +205,24 @@ class Ranks:
             raise
         finally:
             self._waiting_since = None
+
+    def wait_for(self, work: dist.Work, device: torch.device = HOST) -> None:
+        """Until `work` is done; on a card nothing but its stream waits. Raises `RankLost` once another rank has gone,
+        even where its connections still stand.
+        """
+        if device.type != "cpu":
+            work.wait()
+            return
+        while True:
+            try:
+                work.wait(timedelta(seconds=LOOK_SECONDS))
+                return
+            except RuntimeError:
+                if work.is_completed():  # it failed; else it is not done yet
+                    raise
+            if self.lost is not None:
+                self._lost_told = True
+                raise self.lost
 
     def close(self, failure: Message | None = None) -> None:
         """Part from the others; they are told of a `failure`. Afterwards this process is alone."""

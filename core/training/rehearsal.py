@@ -40,7 +40,7 @@ def rehearse(
     to_come = optimization.state_bytes_to_come
     room = device.room_bytes(on)
     while True:
-        device.forget_peak(on)
+        can_tell = device.forget_peak(on)
         began = time.monotonic()
         size = _tried(gradients, slots, prior_weight)
         seconds = time.monotonic() - began
@@ -55,7 +55,7 @@ def rehearse(
         pictures=len(first.instances) + len(first.priors),
         width=size[0],
         height=size[1],
-        peak_bytes=peak,
+        peak_bytes=peak if can_tell else None,
         optimizer_bytes=to_come,
         seconds=seconds,
         compiled=compiles,

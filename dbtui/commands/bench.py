@@ -65,7 +65,10 @@ def run_bench(
     from core.bench.measure import Bench
 
     bench = Bench(real=is_real, seconds=seconds or SECONDS[machine.device], profile=profile)
-    results = list(bench.run(settings, _tell))
+    results = []
+    for result in bench.run(settings, _tell):
+        results.append(result)
+        _tell_result(result)
     if as_json:
         print_json(_as_json(results, machine, real=is_real))
     else:
@@ -75,6 +78,15 @@ def run_bench(
 
 def _tell(setting: Setting) -> None:
     print(safe(say("bench.measuring", "measuring {setting} …", setting=setting.title)), file=sys.stderr, flush=True)
+
+
+def _tell_result(result: Result) -> None:
+    """At once: a long series may be cut off before its table."""
+    if isinstance(result, Refused):
+        said = safe_message(result.reason)
+    else:
+        said = f"{result.images_per_second:.2f} images/s, {result.ratio:.1%} of the bare loop"
+    print(f"  {said}", file=sys.stderr, flush=True)
 
 
 def _as_json(results: Sequence[Result], machine: Machine, *, real: bool) -> dict[str, Any]:

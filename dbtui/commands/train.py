@@ -20,6 +20,7 @@ from core.planning.checks import check
 from core.planning.survey import survey
 from core.runs.folder import Run, name_in_use
 from core.runs.launch import TrainingHandle, launch_background, launch_thread
+from core.runs.logout import ended_at_logout
 from core.runs.output import captured_output
 from core.texts import UserError, say
 from dbtui import __version__
@@ -31,7 +32,7 @@ from dbtui.commands.configs import differences, read_assignments, read_config
 from dbtui.commands.processes import is_same_signal, place_of, train_along
 from dbtui.commands.train_display import Display, display_on
 from dbtui.printing import print_lines
-from dbtui.safe import safe
+from dbtui.safe import safe, safe_message
 from dbtui.terminal.output import STANDARD_OUTPUT, Terminal
 from dbtui.terminal.signals import handled
 from dbtui.using import lines_of
@@ -55,6 +56,20 @@ def train_target(
         )  # fmt: skip
     if place.rank > 0:
         return train_along(place)
+    run = made_ready(target, home, resume=resume, assignments=assignments, place=place)
+    if run is None:
+        return REFUSED
+    if background:
+        return _start_in_background(run, resume, place.count)
+    return Watch(run, place=place).follow(resume)
+
+
+def made_ready(
+    target: str, home: Path, *, resume: bool, assignments: Sequence[str] = (), place: Place = ALONE
+) -> Run | None:
+    """The run that a file or a name stands for, made and changed as is asked; `None` where what was found on the way,
+    which is printed, holds an error. Raises `UserError`.
+    """
     run, changes = _target(target, home, read_assignments(assignments), resume)
     config = with_changes(run.config(), changes) if isinstance(run, Run) else run
     found = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run), place=place))
@@ -62,14 +77,12 @@ def train_target(
     if findings:
         print_findings(findings, on_stderr=True)
     if has_error(findings):
-        return REFUSED
+        return None
     if not isinstance(run, Run):
-        run = Run.create(home, config, __version__)
-    elif changes:
+        return Run.create(home, config, __version__)
+    if changes:
         run.extend(changes, __version__)
-    if background:
-        return _start_in_background(run, resume, place.count)
-    return Watch(run, place=place).follow(resume)
+    return run
 
 
 def _target(
@@ -110,7 +123,15 @@ def _start_in_background(run: Run, resume: bool, processes: int) -> int:
             name=run.name, process=process, attach=command_line(f"attach {run.name}", run.home),
             stop=command_line(f"stop {run.name}", run.home))
     )  # fmt: skip
+    warn_of_logout()
     return DONE
+
+
+def warn_of_logout() -> None:
+    """Say it where logging out would end what was just put into the background."""
+    danger = ended_at_logout()
+    if danger is not None:
+        complain(safe_message(danger))
 
 
 class Watch:

@@ -98,12 +98,16 @@ def line_of(event: events.Event) -> str | None:
 
 def measured_in_words(event: events.Measured) -> str:
     """What the dry step found, in one line."""
-    said = say("measured.takes", "{pictures} of {width} × {height} px at a time take {size}",
-               pictures=counted(event.pictures, "picture"), width=event.width, height=event.height,
-               size=size_in_words(event.peak_bytes))  # fmt: skip
-    if event.optimizer_bytes:
-        said += say("measured.with-optimizer", ", with the optimizer {size}",
-                    size=size_in_words(event.peak_bytes + event.optimizer_bytes))  # fmt: skip
+    values = {"pictures": counted(event.pictures, "picture"), "width": event.width, "height": event.height}
+    if event.peak_bytes is None:
+        said = say("measured.unknown", "{pictures} of {width} × {height} px at a time: this system does not tell how "
+                   "much memory that takes", **values)  # fmt: skip
+    else:
+        said = say("measured.takes", "{pictures} of {width} × {height} px at a time take {size}",
+                   size=size_in_words(event.peak_bytes), **values)  # fmt: skip
+        if event.optimizer_bytes:
+            said += say("measured.with-optimizer", ", with the optimizer {size}",
+                        size=size_in_words(event.peak_bytes + event.optimizer_bytes))  # fmt: skip
     parts = [said]
     if event.compiled:
         parts.append(say("measured.compiled", "compiled in {time}", time=duration_in_words(event.seconds)))

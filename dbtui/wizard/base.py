@@ -17,12 +17,12 @@ from textual.widgets import Button, Footer, Static
 
 from core.config.findings import Fix
 from core.config.table import Option, generic, option_table
-from core.texts import UserError, say
+from core.texts import say
 from dbtui.actions import bindings
-from dbtui.safe import safe, safe_message
+from dbtui.safe import safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
-from dbtui.wizard.context import PRESET, STEPS, WizardContext
+from dbtui.wizard.context import PRESET, STEPS, WizardContext, step_of
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
     from dbtui.wizard.flow import Wizard
 
-CHANGING = ("fix", "put_back", "browse", "remove_concept")
+CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards")
 """Actions that come and go with the focus and with what is typed."""
 
 
@@ -47,6 +47,7 @@ class WizardScreen(Screen[None]):
         *bindings("wizard"),
         Binding("tab", "go(1)", show=False, priority=True),
         Binding("shift+tab", "go(-1)", show=False, priority=True),
+        Binding("slash", "find", show=False),
         Binding("pageup", "scroll(-1)", show=False),
         Binding("pagedown", "scroll(1)", show=False),
     ]
@@ -265,6 +266,26 @@ class WizardScreen(Screen[None]):
         else:
             self.show()
 
+    def action_find(self) -> None:
+        from dbtui.wizard.finding import FindField
+
+        self.app.push_screen(FindField(self.context, self.concept), self._found)
+
+    async def _found(self, path: str | None) -> None:
+        if path is not None:
+            step = step_of(path)
+            if step == self.step:
+                await self.go_to_field(path)
+            else:
+                await self.wizard.go(step, path)
+
+    @property
+    def concept(self) -> int:
+        """The number of the concept that has the focus, else of the first."""
+        row = self.focused_row
+        parts = row.path.split(".") if row is not None else []
+        return int(parts[1]) if parts[:1] == ["concepts"] else 0
+
     def action_browse(self) -> None:
         from dbtui.wizard.browse import Browse
 
@@ -383,21 +404,3 @@ class WizardScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self.wizard.save()
-
-
-def heading(title: str, text: str = "") -> Static:
-    """A line over some rows: what they are about."""
-    rest = f"  {safe(text)}" if text else ""
-    words = Content.assemble((safe(title), "bold $text-primary"), (rest, "$foreground-muted"))
-    return Static(words, classes="heading")
-
-
-def section_options(prefix: str) -> list[Option]:
-    """The options of one section, in the order of `run.toml`; `concepts.*.prior` → its six or seven."""
-    return [option for option in option_table() if option.section == prefix]
-
-
-def complain(app: DbtuiApp, error: Exception) -> None:
-    if not isinstance(error, (UserError, OSError)):
-        raise error
-    app.say(error)

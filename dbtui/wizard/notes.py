@@ -48,7 +48,9 @@ def finding_lines(finding: Finding) -> list[Line]:
     mark, colour = MARKS[finding.level]
     lines = [Line(mark, colour, safe_message(finding.message))]
     if len(finding.fixes) == 1:
-        lines.append(Line("→", "$text-accent", f"F2: {safe_message(finding.fixes[0].label)}"))
+        lines.append(
+            Line("→", "$text-accent", say("notes.fix", "F2: {label}", label=safe_message(finding.fixes[0].label)))
+        )
     elif finding.fixes:
         lines.append(
             Line("→", "$text-accent", say("notes.ways", "F2: {count} ways to mend it", count=len(finding.fixes)))

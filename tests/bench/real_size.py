@@ -26,13 +26,20 @@ from core.families import FAMILIES
 from core.families.describe import SourceDescription, describe
 from core.families.weights import iterate_component
 from core.machine import inspect_machine
-from core.planning.memory import estimate_memory, memory_parts
+from core.planning.memory import estimate_memory
 from core.runs.journal import read_journal
 from core.tensors import read_tensors
 from core.training.checkpoints import component_file, list_checkpoints
 from tests.bench.watched import Watched, watch
 from tests.training.runs import draw_pictures, quick_config
 
+MAKE = """
+import sys
+from pathlib import Path
+import torch
+from core.bench.source import make_source
+make_source(sys.argv[1], Path(sys.argv[2]), real=True, device=torch.device("cpu"), single_file=len(sys.argv) > 3)
+"""
 LOAD = """
 import sys
 from core.families.describe import describe
@@ -46,9 +53,10 @@ if len(sys.argv) > 2:
 
 def source_of(folder: Path, family: str, format: str) -> Path:  # noqa: A002 - the option's own name
     """The source in `folder`, written first where it is not there: in a process of its own, for it takes memory."""
-    path = folder / (f"random-{family}" + (".safetensors" if format == "safetensors" else ""))
+    single = [".safetensors"] if format == "safetensors" else []
+    path = folder / "".join([f"{family}-real", *single])
     if not path.exists():
-        subprocess.run([sys.executable, "-m", "tests.bench.random_source", family, str(path), format], check=True)
+        subprocess.run([sys.executable, "-c", MAKE, family, str(folder), *single], check=True)
     return path
 
 
@@ -78,7 +86,8 @@ def show_training(config: RunConfig, source: SourceDescription, watched: Watched
     need = estimate_memory(config, source, inspect_machine())
     training = max(most for name, _, most in watched.by_phase(events) if name not in ("saving", "exporting"))
     print(f"estimate {need.total / 1e9:.2f} GB, measured {training / 1e9:.2f} GB: {need.total / training - 1:+.1%}")
-    print("  " + ", ".join(f"{count / 1e9:.2f} {what}" for what, count in memory_parts(need)))
+    print("  " + ", ".join(f"{count / 1e9:.2f} {what}" for what, count in need.parts))
+    print("  " + ", ".join(f"{(m.total + need.libraries) / 1e9:.2f} {m.name}" for m in need.moments))
 
 
 def equal_in_half(component: str, expected: dict[str, Tensor], exported: dict[str, Tensor]) -> int:

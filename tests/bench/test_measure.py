@@ -58,6 +58,8 @@ def test_a_measurement_has_every_figure_and_its_costs() -> None:
     assert found.resolution == 64
     assert found.images_per_second > 0
     assert math.isclose(found.ratio, found.images_per_second / found.bare_images_per_second, rel_tol=0.7)
+    assert found.computing_ratio is not None
+    assert math.isclose(found.computing_ratio, 1, rel_tol=0.5)
     assert found.flops_per_step > 0
     assert found.mfu is None
     assert found.peak_bytes > 50_000_000
@@ -127,6 +129,25 @@ def test_weights_in_bf16_are_updated_too(sources: dict[str, Path], tmp_path: Pat
         if not torch.equal(trainer._model.unet.conv_in.weight, before):
             return
     raise AssertionError("no weight moved")
+
+
+@pytest.mark.slow
+def test_the_bare_loop_runs_what_was_compiled_for_the_trainer(
+    sources: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs = []
+
+    def traced(graph: torch.fx.GraphModule, inputs: object) -> object:
+        graphs.append(graph)
+        return graph.forward
+
+    plain = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: plain(module, backend=traced))
+    options = SMALL | {"performance.compile": "true"}
+    trainer, _ = trained(sources["sd1"], tmp_path, Setting("sd1", "lora", 1, options))
+    of_the_trainer = len(graphs)
+    trainer.bare_loop().step()
+    assert len(graphs) == of_the_trainer > 0
 
 
 def refusing(error: Exception) -> Iterator[None]:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from core.config.options import RunConfig
 from core.data.scan import Picture, Scan
+from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.machine import Machine
 from core.planning.facts import Facts
@@ -44,13 +45,8 @@ def imagined(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fa
         latent_factor=8,
         parameters={"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
         bytes=4_265_146_304,
-        tensors={},
-        configs={
-            "unet": {"block_out_channels": [320, 640, 1280, 1280], "sample_size": 64},
-            "vae": {},
-            "text_encoder": {"hidden_size": 768, "num_hidden_layers": 12},
-            "scheduler": {},
-        },
+        tensors={component: {} for component in FAMILIES["sd1"].components},
+        configs=FAMILIES["sd1"].shipped_configs(),
     )
     return Facts(
         scans=tuple(Scan(folder, pictures, ()) if concept.instance.directory else None for concept in config.concepts),

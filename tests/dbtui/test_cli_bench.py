@@ -38,7 +38,8 @@ class MadeUp:
         costs = (Cost("native_group_norm", 1.25, 0.25, 61),) if MadeUp.asked["profile"] else ()
         return Measurement(
             setting=setting, resolution=512, precision="bf16", optimizer="adamw", attention="sdpa",
-            images_per_second=9.9, bare_images_per_second=10.0, ratio=0.99, flops_per_step=2_400_000_000_000,
+            images_per_second=9.9, bare_images_per_second=10.0, ratio=0.99, computing_ratio=0.98,
+            flops_per_step=2_400_000_000_000,
             mfu=0.421, peak_bytes=21_300_000_000, first_step_seconds=12.3, rounds=7, steps_in_a_round=3,
             notes=("Smaller batches.",), costs=costs,
         )  # fmt: skip
@@ -54,7 +55,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_people_read_a_table_what_went_wrong_and_what_the_numbers_mean(capsys: Said) -> None:
     assert main(["bench", "--family", "sdxl", "--method", "lora", "--batch", "4", "--batch", "8", "--profile"]) == 0
     said = capsys.readouterr()
-    assert "measuring sdxl lora batch 4" in said.err
+    assert "measuring sdxl lora batch 4 …\n  9.90 images/s, 99.0% of the bare loop" in said.err
     row = next(line for line in said.out.splitlines() if line.startswith("sdxl lora 4 ×"))
     assert row.split()[4:] == ["512", "px", "9.90", "10.00", "99.0%", "42.1%", "21.3", "GB", "12.3", "s"]
     assert "sdxl lora batch 8: It does not fit. Take less." in said.out

@@ -24,6 +24,7 @@ from dbtui.wizard.keeping import KeepPreset
 from dbtui.wizard.notes import lines_for
 from dbtui.wizard.rows import Row
 from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
+from tests.planning.example import source as published
 
 RATE, LORA, SOURCE = "learning_rate.rate", "lora.enabled", "model.source"
 
@@ -46,8 +47,8 @@ def a_world(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fal
     if "nowhere" in config.model.source:
         return replace(facts, source=UserError("source.missing", "It is not there."))
     if "xl" in config.model.source:
-        return replace(facts, source=replace(facts.source, family="sdxl", tensors={"unet": {}, "text_encoder": {}}))
-    return replace(facts, source=replace(facts.source, tensors={"unet": {}, "text_encoder": {}}))
+        return replace(facts, source=published("sdxl"))
+    return facts
 
 
 def looked_at(context: WizardContext) -> None:

@@ -9,6 +9,7 @@ from core.config.findings import Finding
 from core.config.options import Concept, RunConfig
 from core.config.parsing import with_changes
 from core.data.scan import Picture, Refused, Scan
+from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.machine import Machine
 from core.planning.checks import check
@@ -39,23 +40,29 @@ def scan_of(count: int = 12, side: int = 1024, *, folder: str = "/pictures/dog",
     return Scan(Path(folder), pictures, bad)
 
 
-def source(**changes: Any) -> SourceDescription:
-    """Stable Diffusion 1.5 by its figures."""
+_SD2 = {"unet": 865_910_724, "vae": 83_653_863, "text_encoder": 340_387_840}
+PARAMETERS = {
+    "sd2-base": _SD2,
+    "sd2": _SD2,
+    "sd1": {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
+    "sdxl": {"unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840},
+}
+
+
+def source(family: str = "sd1", **changes: Any) -> SourceDescription:
+    """Stable Diffusion 1.5, or XL, by its figures."""
     values: dict[str, Any] = {
         "source": "/models/sd15",
         "path": Path("/models/sd15"),
         "kind": "folder",
-        "family": "sd1",
+        "family": family,
         "prediction_type": "epsilon",
         "native_resolution": 512,
         "latent_factor": 8,
-        "parameters": {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
+        "parameters": PARAMETERS[family],
         "bytes": 4_265_000_000,
-        "configs": {
-            "unet": {"block_out_channels": [320, 640, 1280, 1280]},
-            "text_encoder": {"hidden_size": 768, "num_hidden_layers": 12},
-        },
-        "tensors": {},
+        "configs": FAMILIES[family].shipped_configs(),
+        "tensors": {component: {} for component in FAMILIES[family].components},
     }
     return SourceDescription(**(values | changes))
 

@@ -55,7 +55,7 @@ def test_memory_counts_the_base_in_the_runs_precision_and_the_adapters_in_32_bit
     for precision, width in (("no", 4), ("bf16", 2)):
         made = config(ON | {"lora.rank": 4, "performance.mixed_precision": precision, "performance.optimizer": "adamw"})
         unet, text, vae = (world.parameters[name] for name in ("unet", "text_encoder", "vae"))
-        need = estimate_memory(made, world, processor())
+        need = estimate_memory(made, world, processor()).training
         assert need.weights == (unet + text) * width + vae * 4 + 5120 * 4, "on a processor all of them stay"
         assert (need.gradients, need.optimizer) == (5120 * 4, 5120 * 8)
 

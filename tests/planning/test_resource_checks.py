@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from core.config.findings import Level
-from core.planning.plan import make_plan
+from core.config.parsing import with_changes
+from core.planning.plan import make_plan, memory_of
+from core.texts import size_in_words
 from tests.planning.example import GB, card, codes, config, facts, findings, found, mended, processor
 
 PRECISION = "performance.mixed_precision"
@@ -66,18 +68,59 @@ def test_memory_that_others_use_is_a_warning() -> None:
     assert found("memory.in-use", {}, world).level is Level.WARNING
 
 
+FIXES = {
+    "fix.checkpointing", "fix.no-text-encoder", "fix.batch-one", "fix.no-ema", "fix.cache", "fix.8bit",
+    "fix.lora-instead", "fix.bf16-weights",
+}  # fmt: skip
+HUNGRY = TEXT | {
+    "batch.size": 4, "performance.optimizer": "adamw", "performance.ema": True, "performance.cache_latents": False,
+    "learning_rate.rate": 1e-6,
+}  # fmt: skip
+SMALL = facts(machine=card(gpu_memory=10 * GB, gpu_free=10 * GB))
+
+
 def test_advice_on_memory_comes_in_order_of_effect_and_each_fix_says_what_it_saves() -> None:
-    world = facts(machine=card(gpu_memory=10 * GB, gpu_free=10 * GB))
-    finding = found("memory.too-small", TEXT | {"batch.size": 4, "performance.optimizer": "adamw"}, world)
-    savings = [float(fix.label.values["saving"].split()[0]) for fix in finding.fixes]
-    assert savings == sorted(savings, reverse=True) and len(savings) == 4
+    finding = found("memory.too-small", HUNGRY, SMALL)
+    assert {fix.label.code for fix in finding.fixes} == FIXES
+    assert finding.fixes[0].label.code == "fix.lora-instead"
+    now, saved = memory_of(config(HUNGRY), SMALL), []
+    for fix in finding.fixes:
+        after = memory_of(with_changes(config(HUNGRY), fix.changes), SMALL)
+        assert now is not None and after is not None and after.total < now.total
+        saved.append(now.total - after.total)
+        assert fix.label.values["saving"] == size_in_words(saved[-1])
+    assert saved == sorted(saved, reverse=True)
     assert all(fix.label.text in finding.message.advice for fix in finding.fixes)
 
 
-def test_a_memory_fix_that_helps_nothing_is_not_offered() -> None:
-    world = facts(machine=processor(memory=8 * GB))
-    changes = {"performance.gradient_checkpointing": True, "performance.optimizer": "adamw_8bit"}
-    assert [set(fix.changes) for fix in found("memory.too-small", changes, world).fixes] == []
+@pytest.mark.parametrize(("code", "left"), [("fix.lora-instead", set()), ("fix.bf16-weights", {"memory.too-small"})])
+def test_a_fix_of_memory_brings_no_new_finding(code: str, left: set[str]) -> None:
+    changes = HUNGRY | {"performance.mixed_precision": "no"}
+    fix = next(fix for fix in found("memory.too-small", changes, SMALL).fixes if fix.label.code == code)
+    kept = {entry for entry in codes(changes, SMALL) if not entry.startswith(("memory.", "precision."))}
+    assert codes(changes | fix.changes, SMALL) - kept - {"precision.slow"} <= left | {"memory.tight"}
+
+
+def test_a_memory_fix_that_helps_nothing_or_cannot_work_here_is_not_offered() -> None:
+    def offered(changes: dict[str, object], **machine: object) -> set[str]:
+        world = facts(machine=processor(memory=4 * GB, **machine))
+        return {fix.label.code for fix in found("memory.too-small", changes, world).fixes}
+
+    lean = {"performance.gradient_checkpointing": True, "performance.optimizer": "adamw_8bit"}
+    assert offered(lean) == {"fix.lora-instead", "fix.bf16-weights"}
+    assert offered(lean | {"performance.weights": "bf16"}) == {"fix.lora-instead"}
+    assert offered(lean, knows_bf16=False) == {"fix.lora-instead"}
+    prodigy = {"performance.gradient_checkpointing": True, "performance.optimizer": "prodigy"}
+    assert offered(prodigy) == {"fix.lora-instead", "fix.8bit"}, "it cannot update bf16 weights"
+    none = facts(machine=card(gpu_memory=6 * GB), missing_modules=frozenset({"bitsandbytes"}))
+    changes = {"performance.optimizer": "adamw"}
+    assert "fix.8bit" not in {fix.label.code for fix in found("memory.too-small", changes, none).fixes}
+
+
+def test_beside_a_gpu_the_computers_own_memory_is_looked_at() -> None:
+    world = facts(machine=card(memory=2 * GB))
+    assert found("memory.host", {}, world).level is Level.WARNING
+    assert "memory.host" not in codes({}, facts(machine=card()))
 
 
 def test_a_text_encoder_on_a_small_device_is_remarked_on() -> None:

@@ -25,6 +25,7 @@ from core.place import Place
 from core.runs.folder import Run
 from core.runs.helping import HelpingHandle
 from core.texts import UserError
+from core.training.exchange import Exchange
 from core.training.gradients import Gradients
 from core.training.meeting import join
 from core.training.ranks import Ranks
@@ -107,6 +108,25 @@ def unreadable(parts: Tensor) -> Tensor:
     raise UserError("picture.unreadable", "0.png cannot be read: its disk has gone.", mend="Bring it back.")
 
 
+LEFT_OUT: list[tuple[set[str], set[str]]] = [({"c"}, {"a", "c"}), ({"b"}, {"a"}), ({"b"}, {"b"}), (set(), {"c"})]
+"""Of a toy model's parameters, step by step: which get no gradient in the first process, which in the second."""
+
+
+def exchanged(ranks: Ranks) -> list[dict[str, float | None]]:
+    """The toy's gradients after each step, `None` where there is none: 1 for each process that had one, summed."""
+    toy = {name: torch.nn.Parameter(torch.zeros(3)) for name in "abc"}
+    exchange, seen = Exchange(ranks, list(toy.values())), []
+    for left_out in LEFT_OUT:
+        exchange.expect()
+        used = [weight for name, weight in toy.items() if name not in left_out[ranks.rank]]
+        torch.autograd.backward(torch.cat(used).sum())
+        assert exchange.finish(short=False)
+        seen.append({name: None if weight.grad is None else weight.grad.mean().item() for name, weight in toy.items()})
+        for weight in toy.values():
+            weight.grad = None
+    return seen
+
+
 FAULTS = {"memory": short_of_memory, "number": not_a_number, "kill": killed, "picture": unreadable}
 
 
@@ -114,6 +134,12 @@ def main() -> None:
     whole = Gradients._pass
     for line in sys.stdin:
         port, fault, after = (*line.split(), "", "0")[:3]
+        if fault == "toy":
+            ranks = join(Place(1, 2, 1, 2, port=int(port)))
+            ranks.hear()
+            print(exchanged(ranks), flush=True)
+            ranks.close()
+            continue
         passes = itertools.count(1)
 
         def faulty(self: Gradients, *arguments: Any, of: Any = (fault, int(after), passes)) -> Tensor:

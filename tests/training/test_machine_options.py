@@ -1,4 +1,4 @@
-"""Attention, compile, train_unet, rests, deterministic and the dry step: each does what it says, and nothing else."""
+"""Attention, compile, train_unet, rests and deterministic: each does what it says, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ import torch
 from torch.nn import functional
 
 from core.choices.attention import XFORMERS_FLOOR
-from core.events import Continued, Done, Event, Measured, Phase, Step, Stopped, Warned
-from core.families.model import Model
+from core.events import Continued, Done, Event, Measured, Phase, Step, Stopped
 from core.texts import UserError
-from core.training import attention, device, rehearsal
+from core.training import attention, device
 from core.training.trainer import Trainer
 from tests.training.runs import final_weights, first_gradients, quick_config, ready_trainer, run_to_end
 
@@ -176,67 +175,6 @@ def test_a_rest_ends_when_it_is_told_to(
     events = list(trainer.run())
     assert len(quick_rests) < 20
     assert [event.id for event in of(answer, events)] == ["a"]
-
-
-def test_the_dry_step_tells_what_the_largest_pass_takes_and_leaves_no_trace(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = quick_config(
-        tiny_sd1, pictures, batch__size=2, concepts__0__prior__images_per_instance=1, performance__text_encoder_ratio=0
-    )
-    events = run_to_end(config, tmp_path / "run")
-    measured = of(Measured, events)
-    assert [(m.pictures, m.width, m.height, m.compiled, m.repeats) for m in measured] == [(4, 32, 32, False, None)]
-    unet = sum(parameter.numel() for parameter in ready_trainer(config, tmp_path / "other")._model.unet.parameters())
-    assert measured[0].optimizer_bytes == 8 * unet and measured[0].peak_bytes > 4 * unet
-    phases = [event.name for event in of(Phase, events)]
-    assert phases.index("measuring") < phases.index("training")
-    monkeypatch.setattr(Trainer, "_rehearse", lambda self: iter(()))
-    run_to_end(config, tmp_path / "without")
-    assert final_weights(tmp_path / "run") == final_weights(tmp_path / "without")
-
-
-def test_a_resumed_run_has_the_optimizers_memory_already(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
-    config = quick_config(tiny_sd1, pictures, intervals__max_steps=2)
-    run_to_end(config, tmp_path / "run")
-    longer = quick_config(tiny_sd1, pictures, intervals__max_steps=3)
-    assert [m.optimizer_bytes for m in of(Measured, run_to_end(longer, tmp_path / "run", resume=True))] == [0]
-
-
-def test_passes_are_halved_before_the_first_step_where_the_optimizer_would_not_fit_beside_them(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    peaks = iter([900, 500, 300])
-    monkeypatch.setattr(rehearsal.device, "peak_allocated_bytes", lambda _: next(peaks))
-    monkeypatch.setattr(rehearsal.device, "room_bytes", lambda _: 1000)
-    monkeypatch.setattr("core.training.optimization.Optimization.state_bytes_to_come", 600)
-    events = run_to_end(quick_config(tiny_sd1, pictures, batch__size=4, intervals__max_steps=1), tmp_path / "run")
-    assert [event.code for event in of(Warned, events)] == ["training.smaller-batches"] * 2
-    assert [(m.pictures, m.peak_bytes, m.optimizer_bytes) for m in of(Measured, events)] == [(1, 300, 600)]
-
-
-def test_a_dry_step_that_runs_out_of_memory_halves_too(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    original = Model.denoise
-
-    def room_for_two(self: Model, x: torch.Tensor, *rest: Any) -> torch.Tensor:
-        if len(x) > 2:
-            raise torch.OutOfMemoryError("made by the test")
-        return original(self, x, *rest)
-
-    monkeypatch.setattr(Model, "denoise", room_for_two)
-    events = run_to_end(quick_config(tiny_sd1, pictures, batch__size=4, intervals__max_steps=1), tmp_path / "run")
-    assert [event.kind for event in events if isinstance(event, Warned | Measured | Step)] == [
-        "warning", "measured", "step",
-    ]  # fmt: skip
-
-
-def test_the_peak_is_measured_anew_and_not_below_what_was_held() -> None:
-    device.forget_peak(CPU)
-    before = device.peak_allocated_bytes(CPU)
-    held = torch.ones(30_000_000)
-    assert device.peak_allocated_bytes(CPU) - before > 0.9 * held.nbytes
 
 
 def test_deterministic_says_whether_the_bits_repeat(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:

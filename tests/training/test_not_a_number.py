@@ -99,13 +99,14 @@ def test_one_bad_step_is_skipped_and_counts_for_the_data_but_not_for_the_rate(
 def test_skips_that_are_not_in_a_row_do_not_stop_the_run(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = loop.Gradients.of
+    original = loop.Gradients.if_they_fit
 
     def every_other(self: loop.Gradients, step: int, slots: Sequence[Slot], weight: float) -> loop.Figures:
         figures = original(self, step, slots, weight)
+        assert figures is not None
         return figures if step % 3 == 0 else loop.Figures(figures.instance, figures.prior, float("inf"))
 
-    monkeypatch.setattr(loop.Gradients, "of", every_other)
+    monkeypatch.setattr(loop.Gradients, "if_they_fit", every_other)
     steps = steps_of(run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "run"))
     assert [step.skipped for step in steps] == [False, True, True] * 2 + [False, True]
 

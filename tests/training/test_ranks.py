@@ -13,13 +13,14 @@ from torch import Tensor
 
 from core.config.options import RunConfig
 from core.events import Event, RunStarted, Step, Stopped, Warned
+from core.runs.folder import Run
 from core.tensors import read_tensors
 from core.texts import UserError
 from core.training.checkpoints import list_checkpoints, read_state
 from core.training.exchange import Exchange
 from core.training.optimization import Optimization
 from core.training.ranks import RankLost
-from tests.training.partner import Partner
+from tests.training.partner import LEFT_OUT, Partner, exchanged
 from tests.training.runs import final_weights, quick_config, run_to_end
 
 
@@ -83,7 +84,7 @@ def steps_of(events: list[Event]) -> list[Step]:
     ("family", "changes"),
     [
         ("sd1", {"performance__ema": True}),
-        ("sdxl", {"images__caption_dropout": 0.5, "performance__gradient_checkpointing": True}),
+        ("sdxl", {"performance__gradient_checkpointing": True}),
         ("sd1", {"lora__enabled": True}),
         ("sdxl", {"lora__enabled": True}),
     ],
@@ -112,6 +113,18 @@ def test_two_processes_make_the_updates_of_one_with_twice_the_accumulation(
         torch.testing.assert_close(weight, theirs[name], rtol=1e-5, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
     state = read_state(list_checkpoints(tmp_path / "runs" / "quick" / "checkpoints")[-1][1])
     assert (state.batch, state.processes, state.text_encoder_stopped) == (4, 2, True)
+
+
+def test_a_parameter_has_the_sum_of_the_gradients_of_all_and_none_where_nobody_had_one(
+    tmp_path: Path, partner: Partner
+) -> None:
+    run = Run(tmp_path, "toy")
+    with partner.together(run, fault="toy") as ranks:
+        seen = exchanged(ranks)
+    assert partner.outcome() == str(seen)
+    for gradients, left_out in zip(seen, LEFT_OUT, strict=True):
+        expected = {name: sum(name not in without for without in left_out) for name in "abc"}
+        assert gradients == {name: count or None for name, count in expected.items()}
 
 
 def test_gradients_travel_while_the_last_pass_goes_on_once_their_order_is_known(
@@ -168,6 +181,7 @@ def test_what_is_asked_of_the_first_reaches_both_and_a_stop_is_resumed_to_the_bi
     assert final_weights(tmp_path / "runs" / "quick") == undisturbed
 
 
+@pytest.mark.slow
 def test_a_stop_that_discards_saves_nothing_and_ends_both(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
 ) -> None:
@@ -198,6 +212,7 @@ def test_a_step_that_is_not_a_number_in_one_is_skipped_by_both(
     assert [step.skipped for step in steps_of(events)] == [False, True, False]
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_goes_on_with_the_same_updates(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
 ) -> None:
@@ -214,6 +229,7 @@ def test_another_number_of_processes_goes_on_with_the_same_updates(
         torch.testing.assert_close(weight, expected[name], rtol=1e-5, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
 
 
+@pytest.mark.slow
 def test_a_mistake_of_one_ends_both_and_both_say_it(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
 ) -> None:
@@ -223,6 +239,7 @@ def test_a_mistake_of_one_ends_both_and_both_say_it(
     assert [step for step, _ in list_checkpoints(tmp_path / "runs" / "quick" / "checkpoints")] == [1]
 
 
+@pytest.mark.slow
 def test_other_pictures_in_one_of_the_processes_are_refused(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +261,7 @@ def test_one_that_is_killed_ends_the_run_at_once_and_what_was_trained_is_kept(
     assert final_weights(tmp_path / "runs" / "quick") == undisturbed
 
 
+@pytest.mark.slow
 def test_a_signal_to_another_than_the_first_saves_and_ends_all(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
 ) -> None:

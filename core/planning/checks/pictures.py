@@ -7,12 +7,17 @@ from pathlib import Path
 
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.config.settle import absolute
+from core.demo.source import is_demo
 from core.planning.buckets import concept_sizes
+from core.planning.class_pictures import likeness_of
 from core.planning.facts import Facts
 from core.planning.memory import resolution_of
 from core.texts import UserError, counted, listed, message, path_in_words, say
 
 FEW, MANY = 3, 100
+MOST_PAIRS = 4
 
 
 def directories(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -108,6 +113,22 @@ def small(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                 say("pictures.many-are", "{count} pictures are", count=len(names))))  # fmt: skip
 
 
+def alike(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Near duplicates count several times and are remembered rather than learned from."""
+    for number in range(len(config.concepts)):
+        found = facts.scan(number)
+        pairs = found.alike if found is not None else ()
+        if pairs:
+            names = [say("pictures.pair", "{first} and {second}", first=path_in_words(first.name),
+                         second=path_in_words(second.name)) for first, second in pairs]  # fmt: skip
+            yield Finding(Level.WARNING, f"concepts.{number}.instance.directory", message(
+                "pictures.alike", "Some pictures show nearly the same: {pairs}. They count double, and the model "
+                "remembers them rather than the subject.", mend="Keep one of each.",
+                pairs=say("list.semicolon", "; ").join(names[:MOST_PAIRS]) + (
+                    say("pictures.more-pairs", " (and {count} more)", count=len(names) - MOST_PAIRS)
+                    if len(names) > MOST_PAIRS else "")))  # fmt: skip
+
+
 def folders(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Class pictures and instance pictures must not mix, whatever links and dots the paths take."""
     for number, concept in enumerate(config.concepts):
@@ -141,7 +162,32 @@ def same_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             seen[folder] = number
 
 
-CHECKS = (directories, unreadable, notes, amount, small, folders, same_pictures)
+def class_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Another run has made the class pictures that this one would make, as many as it needs or more."""
+    if not facts.class_pictures:
+        return
+    settled = config
+    if facts.local_source and not is_demo(facts.local_source):
+        settled = with_changes(config, {"model.source": str(absolute(facts.local_source))})
+    for number, concept in enumerate(config.concepts):
+        found = facts.scan(number)
+        wanted = concept.prior.images_per_instance * len(found.pictures) if found is not None else 0
+        if not wanted or concept.prior.directory:
+            continue
+        mine = likeness_of(settled, concept)
+        there = next((other for other in facts.class_pictures if other.likeness == mine and other.count >= wanted),
+                     None)  # fmt: skip
+        if there is not None:
+            field = f"concepts.{number}.prior.directory"
+            yield Finding(Level.HINT, field, message(
+                "class.there", "The run {run} has made class pictures of the same kind already: {there}, and this one "
+                "needs {wanted:,}.", mend="Use them, and none has to be made. They stay in the folder of that run and "
+                "go with it.", run=there.run, there=counted(there.count, "picture"), wanted=wanted),
+                (Fix(message("fix.class-there", "Use the class pictures of {run}", run=there.run),
+                     {field: str(there.directory)}),))  # fmt: skip
+
+
+CHECKS = (directories, unreadable, notes, amount, small, alike, folders, same_pictures, class_pictures)
 
 
 def _overlap(first: Path, second: Path) -> bool:

@@ -1,0 +1,200 @@
+"""The app in Chinese: nothing English is left over, widths are right, and the language changes while it runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from textual.content import Content
+
+from core.config.table import option_table
+from core.events import Phase, Stopped
+from core.languages import VARIABLE, texts_of
+from core.runs.lock import RunLock
+from core.settings import remembered
+from core.texts import use_language
+from dbtui.__main__ import main
+from dbtui.actions import ACTIONS, relabel
+from dbtui.app import DbtuiApp
+from dbtui.home.rows import STATES
+from dbtui.widgets.question import Question
+from dbtui.widths import break_lines_between_characters, centred, fitted, flush_right
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.flow import start
+from tests.dbtui import synthetic
+from tests.dbtui.app_driving import imagined, shown, until
+from tests.dbtui.synthetic import SyntheticRun
+from tests.dbtui.test_home import a_step, begun, make_run
+from tests.dbtui.test_monitor import Bench, settle
+
+SIZES = [(80, 24), (120, 36)]
+LABEL_CELLS = 23
+"""Of a field in the wizard (`Row .label`), less the space after it."""
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DBTUI_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv(VARIABLE, "en")
+    for name in ("DBTUI_GRAPHICS", "TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def chinese() -> Iterator[None]:
+    use_language(texts_of("zh"))
+    relabel()
+    break_lines_between_characters()
+    yield
+    use_language(None)
+    relabel()
+
+
+@pytest.fixture
+def _english_again() -> Iterator[None]:
+    yield
+    use_language(None)
+    relabel()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+@pytest.mark.parametrize("screen", ["home", "model", "parameters", "monitor", "help"])
+@pytest.mark.usefixtures("chinese")
+def test_screens_look_as_they_did(
+    screen: str, size: tuple[int, int], snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app: Any = DbtuiApp(Path("/imagined"))
+    if screen == "monitor":
+        run = SyntheticRun(tmp_path, "clock")
+        synthetic.in_training(run)
+        lock = RunLock(run.lock_path)
+        lock.acquire()
+        app = Bench(run)
+
+    async def prepare(pilot: Any) -> None:
+        if screen not in ("home", "monitor"):
+            start(app, tmp_path, None)
+            await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
+            if screen == "parameters":
+                await app.screen.wizard.go("parameters")
+            await pilot.pause(0.3)
+            if screen == "help":
+                await pilot.press("f1")
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.usefixtures("_english_again")
+async def test_the_language_changes_at_once_on_every_screen_and_is_remembered(tmp_path: Path) -> None:
+    make_run(tmp_path, "clock", begun(), Phase(name="training"), a_step(150), Stopped(step=150, saved=True))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: "150/600" in shown(app))
+        start(app, tmp_path, None)
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
+        await until(pilot, lambda: "Source model" in shown(app) and "Next" in shown(app))
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("2")
+        await until(pilot, lambda: "底模" in shown(app))
+        now = shown(app)
+        assert "下一步" in now and "帮助" in now and "Source model" not in now and "Next" not in now
+        await until(pilot, lambda: remembered("language") == "zh")
+        await pilot.press("f3")
+        await until(pilot, lambda: "150/600" in shown(app))
+        assert "已停止" in shown(app) and "继续训练" in shown(app) and "stopped" not in shown(app)
+        await pilot.press("ctrl+l", "1")
+        await until(pilot, lambda: "stopped" in shown(app) and "Resume" in shown(app))
+        assert "已停止" not in shown(app)
+
+
+@pytest.mark.usefixtures("_english_again")
+async def test_the_monitor_goes_on_in_the_other_language(tmp_path: Path) -> None:
+    make_run(tmp_path, "clock", begun(), Phase(name="training"), a_step(150), Stopped(step=150, saved=True))
+    app = DbtuiApp(tmp_path, attach="clock")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: "Learning rate" in shown(app) and "Stopped at step 150" in shown(app))
+        await pilot.press("ctrl+l", "2")
+        await until(pilot, lambda: "学习率" in shown(app) and "停在第 150 步，已保存" in shown(app))
+        assert "Stopped" not in shown(app) and "Learning" not in shown(app)
+
+
+@pytest.mark.usefixtures("chinese")
+async def test_chinese_screens_have_no_english_sentence(tmp_path: Path) -> None:
+    make_run(tmp_path, "clock", begun(), Phase(name="training"), a_step(150), Stopped(step=150, saved=True))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: "150/600" in shown(app))
+        seen = [shown(app)]
+        await pilot.press("ctrl+p")
+        await pilot.pause(0.3)
+        seen.append(shown(app))
+        await pilot.press("escape", "n")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
+        for step in ("model", "concepts", "parameters", "review"):
+            await app.screen.wizard.go(step)
+            await pilot.pause(0.3)
+            await pilot.press("f5")
+            await pilot.pause(0.3)
+            seen.append(shown(app))
+    for text in seen:
+        plain = text.replace(str(tmp_path), "")
+        assert not re.search(r"\b(the|is|are|what|with|your|yours|and|this)\b", plain), plain
+
+
+def test_labels_are_not_cut_at_80_columns(chinese: None) -> None:
+    too_long = [option.title for option in option_table() if cell_len(option.title) > LABEL_CELLS]
+    assert not too_long
+    assert all(cell_len(words) <= 14 for _, words, _ in STATES.values())
+
+
+def test_a_width_counts_cells_and_not_characters() -> None:
+    assert (fitted("任务", 6), fitted("任务名称", 5), flush_right("损失", 6), centred("左", 5)) == (
+        "任务  ", "任务…", "  损失", " 左  ",
+    )  # fmt: skip
+    assert {cell_len(made("学习率 x", 11)) for made in (fitted, flush_right, centred)} == {11}
+
+
+def test_lines_of_chinese_end_between_characters_and_never_begin_with_a_full_stop() -> None:
+    break_lines_between_characters()
+    text = "按 F2 修正这一栏的问题，或列出本页所有修正办法。Enter 打开“列表”（全部）。"
+    for width in range(10, 40):
+        lines = [line.plain for line in Content(text).wrap(width)]
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert not [line for line in lines if line.strip()[:1] in "。，；”）" or line.rstrip()[-1:] in "“（"]
+        assert all(cell_len(line.rstrip()) <= width for line in lines)
+        assert all(cell_len(line) > width - 12 for line in lines[:-1])
+    english = "Anywhere: F1 helps, “a dog face” (no. 1) – and so on … until the end."
+    assert [line.plain.strip() for line in Content(english).wrap(20)] == [
+        "Anywhere: F1 helps,", "“a dog face” (no. 1)", "– and so on … until", "the end.",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("_english_again")
+def test_commands_speak_the_language_and_hand_it_to_their_children(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["runs", "--language", "zh", "--home", str(tmp_path)]) == 0
+    assert "还没有任务" in capsys.readouterr().out
+    child = subprocess.run([sys.executable, "-m", "dbtui", "runs"], capture_output=True, text=True, check=True)
+    assert "还没有任务" in child.stdout
+    assert main(["train", "--help"]) == 0
+    assert "不用界面，在这个终端里训练" in capsys.readouterr().out.replace("\n", "")
+    assert main(["runs", "--language=xx"]) == 2
+    assert "zh" in capsys.readouterr().err
+
+
+def test_every_action_has_a_title_that_fits_the_footer(chinese: None) -> None:
+    from core.texts import in_force
+
+    for action in ACTIONS:
+        assert cell_len(in_force(f"action.{action.place}.{action.id}.title", action.title)) <= 12

@@ -1,0 +1,146 @@
+"""Every language has every text, with the same placeholders, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.languages import LANGUAGES, choose, of_locale, texts_of
+from core.settings import remember, remembered, settings_path
+from core.texts import ENGLISH, Texts, UserError, counted, listed, message, say, use_language
+from tests.languages import Catalogue, catalogue, placeholders, texts_in
+
+OTHERS = [language for language in LANGUAGES if language != ENGLISH]
+GRAMMAR = {"verb"}
+"""Values that only English needs (`is`, `are`)."""
+
+
+@pytest.fixture(scope="module")
+def found() -> Catalogue:
+    return catalogue()
+
+
+@pytest.fixture
+def _back_to_english() -> None:
+    yield
+    use_language(None)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return settings_path()
+
+
+def test_every_text_can_be_read_from_the_source(found: Catalogue) -> None:
+    assert not found.unreadable, "\n".join(["say(code, text) needs both as they are:", *found.unreadable])
+    assert len(found.texts) > 1000
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_nothing_is_missing(found: Catalogue, language: str) -> None:
+    there = texts_in(language)
+    missing = [f"{key}  ({place})" for key, (_, place) in found.lines().items() if key not in there]
+    advice = f"{language}.toml lacks these; `python -m tests.languages missing` prints them as lines for it:"
+    assert not missing, "\n".join([advice, *missing])
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_nothing_is_translated_that_nobody_says(found: Catalogue, language: str) -> None:
+    left = [key for key in texts_in(language) if key not in found.lines()]
+    assert not left, "\n".join([f"take these out of {language}.toml:", *left])
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_placeholders_are_those_of_the_english_text(found: Catalogue, language: str) -> None:
+    there = texts_in(language)
+    wrong = {
+        key: (english, there[key])
+        for key, (english, _) in found.lines().items()
+        if key in there and placeholders(english) - GRAMMAR != placeholders(there[key])
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_lines_and_spaces_around_a_text_stay(found: Catalogue, language: str) -> None:
+    there = texts_in(language)
+    assert not [key for key, text in there.items() if not text and key != "message.gap"]
+    assert not [key for key, (english, _) in found.lines().items()
+                if ("\n" in there.get(key, "")) != ("\n" in english) and key in there]  # fmt: skip
+
+
+@pytest.mark.usefixtures("_back_to_english")
+def test_what_is_said_is_said_in_the_language_in_force() -> None:
+    phases = Texts("phase", {"saving": "Saving"})
+    said = message("disk.full", "There is no room left to write to {where} ({reason}).", where="/x", reason="ENOSPC")
+    assert (say("home.title", "Runs"), phases["saving"], counted(3, "picture")) == ("Runs", "Saving", "3 pictures")
+    use_language(texts_of("zh"))
+    assert (say("home.title", "Runs"), phases["saving"], counted(3, "picture")) == ("任务", "保存", "3 张图片")
+    assert said.text == "没有空间写入 /x 了（ENOSPC）。"
+    assert listed("abcdefgh", 2) == "a、b 等，还有 6 项"
+    assert say("never.said", "An English text.") == "An English text."
+
+
+@pytest.mark.usefixtures("_back_to_english")
+def test_a_code_with_several_texts_has_each_of_them() -> None:
+    use_language(texts_of("zh"))
+    bare, app = "Choose {other}.", 'Choose performance.optimizer = "{other}".'
+    first, second = (message("optimizer.needs-cuda", "x", mend=text, other="adamw").advice for text in (bare, app))
+    assert first == "请选择 adamw。" and second == '请设 performance.optimizer = "adamw"。'
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_SG"}, "zh"),
+        ({"LANG": "zh"}, "zh"),
+        ({"LANG": "zh-Hans-CN"}, "zh"),
+        ({"LANG": "zh_TW.UTF-8"}, "en"),
+        ({"LANG": "zh_HK"}, "en"),
+        ({"LANG": "de_DE@euro"}, "en"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "C", "LC_MESSAGES": "zh_CN"}, "zh"),
+    ],
+)
+def test_the_locale_chooses_where_nobody_else_does(environment: dict[str, str], language: str) -> None:
+    assert of_locale(environment) == language
+
+
+def test_option_then_variable_then_setting_then_locale(settings: Path) -> None:
+    chinese = {"LANG": "zh_CN"}
+    assert choose(None, chinese) == "zh"
+    remember(language="en")
+    assert choose(None, chinese) == "en"
+    assert choose(None, chinese | {"DBTUI_LANGUAGE": "zh"}) == "zh"
+    assert choose("en", chinese | {"DBTUI_LANGUAGE": "zh"}) == "en"
+
+
+@pytest.mark.parametrize("asked", [("xx", {}), (None, {"DBTUI_LANGUAGE": "xx"})])
+def test_a_language_that_is_not_there_is_refused(asked: tuple[str | None, dict[str, str]]) -> None:
+    with pytest.raises(UserError) as error:
+        choose(*asked)
+    assert error.value.code == "language.unknown" and "zh" in str(error.value)
+
+
+def test_settings_are_kept_beside_each_other_and_a_damaged_file_counts_as_none(settings: Path) -> None:
+    assert remembered("language") is None
+    remember(theme="light")
+    remember(language="zh")
+    assert (remembered("language"), remembered("theme")) == ("zh", "light")
+    settings.write_bytes(b"\xff[[[")
+    assert remembered("language") is None and choose(None, {}) == "en"
+    settings.write_text("language = 3\n")
+    assert choose(None, {}) == "en"
+
+
+def test_no_language_is_read_before_it_is_asked_for() -> None:
+    import subprocess
+
+    code = "import sys, core.texts; print(sorted({'tomllib', 'core.languages'} & set(sys.modules)))"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == "[]"
