@@ -56,19 +56,28 @@ CALM_LIGHT = Theme(
 )
 
 
-def _terminal(name: str, base: str, ground: str, key: str) -> Theme:
-    """One of Textual's own for sixteen colours, with what our screens ask for besides."""
+def _terminal(name: str, base: str, *, ground: str, text: str, key: str) -> Theme:
+    """One of Textual's own for sixteen colours. What is selected stands on a `ground` on which every colour but that
+    can be read, because each part of a line keeps its own.
+    """
     theme = BUILTIN_THEMES[base]
-    more = {"footer-key-foreground": key, "footer-background": "ansi_default",
-            "block-cursor-blurred-background": ground}  # fmt: skip
+    more = {
+        "block-cursor-background": ground, "block-cursor-foreground": text, "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "ansi_default", "block-cursor-blurred-foreground": "ansi_default",
+        "block-cursor-blurred-text-style": "bold", "footer-background": "ansi_default", "footer-key-foreground": key,
+    }  # fmt: skip
     return replace(theme, name=name, accent=key, variables={**theme.variables, **more})
 
 
 THEMES = {
     "dark": CALM,
     "light": CALM_LIGHT,
-    "terminal-dark": _terminal("calm-terminal-dark", "ansi-dark", "ansi_bright_black", "ansi_yellow"),
-    "terminal-light": _terminal("calm-terminal-light", "ansi-light", "ansi_white", "ansi_magenta"),
+    "terminal-dark": _terminal(
+        "calm-terminal-dark", "ansi-dark", ground="ansi_bright_black", text="ansi_bright_white", key="ansi_yellow"
+    ),
+    "terminal-light": _terminal(
+        "calm-terminal-light", "ansi-light", ground="ansi_white", text="ansi_black", key="ansi_magenta"
+    ),
 }
 TITLES = Texts("looks", {
     "dark": "Dark",
