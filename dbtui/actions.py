@@ -36,6 +36,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys."),
     Action("language", "everywhere", "ctrl+l", "Language", "Speaks another language from now on: English, 简体中文.",
            False),
+    Action("looks", "everywhere", "ctrl+t", "Looks",
+           "Dark, light, or the colours of the terminal; remembered for the next time.", False),
     Action("graphics", "everywhere", "ctrl+g", "Pictures",
            "How pictures are drawn in this terminal: half cells, kitty's graphics, sixel, or not at all.", False),
     Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False),
