@@ -25,7 +25,7 @@ from dbtui.actions import binding
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.picture import Picture as Shown
 from dbtui.widgets.question import Answer, Question
-from dbtui.wizard.rows import GOOD, MARKS, Field, Line
+from dbtui.wizard.rows import GOOD, MARKS, QUIET, Field, Line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -86,8 +86,7 @@ class PicturesScreen(ModalScreen[None]):
                     yield Shown()
                     yield Static("", id="about", markup=False)
                     yield Words("", id=CAPTION, compact=True, select_on_focus=False)
-            keys = say("pictures.keys", "↑ ↓ choose · e edits the caption · Esc closes")
-            yield Static(keys, id="dialog-keys", markup=False)
+            yield Static("", id="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         self.query_one(f"#{CAPTION}").display = False
@@ -131,6 +130,10 @@ class PicturesScreen(ModalScreen[None]):
         return ((f" {MARKS[Level.ERROR][0]}", MARKS[Level.ERROR][1]),) if place >= len(self.pictures) else ()
 
     def _about(self) -> None:
+        keys = say("pictures.keys", "↑ ↓ choose · e edits the caption · Esc closes")
+        if self.is_editing:
+            keys = say("pictures.keys-editing", "Enter writes the caption · Esc leaves it as it was")
+        self.query_one("#dialog-keys", Static).update(keys)
         place = self.query_one("#names", OptionList).highlighted
         about = self.query_one("#about", Static)
         if self.chosen is not None:
@@ -147,10 +150,11 @@ class PicturesScreen(ModalScreen[None]):
     def _lines(self, picture: Picture, size: Size | None) -> list[Line]:
         """Size, what is cut off, what is wrong with it."""
         said = [f"{picture.width} × {picture.height} px"]
+        cut: list[Line] = []
         if size is not None:
             said.append(say("pictures.at", "trains at {size}", size=size.words))
-            said.append(cut_in_words(picture, size, self.context.config.images.crop))
-        lines = [Line(*GOOD, joined(said))]
+            cut.append(Line(*QUIET, cut_in_words(picture, size, self.context.config.images.crop)))
+        lines = [Line(*GOOD, joined(said)), *cut]
         if size is not None and (picture.width < size.width or picture.height < size.height):
             lines.append(Line(*MARKS[Level.WARNING], say("pictures.enlarged", "smaller than that: it is enlarged")))
         found = self.context.facts.scan(self.number) if self.context.facts is not None else None

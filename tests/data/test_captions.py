@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data.captions import MOST_BYTES, caption, read_caption, with_words, write_caption
+from core.data.captions import MOST_BYTES, caption, read_caption, write_caption
+from core.data.captions import with_words as worded
 from core.data.scan import Picture
 from core.texts import UserError
 
@@ -97,5 +98,5 @@ def test_words_that_are_known_make_the_same_caption_as_the_file(tmp_path: Path) 
     path = write_caption(tmp_path / "x.png", "on {class} grass")
     picture = Picture(tmp_path / "x.png", 8, 8, path)
     template = "a {identifier} {class}, [filewords]"
-    assert caption(template, picture, "sks", "dog") == with_words(template, "on {class} grass", "sks", "dog")
-    assert with_words("a {class}", "unused", "sks", "dog") == "a dog"
+    assert caption(template, picture, "sks", "dog") == worded(template, "on {class} grass", "sks", "dog")
+    assert worded("a {class}", "unused", "sks", "dog") == "a dog"
