@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
     from dbtui.wizard.flow import Wizard
 
-CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards")
+CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards", "pictures")
 """Actions that come and go with the focus and with what is typed."""
 
 

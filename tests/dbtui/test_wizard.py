@@ -20,6 +20,7 @@ from textual.pilot import Pilot
 from core.config.options import RunConfig
 from core.config.table import option_table
 from core.data.scan import Picture, Scan
+from core.data.sizes import Size
 from core.planning.facts import Facts
 from core.runs.folder import Run
 from dbtui.app import DbtuiApp
@@ -305,7 +306,7 @@ async def test_the_pictures_are_seen_where_there_is_room_and_read_only_there(
         if seen:
             await until(pilot, lambda: "▀▀▀" in shown(app))
             assert "The first 6 of 7" in shown(app)
-            assert sheets == [tuple(paths[:6])]
+            assert sheets == [tuple((path, Size(512, 512)) for path in paths[:6])]
         else:
             await asyncio.sleep(0.6)
             await pilot.pause()
@@ -313,14 +314,17 @@ async def test_the_pictures_are_seen_where_there_is_room_and_read_only_there(
         assert app.screen is screen
 
 
-def test_the_sheet_shows_the_middle_of_every_picture_that_can_be_read(tmp_path: Path) -> None:
-    for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
-        Image.new("RGB", (300, 90), colour).save(tmp_path / f"{name}.png")
+def test_the_sheet_shows_every_picture_that_can_be_read_with_what_is_cut_off_in_the_dark(tmp_path: Path) -> None:
+    for name, colour in (("red", (250, 0, 0)), ("blue", (0, 0, 250))):
+        Image.new("RGB", (192, 96), colour).save(tmp_path / f"{name}.png")
     (tmp_path / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    drawn = sheet((tmp_path / "red.png", tmp_path / "damaged.png", tmp_path / "blue.png"))
+    square = Size(512, 512)
+    drawn = sheet(((tmp_path / "red.png", square), (tmp_path / "damaged.png", square), (tmp_path / "blue.png", None)))
     assert drawn is not None and drawn.size == (2 * SIDE + GAP, SIDE)
-    assert drawn.getpixel((0, 0)) == (255, 0, 0) and drawn.getpixel((SIDE + GAP, 0)) == (0, 0, 255)
-    assert sheet((tmp_path / "damaged.png",)) is None
+    middle = SIDE // 2
+    assert drawn.getpixel((middle, middle)) == (250, 0, 0) and drawn.getpixel((4, middle)) == (75, 0, 0)
+    assert drawn.getpixel((SIDE + GAP + 4, middle)) == (0, 0, 250), "its size is not known"
+    assert sheet(((tmp_path / "damaged.png", square),)) is None
 
 
 @pytest.fixture
