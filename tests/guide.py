@@ -74,7 +74,7 @@ def errors() -> dict[str, list[tuple[str, str]]]:
 
 def in_words(template: str) -> str:
     """`{path}` → `‹path›`; what Markdown would take for HTML or emphasis stays as it is."""
-    text = re.sub(r"\{(\w+)[^{}]*\}", lambda match: f"‹{match[1].replace('_', ' ')}›", template)
+    text = re.sub(r"(?<!\{)\{(\w+)[^{}]*\}", lambda match: f"‹{match[1].replace('_', ' ')}›", template)
     text = text.replace("{{", "{").replace("}}", "}")
     return re.sub(r"([<*|])", r"\\\1", " ".join(text.split()))
 
