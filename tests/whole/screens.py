@@ -1,7 +1,7 @@
 """`python -m tests.whole.screens FOLDER`: the whole way through the app, screen by screen, as SVG files.
 
-Nothing on them is made up: one app is driven from its first frame to an exported model, and each screen is taken at both
-sizes. What is trained is the small model that comes with the program, with its own six pictures.
+Nothing on them is made up: one app is driven from its first frame to an exported model, and each screen is taken at
+both sizes. What is trained is the small model that comes with the program, with its own six pictures.
 """
 
 from __future__ import annotations
