@@ -108,7 +108,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom(1)", "monitor", "+", "Zoom in", "Shows a shorter stretch of the curves.", False),
     Action("zoom(-1)", "monitor", "-", "Zoom out", "Shows a longer stretch of the curves.", False),
     Action("zoom(0)", "monitor", "0", "Whole curve", "Shows the curves from the first step to the last.", False),
-    Action("leave_run", "monitor", "q", "Leave", "Leaves the program. It asks first while it trains here."),
+    Action("leave_run", "monitor", "q", "Leave", "Leaves the program. It asks first while it trains here.", False),
     Action("move(0, -1)", "gallery", "left", "Earlier", "The preview before this one.", False),
     Action("move(0, 1)", "gallery", "right", "Later", "The preview after this one.", False),
     Action("move(-1, 0)", "gallery", "up", "Prompt before", "The same step of the prompt above.", False),
