@@ -54,7 +54,7 @@ class RunActions(Screen[None]):
         possible = {
             "open": True,
             "delete": not entry.is_alive,
-            "resume": entry.state in RESUMABLE,
+            "resume": entry.state in RESUMABLE or (bool(entry.place) and not entry.is_alive),
             "longer": entry.state == "done" and not entry.place,
             "duplicate": is_run,
             "rename": is_run and not entry.is_alive and not entry.place,

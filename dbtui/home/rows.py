@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RESUMABLE = ("new", "stopped", "failed", "lost")
 WAITING = ("»", "$text-primary")
 STATE_CELLS, LOSS_CELLS, SIZE_CELLS, AGE_CELLS = 15, 7, 10, 8
+STEPS_CELLS = 13
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,11 @@ def _figures(entry: Entry, cells: int) -> tuple[str, str, str]:
 
 
 def progress(step: int, total: int, cells: int) -> str:
-    """A bar and the steps, as they fit into `cells`: the steps first."""
+    """A bar and the steps, as they fit into `cells`: the steps first, the bars of one list of one length."""
     if not total:
         return say("home.no-step", "no step yet")
     steps = f"{step:,}/{total:,}"
-    room = min(32, cells - len(steps) - 2)
+    room = min(32, cells - max(STEPS_CELLS, len(steps)) - 2)
     return f"{bar(step, total, room)} {steps}" if room >= 3 else steps
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 2.0
 WIDE = 100
-"""Columns from which the command for what a key does is shown too."""
+"""Columns from which there is room for the command too, and for space between the keys."""
 
 
 class RunList(OptionList, inherit_bindings=False):
@@ -104,6 +104,7 @@ class HomeScreen(RunActions):
             self._timer.pause()
 
     def on_resize(self) -> None:
+        self.query_one(Footer).compact = self.size.width < WIDE
         self._show(self.entries)
 
     # --- reading ------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def queue_question(queue: Queue, selected: Entry | None) -> Question:
     name = safe(selected.name) if selected is not None else ""
     if queue.entries and queue.worker is None:
         answers.append(Answer("start", "s", say("queue.start", "Start"), say(
-            "queue.start.help", "in the background, one after the other; a failure stops no other")))  # fmt: skip
+            "queue.start.help", "in the background, one after the other")))  # fmt: skip
     if selected is not None and selected.place:
         answers.append(Answer("remove", "r", say("queue.remove", "Take {name} out", name=name),
                               say("queue.remove.help", "the run stays")))  # fmt: skip
