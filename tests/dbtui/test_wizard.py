@@ -30,6 +30,7 @@ from dbtui.widgets.question import Question
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.browse import Browse, Entry, Listing
+from dbtui.wizard.completion import Listed, list_folder
 from dbtui.wizard.context import STEPS, WizardContext, step_of
 from dbtui.wizard.rows import Field, Line, Row
 from dbtui.wizard.thumbnails import GAP, SIDE
@@ -169,6 +170,33 @@ async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -
         assert screen.focused is field
         await pilot.press("tab")
         assert screen.focused is not field
+
+
+async def test_a_folder_that_does_not_answer_keeps_nobody_from_typing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "cat").mkdir()
+    gate, asked = threading.Event(), threading.Event()
+
+    def stuck(folder: Path) -> Listed:
+        asked.set()
+        gate.wait(20)
+        return list_folder(folder)
+
+    monkeypatch.setattr("dbtui.wizard.completion.list_folder", stuck)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        field = row_of(screen, "concepts.0.instance.directory").control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, *f"{tmp_path}/c")
+        await until(pilot, lambda: asked.is_set() and field.value == f"{tmp_path}/c")
+        assert not field.is_completing
+        gate.set()
+        await until(pilot, lambda: field.is_completing)
 
 
 async def test_the_list_of_completions_lies_over_no_error(tmp_path: Path) -> None:
