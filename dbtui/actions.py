@@ -78,6 +78,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("start", "review", "s", "Start here", "Trains in this program and opens the monitor."),
     Action("start_background", "review", "b", "Start in background",
            "Trains in a process of its own: you can close everything and come back with `dbtui attach`."),
+    Action("enqueue", "review", "q", "Queue",
+           "Lets the run wait its turn: what waits is trained one after the other, over night for example."),
     Action("choose_cards", "review", "c", "Cards", "Chooses the graphics card, or how many of them, it trains on."),
     Action("app.home", "monitor", "h", "Runs", "Back to the list of runs. Training goes on."),
     Action("pause", "monitor", "p", "Pause", "Pauses after the step that runs. The card rests, memory stays in use."),
