@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,8 +28,10 @@ from dbtui.safe import safe, safe_message
 from dbtui.widths import break_lines_between_characters
 
 if TYPE_CHECKING:
+    from core.events import Event
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
+    from dbtui.widgets.graphics import Protocol
 
 LEAVING = "leaving"
 EXPORT = "export"
@@ -60,7 +64,7 @@ class DbtuiApp(App[int]):
     """`attach` names a run whose monitor opens at once; with `begin` it is trained here from then on."""
 
     TITLE = "dbtui"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "home/home.tcss"]  # the first screen's own would not be read
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
@@ -74,6 +78,7 @@ class DbtuiApp(App[int]):
         self.begin = begin
         self.training: TrainingHandle | None = None
         self.training_run: Run | None = None
+        self._announced: set[tuple[str, float]] = set()
         self.last_words = ""
         """Said in the terminal once the app has left it."""
         self.lead_output: Callable[[Path], None] = lambda log: None
@@ -117,6 +122,12 @@ class DbtuiApp(App[int]):
             self.say(error)
             return
         self.push_screen(MonitorScreen(run, self.handle_of(run)))
+
+    def open_gallery(self, run: Run) -> None:
+        """Show the previews of `run` side by side."""
+        from dbtui.gallery.screen import GalleryScreen
+
+        self.push_screen(GalleryScreen(run))
 
     def _begin(self, name: str) -> None:
         from core.runs.folder import Run
@@ -169,12 +180,36 @@ class DbtuiApp(App[int]):
                                 name=safe(run.name)), markup=False)  # fmt: skip
                 await asyncio.to_thread(launch_background, run, resume=resume)
             else:
-                self.training, self.training_run = launch_thread(run, resume=resume), run
+                handle = launch_thread(run, resume=resume, on_event=lambda event: self._trained(run.name, event))
+                self.training, self.training_run = handle, run
                 self.lead_output(run.log_path)
         except (UserError, OSError) as error:
             self.say(error)
             return False
         return True
+
+    def _trained(self, name: str, event: Event) -> None:
+        """Runs in the thread that trains; it never waits for the app."""
+        from core.events import ENDINGS
+
+        if isinstance(event, ENDINGS):
+            with suppress(RuntimeError):  # the app has gone
+                self.call_later(self.announce, name, event)
+
+    def announce(self, name: str, event: Event) -> None:
+        """Tell, once, that the run called `name` has ended: by the terminal, and on any screen but its own."""
+        from core.runs.telling import is_news
+        from dbtui.announcing import signal_of, told_end
+
+        if (name, event.time) in self._announced or not is_news(event):
+            return
+        self._announced.add((name, event.time))
+        signal = signal_of(name, event, os.environ)
+        if signal and self._driver is not None:
+            self._driver.write(signal)
+        seen = getattr(self.screen, "run", None)
+        if getattr(seen, "name", None) != name:
+            self.notify(told_end(name, event), timeout=20, markup=False)
 
     # --- what is everywhere -------------------------------------------------------------------------------------
 
@@ -222,6 +257,31 @@ class DbtuiApp(App[int]):
         if not CommandPalette.is_open(self):
             search = say("palette.search", "Search for commands …")
             self.push_screen(CommandPalette(placeholder=search, id="--command-palette"))
+
+    def action_graphics(self) -> None:
+        """How pictures are drawn, from now on and the next time."""
+        from dbtui.widgets.graphics import about_protocols
+        from dbtui.widgets.question import Answer, Question
+
+        if isinstance(self.screen, ModalScreen):
+            return
+        answers = [Answer(known, str(number), known, about)
+                   for number, (known, about) in enumerate(about_protocols().items(), 1)]  # fmt: skip
+        self.push_screen(Question(say("graphics.question", "How shall pictures be drawn?"), "", answers), self._draw_so)
+
+    async def _draw_so(self, chosen: Protocol | None) -> None:
+        from dbtui.widgets.graphics import put_in_force
+        from dbtui.widgets.picture import Picture
+
+        if chosen is None:
+            return
+        try:
+            await asyncio.to_thread(put_in_force, chosen)
+        except OSError as error:
+            self.say(error)
+        for screen in self.screen_stack:
+            for picture in screen.query(Picture):
+                picture.again()
 
     async def action_quit(self) -> None:
         self.action_leave()
@@ -284,6 +344,7 @@ def _import_ahead() -> None:
     importlib.import_module("dbtui.wizard.flow")
     importlib.import_module("dbtui.wizard.review")
     importlib.import_module("dbtui.monitor.screen")
+    importlib.import_module("dbtui.gallery.screen")
 
 
 def run_app(home: Path, *, attach: str | None = None, begin: bool = False) -> int:

@@ -70,6 +70,18 @@ def file_name(name: str, format: str, method: str) -> str:  # noqa: A002 - the o
     return f"{name}{merged}{entry.mark}{entry.suffix}"
 
 
+def format_of(name: str, method: str, *, is_folder: bool) -> str:
+    """The format of an export called `name`, of a run that trained with this method: `file_name` backwards."""
+    if is_folder:
+        return "diffusers"
+    if name.endswith(EXPORT_FORMATS["ckpt"].suffix):
+        return "ckpt"
+    if method == WHOLE or name.endswith(f"-merged{EXPORT_FORMATS['safetensors'].suffix}"):
+        return "safetensors"
+    other = EXPORT_FORMATS["lora-diffusers"]
+    return other.id if name.endswith(f"{other.mark}{other.suffix}") else "lora"
+
+
 def refuse_unfit(format: str, method: str) -> None:  # noqa: A002 - the option's own name
     """`UserError` where a format (not `auto`) cannot hold what this method trained."""
     if method in EXPORT_FORMATS[format].methods:

@@ -31,7 +31,10 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+from core.data.alike import Likeness, likeness
+from core.data.colours import in_srgb
 from core.data.geometry import centre_box, covering
+from core.data.heif import is_heif, open_heif
 from core.data.sizes import Size
 from core.texts import Message, UserError, in_force, message, path_in_words
 
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
-FORMATS_IN_WORDS = "JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF"
+FORMATS_IN_WORDS = "JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF"
 MOST_PIXELS = 64_000_000
 """Decoded, this is 190 MB. Pillow itself only warns, at 89 million."""
 
@@ -53,8 +56,6 @@ SIDEWAYS = frozenset({5, 6, 7, 8})
 """EXIF orientations that swap width and height."""
 
 FOREIGN_BEGINNINGS: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftyphei", "a HEIC picture"),
-    (4, b"ftypmif1", "a HEIF picture"),
     (4, b"ftypavi", "an AVIF picture whose beginning is damaged"),
     (4, b"ftyp", "a film"),
     (0, b"%!PS", "a PostScript file"),
@@ -78,15 +79,24 @@ def measure(path: Path, *, decode: bool) -> tuple[int, int, tuple[Message, ...]]
 
     Only the header is read, unless `decode` is set: then all of it is, which alone finds a picture cut short.
     """
+    if decode:
+        width, height, notes, _ = decoded(path)
+        return width, height, notes
     with _opened(path) as image:
-        notes = _notes(image, path)
-        if decode:
-            return (*_to_rgb(image).size, notes)
-        return (*_upright_size(image), notes)
+        return (*_upright_size(image), _notes(image, path))
+
+
+def decoded(path: Path) -> tuple[int, int, tuple[Message, ...], Likeness]:
+    """The same of the whole picture, and what it is like."""
+    with _opened(path) as image:
+        notes, whole = _notes(image, path), _to_rgb(image)
+        return whole.width, whole.height, notes, likeness(whole)
 
 
 def open_rgb(path: Path) -> Image.Image:
-    """The whole picture: first frame, turned upright once, transparent parts on white, 16 bits scaled to 8, in RGB."""
+    """The whole picture: first frame, turned upright once, transparent parts on white, 16 bits scaled to 8, in RGB as
+    sRGB means it.
+    """
     with _opened(path) as image:
         return _to_rgb(image)
 
@@ -183,6 +193,9 @@ def _image(file: BufferedReader, path: Path) -> Image.Image:
     try:
         return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
+        if is_heif(os.pread(file.fileno(), 12, 0)):
+            file.seek(0)
+            return open_heif(file, os.fspath(path))
         raise _foreign(file.fileno(), path) from error
 
 
@@ -228,10 +241,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if upright.mode in SIXTEEN_BITS:
         upright = _eight_bits(upright)
     if upright.mode in WITH_ALPHA or "transparency" in upright.info:
-        coloured = upright.convert("RGBA")
+        coloured = in_srgb(upright.convert("RGBA"))
         white = Image.new("RGBA", coloured.size, "white")
         return Image.alpha_composite(white, coloured).convert("RGB")
-    return upright.convert("RGB")
+    return in_srgb(upright if upright.mode == "CMYK" else upright.convert("RGB")).convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -284,7 +297,7 @@ def _too_large(path: Path, size: str) -> UserError:
 
 def _damaged(path: Path, error: Exception) -> UserError:
     reason = str(error) or type(error).__name__
-    if "truncated" in reason.lower():
+    if any(words in reason.lower() for words in ("truncated", "end of file", "eof")):
         return _refusal("picture.cut-short", "{path} is cut short ({reason}).", path,
                         mend="Copy it again or leave it out.", reason=reason)  # fmt: skip
     return _refusal("picture.damaged", "{path} is damaged ({reason}).", path, mend="Copy it again or leave it out.",

@@ -50,33 +50,41 @@ class Scan:
     directory: Path
     pictures: tuple[Picture, ...]
     refused: tuple[Refused, ...]
+    alike: tuple[tuple[Path, Path], ...] = ()
+    """Pairs that show nearly the same, where every picture was decoded."""
 
 
 def scan(directory: Path, *, decode: bool) -> Scan:
     """Look at every picture in `directory` and its subfolders.
 
     With `decode=False` only headers are read (for counting while somebody types); with `decode=True` every picture is
-    decoded whole, which alone finds damage behind the header. Hidden files, captions, masks (`…-mask.png`) and the
+    decoded whole, which alone finds damage behind the header and what is nearly the same. Hidden files, captions, masks (`…-mask.png`) and the
     drawing that a picture beside it was made from (`x.svg` beside `x.png`) are passed over. Raises `UserError` if
     `directory` itself is missing, not a directory or unreadable, or holds more than `MOST_FILES` files.
     """
-    from core.data.pictures import measure
+    from core.data.alike import Likeness, alike
+    from core.data.pictures import decoded, measure
 
     _check_directory(directory)
     pictures: list[Picture] = []
     refused: list[Refused] = []
+    likenesses: list[tuple[Path, Likeness]] = []
     for found in sorted(_files(directory), key=lambda found: os.fsencode(found.path)):
         if isinstance(found, Refused):
             refused.append(found)
             continue
         try:
-            width, height, notes = measure(found.path, decode=decode)
+            if decode:
+                width, height, notes, like = decoded(found.path)
+                likenesses.append((found.path, like))
+            else:
+                width, height, notes = measure(found.path, decode=False)
         except UserError as error:
             if found.path.suffix or error.code != "picture.format":
                 refused.append(Refused(found.path, error.message))
             continue
         pictures.append(Picture(found.path, width, height, found.caption_file, found.mask_file, notes))
-    return Scan(directory, tuple(pictures), tuple(refused))
+    return Scan(directory, tuple(pictures), tuple(refused), alike(likenesses))
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import errno
+import itertools
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.config.options import NAME_PATTERN, RunConfig
+from core.config.options import LONGEST_NAME, NAME_PATTERN, RunConfig
 from core.config.parsing import with_changes
 from core.config.runfile import read, to_toml
 from core.config.settle import settle
@@ -18,8 +20,14 @@ from core.files import explain, new_directory, remove_directory, sweep_staging, 
 from core.runs.lock import RunLock
 from core.texts import UserError, say
 
-EXTENDABLE = re.compile(r"intervals\.\w+|concepts\.\d+\.sample\.\w+|saving\.\w+")
-"""What may change between two lives of a run: how long, how often, what is shown, what is kept."""
+EXTENDABLE = re.compile(
+    r"intervals\.\w+|concepts\.\d+\.sample\.\w+|saving\.\w+|performance\.(gradient_checkpointing|attention)|"
+    r"batch\.(size|accumulation)"
+)
+"""What may change between two lives of a run: how long, how often, what is shown, what is kept, and what only changes
+how an update is computed. The batch may be cut otherwise as long as each update holds as many pictures.
+"""
+_STATE = re.compile(r"step-(\d{6,})")
 
 
 class Run:
@@ -74,6 +82,10 @@ class Run:
     @property
     def samples(self) -> Path:
         return self.path / "samples"
+
+    @property
+    def class_pictures(self) -> Path:
+        return self.path / "class"
 
     @property
     def exports(self) -> Path:
@@ -131,23 +143,58 @@ class Run:
         """What was asked for. Raises `UserError`."""
         return read(self.config_path)
 
-    def extend(self, changes: Mapping[str, Any], version: str) -> RunConfig:
+    def extend(self, changes: Mapping[str, Any], version: str, *, begins_anew: bool = False) -> RunConfig:
         """Change options of a run that will be resumed, and record it in `run.toml`; returns the new configuration.
+        With `begins_anew` every option of a run that has no saved state may change: it begins at its first step.
 
         Raises `UserError` for an option that a run keeps for life, a bad value, or a run in training.
         """
-        fixed = sorted(path for path in changes if not EXTENDABLE.fullmatch(path))
-        if fixed:
-            raise UserError("run.fixed-option", "{path} cannot change once a run was made.",
-                            mend="intervals, saving and previews can; for the rest make a new run.",
-                            path=", ".join(fixed))  # fmt: skip
         with RunLock(self.lock_path):
-            config = settle(with_changes(self.config(), changes))
+            before = self.config()
+            fixed = fixed_for_life(before, changes)
+            if fixed and not (begins_anew and not saved_steps(self.path)):
+                raise UserError("run.fixed-option", "{path} cannot change once a run was made.",
+                                mend="intervals, saving and previews can; for the rest make a new run.",
+                                path=", ".join(fixed))  # fmt: skip
+            config = settle(with_changes(before, changes))
             try:
                 write_atomic(self.config_path, to_toml(config, version))
             except OSError as error:
                 raise explain(error, self.config_path) from error
         return config
+
+    def copy(self, changes: Mapping[str, Any], version: str) -> Run:
+        """Make a new run of the same options but for `changes`, under the next free name, with the class pictures that
+        this one has made. Raises `UserError`.
+        """
+        name = free_name(self.home, self.name)
+        made = Run.create(self.home, with_changes(self.config(), {**changes, "model.name": name}), version)
+        try:
+            if self.class_pictures.is_dir():
+                shutil.copytree(self.class_pictures, made.class_pictures)
+        except (OSError, shutil.Error) as error:
+            made.delete()
+            reason = error if isinstance(error, OSError) and error.errno is not None else OSError(errno.EIO, str(error))
+            raise explain(reason, made.class_pictures) from error
+        return made
+
+    def rename(self, name: str, version: str) -> Run:
+        """Give the run another name, in its folder and in `run.toml`; what was exported keeps its own.
+
+        Raises `UserError` for a bad name, one in use, a run in training or a folder that cannot be written.
+        """
+        renamed = Run(self.home, name)
+        with RunLock(self.lock_path):
+            config = with_changes(self.config(), {"model.name": name})
+            if renamed.path.exists():
+                raise UserError("run.rename-taken", "There is a run {name} already.", mend="Choose another name.",
+                                name=name)  # fmt: skip
+            try:
+                self.path.rename(renamed.path)
+                write_atomic(renamed.config_path, to_toml(config, version))
+            except OSError as error:
+                raise explain(error, renamed.path) from error
+        return renamed
 
     def delete(self) -> None:
         """Remove the folder and everything in it. Raises `UserError` if a process trains it or it cannot be removed."""
@@ -182,6 +229,37 @@ def list_runs(home: Path) -> list[Run]:
     except OSError as error:
         raise explain(error, folder) from error
     return [Run(home, name) for name in names]
+
+
+def fixed_for_life(config: RunConfig, changes: Mapping[str, Any]) -> list[str]:
+    """Those of `changes` that a run with saved states cannot take."""
+    fixed = [path for path in changes if not EXTENDABLE.fullmatch(path)]
+    cut = [path for path in changes if path.startswith("batch.")]
+    if cut:
+        before, after = config.batch, with_changes(config, {path: changes[path] for path in cut}).batch
+        if before.size * before.accumulation != after.size * after.accumulation:
+            fixed += cut
+    return sorted(fixed)
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """The steps of the states that the run in `folder` has on disk, rising."""
+    try:
+        found = [_STATE.fullmatch(path.name) for path in (folder / "checkpoints").iterdir()]
+    except OSError:
+        return []
+    return sorted(int(match[1]) for match in found if match)
+
+
+def free_name(home: Path, name: str) -> str:
+    """`clock-2`, or the next number that no run has."""
+    stem = re.sub(r"-\d{1,3}$", "", name) or name
+    for number in itertools.count(2):
+        ending = f"-{number}"
+        candidate = stem[: LONGEST_NAME - len(ending)] + ending
+        if not (runs_directory(home) / candidate).exists():
+            return candidate
+    raise AssertionError("unreachable")
 
 
 def name_in_use(run: Run) -> UserError:

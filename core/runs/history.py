@@ -120,7 +120,8 @@ class History:
         self.warnings: list[Warned] = []
         self.updated = 0.0
         self._series = {name: Series() for name in SERIES}
-        self._paused = False
+        self.paused_since: float | None = None
+        """When it was paused, in unix seconds, as long as it is."""
         self._means = {name: _Mean() for name in SMOOTHED}
         self._latest: deque[float] = deque(maxlen=_LATEST_STEPS)
         self._observed = False
@@ -147,7 +148,7 @@ class History:
             return "loading" if newer else _ENDED[type(self.ending)]
         if self._observed and self._owner is None:
             return "lost" if self.run or self.phase else "new"
-        if self._paused:
+        if self.paused_since is not None:
             return "paused"
         if self.phase is not None:
             return self.phase.name
@@ -227,11 +228,11 @@ class History:
         elif isinstance(event, Warned):
             self.warnings.append(event)
         elif isinstance(event, Paused | Continued):
-            self._paused = isinstance(event, Paused)
+            self.paused_since = event.time if isinstance(event, Paused) else None
             self._latest.clear()
         elif isinstance(event, ENDINGS):
             self.ending = event
-            self._paused = False
+            self.paused_since = None
             return
         if self.ending is not None and isinstance(event, Phase | Step):
             self.ending = None  # a new life that has not said `run` yet
@@ -240,7 +241,7 @@ class History:
         self.run = event
         self.phase = None
         self.ending = None
-        self._paused = False
+        self.paused_since = None
         self._drop_after(event.resumed_from or 0)
 
     def _add_step(self, event: Step) -> None:
@@ -251,7 +252,7 @@ class History:
         for name, source in SMOOTHED.items():
             self._smooth(name, event.step, getattr(event, source))
         self._latest.append(event.time)
-        self._paused = False
+        self.paused_since = None
         self.last_step = event
         if self.phase is None or self.phase.name != "training":
             self.phase = Phase(name="training", done=event.step, total=self.total, time=event.time)
@@ -293,6 +294,9 @@ class Summary:
     folder: str
     updated: float
     silence: float | None = None
+    seconds_left: float | None = None
+    """Of training, at the pace of the last steps; `None` where that is not known."""
+    steps_per_epoch: int = 0
 
 
 def summary(run: Run) -> Summary:
@@ -312,6 +316,8 @@ def summary(run: Run) -> Summary:
         folder=str(run.path),
         updated=history.updated,
         silence=history.silence,
+        seconds_left=history.seconds_left,
+        steps_per_epoch=history.run.steps_per_epoch if history.run else 0,
     )
 
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.events import Event
@@ -18,7 +18,7 @@ from core.runs.output import open_log
 from core.runs.pump import TrainingHandle
 from core.texts import UserError, say
 
-__all__ = ["TrainingHandle", "launch_background", "launch_thread"]
+__all__ = ["TrainingHandle", "launch_background", "launch_thread", "start_process"]
 
 START_SECONDS = 20.0
 LOG_LINES = 10
@@ -41,34 +41,45 @@ def launch_background(run: Run, resume: bool, processes: int = 1) -> int:
     holder = owner(run.lock_path)
     if holder is not None:
         raise taken(run.lock_path, holder)
-    log = open_log(run.log_path)
+    return start_process(
+        [*command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
+        run.lock_path,
+        run.log_path,
+        lambda how, words: _not_started(run, how, words),
+    )
+
+
+def start_process(
+    command: Sequence[str], lock: Path, log_path: Path, not_started: Callable[[str, str], UserError]
+) -> int:
+    """Start `command` in a session of its own, writing into `log_path`; its pid once it holds `lock`.
+
+    Raises what `not_started` makes of how it failed and of its last words.
+    """
+    log = open_log(log_path)
     try:
         said_before = os.fstat(log).st_size
         process = subprocess.Popen(
-            [*command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            close_fds=True,
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True
         )
     finally:
         os.close(log)
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None:
-        holder = owner(run.lock_path)
+        holder = owner(lock)
         if holder is not None and holder.pid == process.pid:
             threading.Thread(target=process.wait, name="reaper", daemon=True).start()  # no zombie while we live
             return process.pid
         if time.monotonic() >= deadline:
             process.kill()
             process.wait()
-            raise _not_started(run, said_before, say("launch.slow", "had not started after {seconds:.0f} s",
-                                                       seconds=START_SECONDS))  # fmt: skip
+            slow = say("launch.slow", "had not started after {seconds:.0f} s", seconds=START_SECONDS)
+            raise not_started(slow, last_words(log_path, said_before))
         time.sleep(0.1)
     if process.returncode == 0:
-        return process.pid  # a run that had nothing left to do
-    raise _not_started(run, said_before, say("launch.ended", "ended with code {code}", code=process.returncode))
+        return process.pid  # there was nothing left to do
+    ended = say("launch.ended", "ended with code {code}", code=process.returncode)
+    raise not_started(ended, last_words(log_path, said_before))
 
 
 def command_line(run: Run, resume: bool) -> list[str]:
@@ -76,23 +87,24 @@ def command_line(run: Run, resume: bool) -> list[str]:
     return [*leading.command_line(run), *(["--resume"] if resume else [])]
 
 
-def _not_started(run: Run, said_before: int, how: str) -> UserError:
+def _not_started(run: Run, how: str, words: str) -> UserError:
     return UserError(
         "launch.failed",
         "The background process for {name} {how}. Its last words:\n{words}",
         mend="All of them stand in {log}.",
         name=run.name,
         how=how,
-        words=_last_words(run.log_path, said_before),
+        words=words,
         log=run.log_path,
     )
 
 
-def _last_words(path: Path, since: int) -> str:
+def last_words(path: Path, since: int, lines: int = LOG_LINES) -> str:
+    """The last lines that were written to the log at `path` after its first `since` bytes."""
     try:
         with path.open("rb") as file:
             file.seek(since)
-            lines = file.read(1 << 20).decode("utf-8", "replace").splitlines()
+            found = file.read(1 << 20).decode("utf-8", "replace").splitlines()
     except OSError as error:
         return f"({error.strerror})"
-    return "\n".join(lines[-LOG_LINES:]) or say("launch.wordless", "(it said nothing)")
+    return "\n".join(found[-lines:]) or say("launch.wordless", "(it said nothing)")

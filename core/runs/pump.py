@@ -25,6 +25,7 @@ from core.runs.journal import JournalWriter
 from core.runs.leading import Others, leading
 from core.runs.lock import RunLock
 from core.runs.output import captured_logging, quiet_libraries
+from core.runs.telling import is_news, run_command
 from core.runs.trackers import Tracking, wanted
 from core.texts import Message, UserError, message
 
@@ -132,7 +133,16 @@ class Pump:
         if self._ending is None:
             self._fail(RuntimeError("the trainer ended without saying how"))
         assert self._ending is not None
+        self._tell_of(self._ending.event)
         return self._ending
+
+    def _tell_of(self, ending: Event) -> None:
+        """Run the user's command for the end of a run; what went wrong with it is a warning behind the end."""
+        if is_news(ending):
+            trouble = run_command(self._run.name, ending, self._run.log_path)
+            if trouble is not None:
+                self._log.warning("%s", trouble)
+                self._tell(_warned(trouble))
 
     def end_now(self) -> None:
         """For a second signal, from any thread: say in the journal that it ended; the process exits right after."""

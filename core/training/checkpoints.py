@@ -2,7 +2,8 @@
 
 A state is a folder `step-000100/`: `unet.safetensors` and, where it was trained, `text_encoder.safetensors` (as
 precise as they are trained), `average.safetensors` where an average is kept, `optimizer.safetensors`, `state.json`,
-and a manifest of sizes and hashes. It appears whole, verified, or not at all; older ones are dropped only afterwards.
+and a manifest of sizes and hashes. It appears whole, verified, or not at all; older ones are dropped only afterwards,
+but for the one that a person marked as the best.
 No pickle, no generator state: everything random follows from the step.
 """
 
@@ -20,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.best import best_step
 from core.events import Checkpoint, Warned
 from core.files import DamagedFiles, free_bytes, remove_directory, staged_directory, sweep_staging, verify_directory
 from core.machine import inspect_machine
@@ -193,8 +195,10 @@ class Checkpoints:
     def _drop_superseded(self, newest: Path) -> None:
         damaged = self._damaged - {newest}
         whole = [path for _, path in list_checkpoints(self._folder) if path not in damaged]
+        marked = best_step(self._folder.parent)
+        best = None if marked is None else self._folder / f"step-{marked:06d}"
         try:
-            for path in (*damaged, *whole[: -self._keep]):
+            for path in (*damaged, *(path for path in whole[: -self._keep] if path != best)):
                 remove_directory(path)
             self._damaged = set()
         except OSError as error:

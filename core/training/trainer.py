@@ -108,7 +108,8 @@ class Trainer:
             checkpoints.load_weights(found, trained)
             self._optimization.restore(checkpoints.read_optimizer(found), state.optimizer)
             self._average.restore(checkpoints.read_average(found))
-            self._updates, portion = state.updates, Portion(state.micro_batch, state.split_pairs)
+            self._updates = state.updates
+            portion = Portion(min(state.micro_batch, config.batch.size), state.split_pairs)
             if state.precision == self._settled.precision:
                 self._scale.scale, self._scale.good = state.loss_scale, state.good_updates
         if text_stopped:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from core.files import free_bytes, probe_writable
 from core.machine import Machine, inspect_machine
+from core.runs.logout import ended_at_logout, is_systemd
 from core.texts import UserError, joined, say, size_in_words
 from dbtui import __version__
 from dbtui.boundary import DONE, FAILED
@@ -63,6 +64,7 @@ def _examine(home: Path, machine: Machine) -> Iterator[Diagnosis]:
     yield _colours()
     yield _graphics()
     yield _disk(home)
+    yield from _logging_out()
 
 
 def _python() -> Diagnosis:
@@ -220,6 +222,16 @@ def _disk(home: Path) -> Diagnosis:
             "doctor.disk.small", "Training a whole Stable Diffusion 1.5 takes up to {size}: free some space, or choose "
             "a disk with --home.", size=size_in_words(ROOM_FOR_A_RUN)))  # fmt: skip
     return Diagnosis(title, "ok", finding)
+
+
+def _logging_out() -> Iterator[Diagnosis]:
+    """Only machines with systemd have a say in it."""
+    title = say("doctor.logout", "Logging out")
+    danger = ended_at_logout()
+    if danger is not None:
+        yield Diagnosis(title, "missing", danger.text, danger.advice)
+    elif is_systemd():
+        yield Diagnosis(title, "ok", say("doctor.logout.fine", "what trains in the background goes on"))
 
 
 def _print(diagnoses: list[Diagnosis]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from core.choices.formats import EXPORT_FORMATS
 from core.runs.folder import Run
 from core.texts import UserError, size_in_words
-from dbtui.boundary import DONE
+from dbtui.boundary import DONE, complain
 from dbtui.printing import print_lines
+from dbtui.safe import safe
+from dbtui.using import lines_of
 
 
 def export_model_of(
@@ -28,4 +31,6 @@ def export_model_of(
     written = export_run(run.path, step=step, format=wanted or None, half=half, prompts=prompts, average=average,
                          output=destination)  # fmt: skip
     print_lines(f"{run.path / written.path}, {size_in_words(written.bytes)}")
+    for line in lines_of(run.path / written.path, run.config(), os.environ):  # not what a script reads
+        complain(safe(line))
     return DONE

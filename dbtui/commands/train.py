@@ -14,14 +14,17 @@ from core.config.findings import Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Event, Failed, Stopped
+from core.export.using import exported_files
 from core.place import ALONE, Place
 from core.planning.checks import check
 from core.planning.survey import survey
 from core.runs.folder import Run, name_in_use
 from core.runs.launch import TrainingHandle, launch_background, launch_thread
+from core.runs.logout import ended_at_logout
 from core.runs.output import captured_output
 from core.texts import UserError, say
 from dbtui import __version__
+from dbtui.announcing import signal_of
 from dbtui.boundary import DONE, FAILED, REFUSED, complain
 from dbtui.commandline import command_line
 from dbtui.commands.check import has_error, print_findings
@@ -29,9 +32,10 @@ from dbtui.commands.configs import differences, read_assignments, read_config
 from dbtui.commands.processes import is_same_signal, place_of, train_along
 from dbtui.commands.train_display import Display, display_on
 from dbtui.printing import print_lines
-from dbtui.safe import safe
+from dbtui.safe import safe, safe_message
 from dbtui.terminal.output import STANDARD_OUTPUT, Terminal
 from dbtui.terminal.signals import handled
+from dbtui.using import lines_of
 
 T = TypeVar("T")
 
@@ -52,6 +56,20 @@ def train_target(
         )  # fmt: skip
     if place.rank > 0:
         return train_along(place)
+    run = made_ready(target, home, resume=resume, assignments=assignments, place=place)
+    if run is None:
+        return REFUSED
+    if background:
+        return _start_in_background(run, resume, place.count)
+    return Watch(run, place=place).follow(resume)
+
+
+def made_ready(
+    target: str, home: Path, *, resume: bool, assignments: Sequence[str] = (), place: Place = ALONE
+) -> Run | None:
+    """The run that a file or a name stands for, made and changed as is asked; `None` where what was found on the way,
+    which is printed, holds an error. Raises `UserError`.
+    """
     run, changes = _target(target, home, read_assignments(assignments), resume)
     config = with_changes(run.config(), changes) if isinstance(run, Run) else run
     found = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run), place=place))
@@ -59,14 +77,12 @@ def train_target(
     if findings:
         print_findings(findings, on_stderr=True)
     if has_error(findings):
-        return REFUSED
+        return None
     if not isinstance(run, Run):
-        run = Run.create(home, config, __version__)
-    elif changes:
+        return Run.create(home, config, __version__)
+    if changes:
         run.extend(changes, __version__)
-    if background:
-        return _start_in_background(run, resume, place.count)
-    return Watch(run, place=place).follow(resume)
+    return run
 
 
 def _target(
@@ -107,7 +123,15 @@ def _start_in_background(run: Run, resume: bool, processes: int) -> int:
             name=run.name, process=process, attach=command_line(f"attach {run.name}", run.home),
             stop=command_line(f"stop {run.name}", run.home))
     )  # fmt: skip
+    warn_of_logout()
     return DONE
+
+
+def warn_of_logout() -> None:
+    """Say it where logging out would end what was just put into the background."""
+    danger = ended_at_logout()
+    if danger is not None:
+        complain(safe_message(danger))
 
 
 class Watch:
@@ -150,9 +174,16 @@ class Watch:
                             display.remark(remark)
                         display.show(_taken(self._events))
                     display.show(_taken(self._events))
+                self._signal(terminal)
         finally:
             os.close(descriptor)
         return self._last_word()
+
+    def _signal(self, terminal: Terminal) -> None:
+        """Ring and tell the desktop that it has ended, where a person's terminal is still there."""
+        ending = self._handle.ending if self._handle is not None else None
+        if ending is not None and terminal.isatty():
+            terminal.write(signal_of(self._run.name, ending.event, os.environ))
 
     def _stop(self, reason: str) -> None:
         """Runs inside a signal handler."""
@@ -179,8 +210,10 @@ class Watch:
         elif isinstance(ending.event, Stopped):
             complain(say("train.goes-on", "`{command}` goes on with it.",
                          command=command_line(f"train {self._run.name} --resume", self._run.home)))  # fmt: skip
-        elif any(self._run.exports.glob("*")):
+        elif written := exported_files(self._run.exports):
             complain(safe(say("train.exported", "Your model is in {folder}", folder=self._run.exports)))
+            for line in lines_of(written[0], self._run.config(), os.environ):
+                complain(safe(line))
         return ending.exit_code
 
 

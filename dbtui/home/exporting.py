@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
 
 
-async def export(app: DbtuiApp, home: Path, name: str, export_format: str) -> None:
-    """Write the newest state of run `name` and tell how it went."""
+async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step: int | None = None) -> None:
+    """Write the state of `step` of run `name`, or its newest, and tell how it went."""
+    which = [] if step is None else ["--step", str(step)]
     try:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "dbtui", "export", name, "--format", export_format, "--home", str(home),
+            sys.executable, "-P", "-m", "dbtui", "export", name, "--format", export_format, *which, "--home",
+            str(home),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
     except OSError as error:
@@ -27,8 +29,9 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str) -> No
     output, errors = await child.communicate()
     if child.returncode == 0:
         told = output.decode("utf-8", "replace").strip().splitlines()
-        words = told[-1] if told else say("export.done", "{name} is exported.", name=name)
-        app.notify(safe(words), title=say("export.done.title", "Exported"), timeout=12, markup=False)
+        words = told[0] if told else say("export.done", "{name} is exported.", name=name)
+        use = say("export.use", "u in its monitor tells how to use it.")
+        app.notify(f"{safe(words)}\n{use}", title=say("export.done.title", "Exported"), timeout=12, markup=False)
     else:
         reason = errors.decode("utf-8", "replace").strip() or say(
             "export.ended", "The export ended with code {code}.", code=child.returncode)  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from core.texts import Texts, duration_in_words, say
+from core.texts import Texts, duration_in_words, say, size_in_words
 from dbtui.commandline import command_line
 from dbtui.safe import safe
 from dbtui.states import STATES
@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     from dbtui.drafts import Draft
 
 RESUMABLE = ("new", "stopped", "failed", "lost")
+WAITING = ("»", "$text-primary")
+STATE_CELLS, LOSS_CELLS, SIZE_CELLS, AGE_CELLS = 15, 7, 10, 8
+STEPS_CELLS = 13
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run (`summary` is None until it was read) or a draft."""
+    """A run (`summary` is None until it was read) or a draft. `place` and `bytes` are those of `Listed`."""
 
     name: str
     summary: Summary | None = None
     draft: Draft | None = None
     trouble: str = ""
+    place: int = 0
+    bytes: int | None = None
 
     @property
     def id(self) -> str:
@@ -49,36 +54,68 @@ class Entry:
         """Whether some process trains it now."""
         return self.state not in (*RESUMABLE, "done", "draft", "unknown", "unreadable")
 
+    @property
+    def changed(self) -> float:
+        """When something last happened to it, in unix seconds; 0 where that is not known."""
+        if self.draft is not None:
+            return self.draft.changed
+        return (self.summary.updated if self.summary else 0.0) or 0.0
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        """What trains stands first, then what waits in its order, then the rest, the newest first."""
+        if self.is_alive:
+            return 0, 0.0, self.name
+        return (1, self.place, self.name) if self.place else (2, -self.changed, self.name)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How the `width` cells of a line are shared out between what may be longer or shorter."""
+
+    name: int
+    progress: int
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        rest = max(0, width - 3 - STATE_CELLS - 1 - LOSS_CELLS - SIZE_CELLS - AGE_CELLS)
+        name = max(8, min(64, round(rest * 0.45)))
+        return cls(name, max(13, min(64, rest - name)))
+
 
 def line(entry: Entry, width: int) -> Content:
-    """The entry in one line of `width` cells: mark and state, name, progress, loss, when."""
+    """The entry in one line of `width` cells: mark and state, name, progress, loss, size, when."""
+    columns = Columns.of(width)
     mark, words, colour = STATES.get(entry.state, ("►", entry.state, "$foreground"))
-    name_width = max(8, min(40, width - 62))
+    if entry.place and not entry.is_alive:
+        (mark, colour), words = WAITING, say("home.waits", "waits, no. {place}", place=entry.place)
     name = entry.name or say("home.no-name", "no name yet")
-    progress, loss, when = _figures(entry)
+    progress, loss, when = _figures(entry, columns.progress)
+    size = size_in_words(entry.bytes) if entry.bytes is not None else ""
     return Content.assemble(
-        (f" {mark} {fitted(words, 15)}", colour), (fitted(safe(name), name_width), "bold"), "  ",
-        fitted(progress, 24), f"{loss:>7}", (f"  {flush_right(when, 9)}", "$foreground-muted"),
+        (f" {mark} {fitted(words, STATE_CELLS)}", colour), (fitted(safe(name), columns.name), "bold"), " ",
+        fitted(progress, columns.progress), flush_right(loss, LOSS_CELLS),
+        (flush_right(size, SIZE_CELLS) + flush_right(when, AGE_CELLS), "$foreground-muted"),
     )  # fmt: skip
 
 
 def heads(width: int) -> str:
     """The titles over `line`."""
+    columns = Columns.of(width)
     state, run = say("home.state", "State"), say("home.run", "Run")
-    progress, loss, changed = (
-        say("home.progress", "Progress"), say("home.loss", "Loss"), say("home.changed", "Changed"),
-    )  # fmt: skip
-    return (f"   {fitted(state, 15)}{fitted(run, max(8, min(40, width - 62)))}  {fitted(progress, 24)}"
-            f"{flush_right(loss, 7)}  {flush_right(changed, 9)}")  # fmt: skip
+    progress, loss = say("home.progress", "Progress"), say("home.loss", "Loss")
+    size, age = say("home.size", "Size"), say("home.age", "Age")
+    return (f"   {fitted(state, STATE_CELLS)}{fitted(run, columns.name)} {fitted(progress, columns.progress)}"
+            f"{flush_right(loss, LOSS_CELLS)}{flush_right(size, SIZE_CELLS)}{flush_right(age, AGE_CELLS)}")  # fmt: skip
 
 
 def bar(done: int, total: int, cells: int) -> str:
     """`━━━───` with as many heavy cells as the share that is done."""
-    heavy = round(cells * done / total) if total else 0
+    heavy = min(cells, round(cells * done / total)) if total else 0
     return "━" * heavy + "─" * (cells - heavy)
 
 
-def _figures(entry: Entry) -> tuple[str, str, str]:
+def _figures(entry: Entry, cells: int) -> tuple[str, str, str]:
     if entry.draft is not None:
         step = STEPS.get(entry.draft.step, entry.draft.step)
         return say("home.draft-at", "at {step}", step=step), "", ago(entry.draft.changed)
@@ -86,9 +123,17 @@ def _figures(entry: Entry) -> tuple[str, str, str]:
     if seen is None:
         return "", "", ""
     step, total = seen.step or 0, seen.total or 0
-    progress = f"{bar(step, total, 9)} {step:,}/{total:,}" if total else say("home.no-step", "no step yet")
     loss = f"{seen.loss:.4f}" if seen.loss is not None else ""
-    return progress, loss, ago(seen.updated or 0.0)
+    return progress(step, total, cells), loss, ago(seen.updated or 0.0)
+
+
+def progress(step: int, total: int, cells: int) -> str:
+    """A bar and the steps, as they fit into `cells`: the steps first, the bars of one list of one length."""
+    if not total:
+        return say("home.no-step", "no step yet")
+    steps = f"{step:,}/{total:,}"
+    room = min(32, cells - max(STEPS_CELLS, len(steps)) - 2)
+    return f"{bar(step, total, room)} {steps}" if room >= 3 else steps
 
 
 def ago(moment: float) -> str:
@@ -105,12 +150,6 @@ def ago(moment: float) -> str:
     return say("ago.days", "{count} d", count=int(passed // 86400))
 
 
-def longer(name: str, home: Path) -> str:
-    """How a finished run is trained on."""
-    command = command_line(f"train {name} --resume --set intervals.epochs=…", home)
-    return say("home.longer", "Longer: {command}", command=command)
-
-
 def describe(entry: Entry) -> str:
     """What the selected entry is and what can be done with it: two or three short lines."""
     if entry.draft is not None:
@@ -118,20 +157,31 @@ def describe(entry: Entry) -> str:
     seen = entry.summary
     if seen is None:
         return entry.trouble
-    where, home = safe(seen.folder), Path(seen.folder).parent.parent
-    left = ""
+    where = safe(seen.folder)
     if seen.silence is not None:
         silent = say("home.silent", "No sign of life for {time} from process {pid}. It may hang.",
                      time=duration_in_words(seen.silence), pid=seen.pid)  # fmt: skip
         return f"{silent}\n{where}"
-    if entry.is_alive and seen.speed and seen.total:
-        left = say("home.speed", " {speed:.2f} pictures a second.", speed=seen.speed)
+    return f"{_told(entry, seen)}\n{where}"
+
+
+def _told(entry: Entry, seen: Summary) -> str:
+    if entry.place and not entry.is_alive:
+        return say("home.about-waiting", "Waits its turn in the queue. q shows the queue, r starts it at once.")
     if entry.state in ABOUT:
-        told = ABOUT[entry.state]
-    else:
-        told = say("home.about.training", "Training now. Enter opens its monitor.") + left
-    more = f"\n{longer(entry.name, home)}" if entry.state == "done" else ""
-    return f"{told}{more}\n{where}"
+        return ABOUT[entry.state]
+    told = say("home.about.training", "Training now. Enter opens its monitor.")
+    if seen.speed and seen.total:
+        told += say("home.speed", " {speed:.2f} pictures a second.", speed=seen.speed)
+    if seen.seconds_left:
+        told += say("home.left", " About {time} left.", time=duration_in_words(seen.seconds_left))
+    return told
+
+
+def longer(name: str, home: Path) -> str:
+    """How a finished run is trained on without the app."""
+    command = command_line(f"train {name} --resume --set intervals.epochs=…", home)
+    return say("home.longer", "Longer: {command}", command=command)
 
 
 ABOUT = Texts("home.about", {
@@ -139,7 +189,7 @@ ABOUT = Texts("home.about", {
     "stopped": "Stopped with its state kept. r trains on from there, e exports the model as it is.",
     "failed": "Ended with an error: Enter shows what happened. r tries again from the last saved state.",
     "lost": "The process that trained it is gone (killed, or the power went). r goes on from the last saved state.",
-    "done": "Trained to the end. e exports the model, Enter shows how it went.",
+    "done": "Trained to the end. e exports the model, Enter shows how it went, l trains it longer.",
     "paused": "Paused: it waits, holding its memory. Enter opens its monitor, p goes on there.",
 })  # fmt: skip
 """State of a run → what can be done with it."""

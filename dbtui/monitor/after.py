@@ -1,10 +1,11 @@
-"""What can be done with a run that nobody trains: train on, export."""
+"""What can be done with a run that nobody trains: train on, export, mend what made it fail."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from core.texts import say
+from core.texts import joined, say
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 
@@ -24,23 +25,76 @@ def resume_question(app: DbtuiApp, run: Run) -> Question:
                     say("resume.text", "It goes on from its last saved state."), answers)  # fmt: skip
 
 
-def export_question(run: Run) -> Question:
-    """Dismissed with the id of a format or `None`."""
+def ask_export(app: DbtuiApp, run: Run) -> None:
+    """Ask for the state, where a person marked another one than the newest as the best, and for the format; export."""
+    from core.best import best_step
+    from core.runs.folder import saved_steps
+
+    saved, best = saved_steps(run.path), best_step(run.path)
+    if best is None or best not in saved or best == saved[-1]:
+        _ask_format(app, run, None)
+        return
+    answers = (
+        Answer(str(best), "b", say("export.best", "Step {step:,}", step=best),
+               say("export.best.help", "you marked it as the best")),
+        Answer(str(saved[-1]), "n", say("export.newest", "Step {step:,}", step=saved[-1]),
+               say("export.newest.help", "the newest")),
+    )  # fmt: skip
+    question = Question(say("export.which", "Export which state of {name}?", name=safe(run.name)), "", answers)
+    app.push_screen(question, lambda chosen: _ask_format(app, run, int(chosen)) if chosen is not None else None)
+
+
+def export_step(app: DbtuiApp, run: Run, step: int, saved: Sequence[int]) -> None:
+    """Export the state of `step`; where none was saved, offer the ones right before and after it."""
+    from core.runs.grid import nearest
+
+    if step in saved:
+        _ask_format(app, run, step)
+        return
+    title = say("export.not-saved", "No state was saved at step {step:,}.", step=step)
+    if not saved:
+        app.notify(say("export.none-saved", "{title} None of this run is saved yet.", title=title),
+                   severity="warning", markup=False)  # fmt: skip
+        return
+    answers = [
+        Answer(str(near), str(number), say("export.instead", "Export step {step:,}", step=near),
+               say("export.before", "the last one before it") if near < step
+               else say("export.after", "the first one after it"))
+        for number, near in enumerate(nearest(saved, step), 1)
+    ]  # fmt: skip
+    text = say("export.saved-are", "Saved: {steps}. How often a state is saved, and how many are kept, are options of "
+               "the run; what is marked as the best is kept once it is saved.",
+               steps=joined(f"{known:,}" for known in saved))  # fmt: skip
+    app.push_screen(Question(title, text, answers),
+                    lambda chosen: _ask_format(app, run, int(chosen)) if chosen is not None else None)  # fmt: skip
+
+
+def _ask_format(app: DbtuiApp, run: Run, step: int | None) -> None:
+    def chosen(wanted: str | None) -> None:
+        if wanted is not None:
+            export(app, run, wanted, step)
+
+    app.push_screen(export_question(run, step), chosen)
+
+
+def export_question(run: Run, step: int | None = None) -> Question:
+    """Dismissed with the id of a format or `None`. `step` is that of the state; `None` for the newest."""
     from core.choices.formats import formats_for
 
     answers = [
         Answer(known.id, str(number), known.title, known.help)
         for number, known in enumerate(formats_for(run.config().method), 1)
     ]
-    return Question(say("export.question", "Export {name} as what?", name=safe(run.name)),
-                    say("export.text", "The newest saved state is written."), answers)  # fmt: skip
+    which = say("export.text", "The newest saved state is written.") if step is None else say(
+        "export.text-step", "The state of step {step:,} is written.", step=step)  # fmt: skip
+    return Question(say("export.question", "Export {name} as what?", name=safe(run.name)), which, answers)
 
 
-def export(app: DbtuiApp, run: Run, chosen: str) -> None:
+def export(app: DbtuiApp, run: Run, chosen: str, step: int | None = None) -> None:
     """Write the model in a process of its own; a notice tells how it went."""
     from dbtui.app import EXPORT
     from dbtui.home.exporting import export as write
 
     app.notify(say("export.begun", "Exporting {name}. This may take some minutes; you can go on.",
                    name=safe(run.name)), markup=False)  # fmt: skip
-    app.run_worker(write(app, run.home, run.name, chosen), group=EXPORT)
+    app.run_worker(write(app, run.home, run.name, chosen, step), group=EXPORT)

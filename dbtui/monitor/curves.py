@@ -21,7 +21,7 @@ class CurvePane(Pane):
     """Subclasses say which curves; `nothing_yet` stands there before the first step."""
 
     _drawn: tuple[object, ...] = ()
-    _named: tuple[str, ...] = ()
+    _named: tuple[object, ...] = ()
     _made: Plot | None = None
     _is_ready = False
 
@@ -35,6 +35,10 @@ class CurvePane(Pane):
     def curves(self, history: History, columns: int) -> list[Curve]:
         """The curves of `history`, thinned to `columns`; those that lie on top come last."""
         raise NotImplementedError
+
+    def behind(self) -> tuple[str, int] | None:
+        """What else is drawn, and up to which step; the drawing is made anew when that changes."""
+        return None
 
     def curve(
         self, history: History, series: str, label: str, columns: int, style: str, *, points: bool = False
@@ -56,15 +60,16 @@ class CurvePane(Pane):
         if plot is None:
             return
         columns = max(FEWEST_COLUMNS, self.content_size.width)
-        drawn = (history.step, history.last_validation, columns, plot.zoomed)
+        drawn = (history.step, history.last_validation, columns, plot.zoomed, behind := self.behind())
         if drawn == self._drawn:
             return
         self._drawn = drawn
         curves = [curve for curve in self.curves(history, columns) if curve.steps]
-        if self._named != (named := tuple(curve.label for curve in curves)):
+        if self._named != (named := (columns, *(curve.label for curve in curves))):
             self._named = named
             self.query_one(".legend", Static).update(self._legend(curves))
-        plot.draw(curves, first=min((curve.steps[0] for curve in curves), default=0), last=history.step)
+        last = max(history.step, behind[1] if behind else 0)
+        plot.draw(curves, first=min((curve.steps[0] for curve in curves), default=0), last=last)
 
     async def zoom(self, direction: int, history: History) -> None:
         """1 nearer, -1 farther, 0 the whole curve."""
@@ -85,9 +90,13 @@ class CurvePane(Pane):
         return self._made if self._is_ready else None
 
     def _legend(self, curves: list[Curve]) -> Content:
-        """The mark and the name of each curve in its colour, those on top first."""
-        parts = [
-            Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", self.get_visual_style(curve.component))
-            for curve in reversed(curves)
-        ]
-        return Content("  ").join(parts)
+        """The mark and the name of each curve in its colour, those on top first; a line ends between two curves."""
+        lines = [Content("")]
+        for curve in reversed(curves):
+            style = self.get_visual_style(curve.component)
+            part = Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", style)
+            if lines[-1].plain and lines[-1].cell_length + 2 + part.cell_length > self.content_size.width:
+                lines.append(part)
+            else:
+                lines[-1] = lines[-1] + "  " + part if lines[-1].plain else part
+        return Content("\n").join(lines)

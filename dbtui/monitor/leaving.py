@@ -159,8 +159,12 @@ def last_words(run: Run, ending: Ending | None, process: int) -> str:
     """What became of the run, for the terminal that is left; `process` is 0 where none trains on."""
     name, attach = safe(run.name), command_line(f"attach {run.name}", run.home)
     if process:
-        return say("last.background", "{name} trains on in process {process}. Watch it with: {command}", name=name,
+        from core.runs.logout import ended_at_logout
+
+        told = say("last.background", "{name} trains on in process {process}. Watch it with: {command}", name=name,
                    process=process, command=attach)  # fmt: skip
+        danger = ended_at_logout()
+        return f"{told}\n{safe_message(danger)}" if danger is not None else told
     if ending is None or ending.kind != "stopped":
         return say("last.ended", "{name} came to its end meanwhile. To see it: {command}", name=name, command=attach)
     return say("last.stopped", "{name} is stopped. Train on with: {command}", name=name,

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from core.texts import Texts, say
 from dbtui.monitor.curves import CurvePane
+from dbtui.safe import safe
 
 if TYPE_CHECKING:
     from core.runs.history import History
+    from dbtui.monitor.overlay import Overlay
     from dbtui.widgets.plot import Curve
 
 LINES: tuple[tuple[str, str, bool], ...] = (
@@ -31,8 +33,10 @@ LEGEND = Texts("curve", {
 class LossPane(CurvePane):
     """Without class pictures `instance` is the same as `smoothed` and is left out."""
 
-    COMPONENT_CLASSES = {component for _, component, _ in LINES}
+    COMPONENT_CLASSES = {component for _, component, _ in LINES} | {"curve--other", "curve--other-check"}
     DEFAULT_CSS = """
+    LossPane .curve--other { color: #c08bd0; }
+    LossPane .curve--other-check { color: #c08bd0; text-style: bold; }
     LossPane .curve--raw { color: $foreground 35%; }
     LossPane .curve--prior { color: $warning; }
     LossPane .curve--instance { color: $primary; }
@@ -43,10 +47,15 @@ class LossPane(CurvePane):
 
     def __init__(self) -> None:
         super().__init__("loss")
+        self.overlay: Overlay | None = None
+        """Another run, drawn behind."""
 
     @property
     def nothing_yet(self) -> str:
         return say("loss.nothing-yet", "The loss is drawn from the first step on.")
+
+    def behind(self) -> tuple[str, int] | None:
+        return None if self.overlay is None else (self.overlay.name, self.overlay.history.step)
 
     def curves(self, history: History, columns: int) -> list[Curve]:
         lines = [
@@ -54,4 +63,14 @@ class LossPane(CurvePane):
             for series, component, points in LINES
         ]
         prior_is_there = any(line.steps for line in lines if line.component == "curve--prior")
-        return [line for line in lines if prior_is_there or line.component != "curve--instance"]
+        return self._others(columns) + [line for line in lines if prior_is_there or line.component != "curve--instance"]
+
+    def _others(self, columns: int) -> list[Curve]:
+        """The smoothed loss of the other run and its validation, under its name."""
+        if self.overlay is None:
+            return []
+        name, history = safe(self.overlay.name), self.overlay.history
+        return [
+            self.curve(history, "smoothed", name, columns, "curve--other"),
+            self.curve(history, "validation_instance", name, columns, "curve--other-check", points=True),
+        ]

@@ -63,7 +63,8 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
     if isinstance(ending, events.Failed):
         told = Content.styled(f"{safe(ending.message)} ", "$error") + Content(safe(ending.advice))
         details = say("notice.failed", "{code}. {resume} Details: train.log.", code=safe(ending.code), resume=resume)
-        return told + "\n" + Content.styled(details, QUIET)
+        try_it = say("notice.mend", "F2 lists what may help, each on a key.")
+        return told + "\n" + Content.styled(try_it, "bold $accent") + " " + Content.styled(details, QUIET)
     if state == "lost":
         lost = say("notice.lost", "The process that trained this run ended without a word: killed, out of memory, or "
                    "the machine went down. ")  # fmt: skip
@@ -82,5 +83,5 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
     done = say("notice.done", "e exports the model.")
     if history.exports:
         exported = joined(safe(export.path) for export in history.exports[-2:])
-        done = say("notice.exported", "Exported: {files}. e exports it in another form.", files=exported)
+        done = say("notice.exported", "Exported: {files}. u: how to use it, e: in another form.", files=exported)
     return Content.styled(f"{done}\n{longer(run.name, run.home)}", QUIET)

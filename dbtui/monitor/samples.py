@@ -10,56 +10,35 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.color import Color
-from textual.containers import Container, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from core.events import Sample
-from core.texts import UserError, say
+from core.texts import say
 from dbtui.actions import binding
 from dbtui.monitor.pane import Pane
 from dbtui.monitor.sheets import Sheet, draw_sheet, sheets_of
 from dbtui.monitor.words import QUIET
-from dbtui.safe import safe, safe_message
+from dbtui.safe import safe
+from dbtui.widgets.picture import Picture
 from dbtui.widths import centred, fitted, flush_right
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from core.runs.history import History
 
 
-class Picture(Container):
-    """A sheet of pictures, drawn in this terminal, or the reason why it cannot be."""
+def show_sheet(picture: Picture, sheet: Sheet, folder: Path) -> None:
+    """Draw the sheet of the run in `folder`; nothing happens if it is drawn already as it fits there."""
+    background = Color.parse(picture.app.theme_variables["background"]).rgb
 
-    DEFAULT_CSS = """
-    Picture { align: center middle; overflow: hidden; }
-    Picture > Static { width: 100%; text-align: center; color: $foreground 60%; }
-    """
+    def draw(place: tuple[int, int]) -> Image:
+        return draw_sheet(sheet, folder, sheet.rows(place[0], place[1] // 2), background)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._drawn: tuple[tuple[str, ...], int] | None = None
-
-    async def show(self, sheet: Sheet, folder: Path) -> None:
-        """Draw the sheet of the run in `folder`; nothing happens if it is drawn already as it fits here."""
-        rows = sheet.rows(*self.size)
-        if (sheet.pictures, rows) == self._drawn:
-            return
-        self._drawn = sheet.pictures, rows
-        await self.remove_children()
-        try:
-            await self.mount(self._widget(sheet, folder, rows))
-        except UserError as error:
-            await self.mount(Static(safe_message(error.message), markup=False))
-
-    def _widget(self, sheet: Sheet, folder: Path, rows: int) -> Static | Container:
-        from dbtui.widgets.graphics import picture_widget, protocol
-
-        chosen = protocol(os.environ)
-        if chosen == "off":
-            return Static(safe(folder / sheet.path), markup=False)
-        background = Color.parse(self.app.theme_variables["background"]).rgb
-        return picture_widget(draw_sheet(sheet, folder, rows, background), chosen, self.app._driver)  # type: ignore[return-value]
+    picture.show(sheet.pictures, draw, str(folder / sheet.path))
 
 
 class SamplesPane(Pane):
@@ -118,7 +97,7 @@ class SamplesPane(Pane):
             if self._learned.subject:
                 learned = say("samples.learned", "No previews yet. This is what it learns from:")
                 self.query_one("#sample-title", Static).update(learned)
-                await self.query_one(Picture).show(self._learned, self.folder)
+                show_sheet(self.query_one(Picture), self._learned, self.folder)
             return
         turns = "  ← →" if len(self._sheets) > 1 else ""
         place = f"{say('samples.step', 'step {step:,}', step=sample.step)}  {self.place}"
@@ -129,7 +108,7 @@ class SamplesPane(Pane):
             self._said = (title, prompts)
             self.query_one("#sample-title", Static).update(Content(title), layout=False)
             self.query_one("#sample-prompt", Static).update(prompts)
-        await self.query_one(Picture).show(sheet, self.folder)
+        show_sheet(self.query_one(Picture), sheet, self.folder)
 
 
 def whole_sheets(history: History) -> list[Sheet]:
@@ -209,7 +188,7 @@ class SampleScreen(ModalScreen[None]):
         lines = Content("\n").join([prompts_of(sheet, *self.query_one(Picture).size), Content(about),
                                     Content.styled(safe(path), QUIET)])  # fmt: skip
         self.query_one("#sample-about", Static).update(lines)
-        await self.query_one(Picture).show(sheet, self.pane.folder)
+        show_sheet(self.query_one(Picture), sheet, self.pane.folder)
 
     async def action_turn(self, by: int) -> None:
         self.pane.turn(by)

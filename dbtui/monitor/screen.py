@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -18,6 +19,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from core.events import ENDINGS, Failed
 from core.runs.commands import send
 from core.runs.history import History
 from core.runs.journal import JournalTail
@@ -25,14 +27,17 @@ from core.runs.lock import owner
 from core.texts import UserError, say
 from dbtui.actions import bindings
 from dbtui.demo import demo_of
-from dbtui.monitor.after import export, export_question, resume_question
+from dbtui.monitor.after import ask_export, resume_question
 from dbtui.monitor.answers import Answers
 from dbtui.monitor.curves import CurvePane
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog, stop_question
 from dbtui.monitor.log import LogPane
 from dbtui.monitor.loss import LossPane
 from dbtui.monitor.machine import Gauge, MachinePane
+from dbtui.monitor.mending import offer
 from dbtui.monitor.notices import notice
+from dbtui.monitor.overlay import lay_or_take_away
+from dbtui.monitor.pace import Pace
 from dbtui.monitor.pane import TITLES, Pane
 from dbtui.monitor.rate import RatePane
 from dbtui.monitor.samples import SampleScreen, SamplesPane, copy_path
@@ -51,7 +56,7 @@ ROOM_FOR_ALL = (120, 34)
 TICK_SECONDS = 1.0
 SLOW_TICKS = 4
 """While nobody looks (another window, a dialog on top) or the run is paused, only each fourth tick counts."""
-CHANGING = ("pause", "continue", "sample", "background", "resume", "export", "turn")
+CHANGING = ("pause", "continue", "sample", "background", "resume", "export", "turn", "mend", "use")
 """Actions that come and go with the state of the run; the footer is drawn anew when one does."""
 PANES = tuple(TITLES)
 
@@ -84,6 +89,9 @@ class MonitorScreen(Screen[None]):
         self._ticks = 0
         self._trouble = Content("")
         self._possible: tuple[bool, ...] = ()
+        self.pace = Pace()
+        self._knows_the_past = False
+        """Whether the journal was read to its end once: what it says from then on is news."""
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
@@ -124,7 +132,7 @@ class MonitorScreen(Screen[None]):
 
     async def on_resize(self) -> None:
         self._arrange()
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.draw)
 
     async def on_screen_resume(self) -> None:
         self.call_after_refresh(self.look)
@@ -132,7 +140,7 @@ class MonitorScreen(Screen[None]):
     # --- looking ------------------------------------------------------------------------------------------------
 
     @property
-    def _dbtui(self) -> DbtuiApp:
+    def dbtui(self) -> DbtuiApp:
         return cast("DbtuiApp", self.app)
 
     @property
@@ -148,11 +156,17 @@ class MonitorScreen(Screen[None]):
         self._ticks += 1
         watched = self.app.app_focus and self.is_on_top
         idle = self.history.state in ENDED or self.history.state == "paused"
-        if (watched and not idle) or self.answers.waiting or self._ticks % SLOW_TICKS == 0:
+        now = time.monotonic()
+        if getattr(self.app._driver, "is_behind", False):
+            self.pace.held_up(now)
+        wanted = (watched and not idle) or self._ticks % SLOW_TICKS == 0
+        if self.answers.waiting or (wanted and self.pace.is_due(now)):
             await self.look()
 
     async def look(self) -> None:
         """Read what is new and draw it."""
+        began = time.thread_time()
+        self.pace.begin(time.monotonic())
         try:
             self.history.observe(owner(self.run.lock_path))
             happened = self._tail.poll()
@@ -166,10 +180,19 @@ class MonitorScreen(Screen[None]):
             self.notify(told.text, severity=told.severity, markup=False)
         if self._tail.behind:
             self.call_later(self.look)
-        elif self.is_on_top and not getattr(self.app._driver, "is_behind", False):
-            await self._draw()
+            return
+        overlay = self.query_one(LossPane).overlay
+        if overlay is not None:
+            overlay.follow()
+        for event in happened if self._knows_the_past else ():
+            if isinstance(event, ENDINGS):
+                self.dbtui.announce(self.run.name, event)
+        self._knows_the_past = True
+        if self.is_on_top and not getattr(self.app._driver, "is_behind", False):
+            await self.draw()
+            self.call_after_refresh(lambda: self.pace.took(time.thread_time() - began, time.monotonic()))
 
-    async def _draw(self) -> None:
+    async def draw(self) -> None:
         self.query_one(StateLines).tell(glance(self.run.name, self.history, now=time.time(), asked=self.answers.asked))
         here = self.trains_here
         said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo)
@@ -209,7 +232,7 @@ class MonitorScreen(Screen[None]):
         self.maximised = None if again else name
         self.active = name
         self._arrange()
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.draw)
 
     async def key_escape(self) -> None:
         if self.maximised is not None:
@@ -230,6 +253,10 @@ class MonitorScreen(Screen[None]):
             return not alive and self.history.state != "done"
         if action == "export":
             return not alive and (bool(self.history.checkpoints) or self.history.state == "done")
+        if action == "mend":
+            return not alive and self.history.state == "failed"
+        if action == "use":
+            return bool(self.history.exports) or any(self.run.exports.glob("[!.]*"))
         if action in ("turn", "enlarge", "copy_path"):
             return bool(self.history.samples)
         return True
@@ -269,31 +296,45 @@ class MonitorScreen(Screen[None]):
         await self.look()
 
     def action_resume(self) -> None:
-        self.app.push_screen(resume_question(self._dbtui, self.run), self._resume)
+        self.app.push_screen(resume_question(self.dbtui, self.run), self._resume)
 
     def _resume(self, where: str | None) -> None:
         if where is not None:
-            self.app.run_worker(self._go_on(where))  # of the app: it ends though this screen may be left meanwhile
+            self.app.run_worker(self.go_on(where))  # of the app: it ends though this screen may be left meanwhile
 
-    async def _go_on(self, where: str) -> None:
-        if await self._dbtui.launch(self.run, resume=True, background=where == "background"):
-            self.handle = self._dbtui.handle_of(self.run)
+    async def go_on(self, where: str) -> None:
+        if await self.dbtui.launch(self.run, resume=True, background=where == "background"):
+            self.handle = self.dbtui.handle_of(self.run)
         if self.is_attached:
             await self.look()
 
     def action_export(self) -> None:
-        self.app.push_screen(export_question(self.run), self._export)
+        ask_export(self.dbtui, self.run)
 
-    def _export(self, chosen: str | None) -> None:
-        if chosen is not None:
-            export(self._dbtui, self.run, chosen)
+    def action_use(self) -> None:
+        from dbtui.monitor.using import UsingScreen
+
+        self.app.push_screen(UsingScreen(self.run, self._environment))
+
+    def action_gallery(self) -> None:
+        self.dbtui.open_gallery(self.run)
+
+    @work
+    async def action_mend(self) -> None:
+        failed = self.history.ending
+        if isinstance(failed, Failed):
+            await offer(self, failed)
+
+    @work
+    async def action_overlay(self) -> None:
+        await lay_or_take_away(self, self.query_one(LossPane))
 
     def action_leave_run(self) -> None:
         """Leave the program; ask first where this or another run trains in it, or a model is being written."""
         if self.trains_here and self.handle is not None:
             self.app.push_screen(LeaveDialog(self.run, self.handle), self._left)
-        elif self._dbtui.is_training or self._dbtui.is_exporting:
-            self._dbtui.action_leave()
+        elif self.dbtui.is_training or self.dbtui.is_exporting:
+            self.dbtui.action_leave()
         else:
             self.app.exit(0)
 
@@ -326,4 +367,4 @@ class MonitorScreen(Screen[None]):
             self.answers.expect(send(self.run, command, **fields), command, time.monotonic())
         except UserError as error:
             self.notify(safe_message(error.message), severity="warning", markup=False)
-        await self._draw()
+        await self.draw()

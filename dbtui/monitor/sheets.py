@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.events import Sample
-from core.texts import UserError
+from core.texts import UserError, say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -88,7 +88,7 @@ def draw_sheet(sheet: Sheet, folder: Path, rows: int, background: tuple[int, int
     """
     from PIL import Image as pillow
 
-    halves = [[_load(folder / sample.path) for sample in half] for half in sheet.halves]
+    halves = [[load_preview(folder / sample.path) for sample in half] for half in sheet.halves]
     if len(sheet.pictures) == 1:
         return halves[0][0]
     side = min(max(picture.size) for half in halves for picture in half)
@@ -106,7 +106,7 @@ def draw_sheet(sheet: Sheet, folder: Path, rows: int, background: tuple[int, int
     return whole
 
 
-def _load(path: Path) -> Image:
+def load_preview(path: Path) -> Image:
     """The picture, decoded and no larger than is worth drawing."""
     from PIL import Image as pillow
 
@@ -114,8 +114,9 @@ def _load(path: Path) -> Image:
         with pillow.open(path, formats=("PNG",)) as opened:
             picture = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or say("sample.damaged", "it is damaged, or no PNG file")
         raise UserError(
-            "sample.unreadable", "The preview {path} cannot be shown: {reason}.", path=path.name, reason=error
+            "sample.unreadable", "The preview {path} cannot be shown: {reason}.", path=path.name, reason=reason
         ) from error
     picture.thumbnail((LARGEST, LARGEST))
     return picture

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from core.texts import duration_in_words, joined, say, size_in_words
-from dbtui.monitor.words import ENDED, FAINT, QUIET, bar, number, rate_in_words
+from dbtui.monitor.words import ENDED, FAINT, QUIET, bar, moment, number, rate_in_words
 from dbtui.safe import safe
 from dbtui.states import PHASES, STATES
 from dbtui.widths import fitted
@@ -27,7 +27,7 @@ class Glance:
     """What is seen at a glance. `phase` is (name, done, total) while something else than training goes on.
 
     `waited` is how many seconds it has been going on where nothing else tells that it moves; `asked` is what was asked
-    of the trainer and not answered yet.
+    of the trainer and not answered yet. `paused_since` is in unix seconds.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Glance:
     phase: tuple[str, int, int] | None = None
     waited: float = 0.0
     asked: str = ""
+    paused_since: float | None = None
 
 
 def glance(name: str, history: History, *, now: float, asked: str = "") -> Glance:
@@ -73,6 +74,7 @@ def glance(name: str, history: History, *, now: float, asked: str = "") -> Glanc
         phase=going_on,
         waited=now - begun if going_on is not None and going_on[2] <= 1 else 0.0,
         asked=asked,
+        paused_since=history.paused_since if state == "paused" else None,
     )
 
 
@@ -80,6 +82,8 @@ def state_line(glance: Glance, width: int) -> Content:
     """State, step, time left, loss, rate, memory; the last ones go where `width` columns are too few."""
     mark, word, style = STATES.get(glance.state, STATES["unknown"])
     parts = [Content.styled(f"{mark} {word}", f"bold {style}")]
+    if glance.paused_since is not None:
+        parts.append(_figure(say("figure.since", "since"), moment(glance.paused_since)))
     if glance.asked:
         parts.append(Content(f"{glance.asked} …"))
     if glance.total:

@@ -33,6 +33,12 @@ def clock(moment: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
+def moment(when: float) -> str:
+    """Local time of day, `14:03`; before it the day, `11-22 14:03`, where that was not today."""
+    then, today = time.localtime(when), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%m-%d %H:%M", then)
+
+
 def seen_in(sample: events.Sample) -> str:
     """What the demo's recogniser makes of a preview, to stand behind its line; nothing where nobody judged it."""
     if not sample.noun:

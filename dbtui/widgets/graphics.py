@@ -2,18 +2,22 @@
 
 textual-image asks the terminal what it knows when it is imported, and waits for the answer on stdin. Inside a running
 app that answer goes to Textual instead, and over a slow line it arrives as typed keys. So it is imported while it
-believes that there is no terminal, and the protocol comes from `$DBTUI_GRAPHICS` or from the terminal's own name.
+believes that there is no terminal, and the protocol comes from `$DBTUI_GRAPHICS`, from what was chosen in the app
+before, or from the terminal's own name.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.texts import UserError
+from core.settings import remember, remembered
+from core.texts import UserError, say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,13 +27,15 @@ Protocol = Literal["halfcell", "kitty", "sixel", "off"]
 PROTOCOLS: tuple[Protocol, ...] = ("halfcell", "kitty", "sixel", "off")
 KNOWN_GOOD = frozenset({"xterm-kitty", "xterm-ghostty"})
 """Values of $TERM whose terminals draw kitty's placeholders."""
+SETTING, VARIABLE = "graphics", "DBTUI_GRAPHICS"
 USUAL_CELL = (10, 20)
 """Width and height of a character in pixels where the terminal does not tell."""
+_importing = threading.Lock()
 
 
 def protocol(environment: Mapping[str, str]) -> Protocol:
     """How to draw pictures. Coloured half cells work everywhere; `UserError` for a name that is none of ours."""
-    asked = environment.get("DBTUI_GRAPHICS", "")
+    asked = environment.get(VARIABLE, "")
     if asked:
         for known in PROTOCOLS:
             if asked == known:
@@ -41,27 +47,58 @@ def protocol(environment: Mapping[str, str]) -> Protocol:
             asked=asked,
             known=", ".join(PROTOCOLS),
         )
+    kept = remembered(SETTING)
+    for known in PROTOCOLS:
+        if kept == known:
+            return known
     return "kitty" if environment.get("TERM") in KNOWN_GOOD and "TMUX" not in environment else "halfcell"
 
 
+def about_protocols() -> dict[Protocol, str]:
+    """Each in a few words."""
+    return {
+        "halfcell": say("graphics.halfcell", "coloured half cells: coarse, on every terminal"),
+        "kitty": say("graphics.kitty", "kitty's graphics: sharp; kitty and Ghostty, not in tmux"),
+        "sixel": say("graphics.sixel", "sixel: sharp; foot, WezTerm, mlterm, xterm -ti vt340; flickers"),
+        "off": say("graphics.off", "no pictures: their paths instead"),
+    }
+
+
+def put_in_force(chosen: Protocol) -> None:
+    """Draw in this way from now on, here and in processes started from here; and the next time. Raises `OSError`."""
+    os.environ[VARIABLE] = chosen
+    remember(**{SETTING: chosen})
+
+
+def pixels(columns: int, lines: int, chosen: Protocol, driver: Any) -> tuple[int, int]:
+    """How many pixels a place of so many cells shows."""
+    if chosen == "halfcell":
+        return max(1, columns), max(1, 2 * lines)
+    width, height = _cell_size(driver)
+    return max(1, columns * width), max(1, lines * height)
+
+
+def prepare() -> None:
+    """Import textual-image (Pillow: a quarter of a second) without a word to the terminal. In any thread."""
+    with _importing:
+        if "textual_image.widget" in sys.modules:
+            return
+        terminal, sys.__stdout__ = sys.__stdout__, io.StringIO()  # type: ignore[misc]
+        try:
+            importlib.import_module("textual_image.widget")
+        finally:
+            sys.__stdout__ = terminal  # type: ignore[misc]
+
+
 def picture_widget(picture: Image, chosen: Protocol, driver: Any) -> Widget:
-    """A widget that shows `picture` as large as its place allows, in its own proportions."""
-    widgets = _import_quietly(driver)
-    kinds = {"halfcell": widgets.HalfcellImage, "kitty": widgets.TGPImage, "sixel": widgets.SixelImage}
-    widget: Widget = kinds[chosen](picture)
-    widget.styles.width = widget.styles.height = "auto"
-    return widget
+    """A widget that shows `picture` as large as its place allows, in its own proportions. What kitty is sent goes
+    through `driver`.
+    """
+    prepare()
+    from textual_image import _terminal
+    from textual_image import widget as widgets
+    from textual_image.renderable import tgp
 
-
-def _import_quietly(driver: Any) -> Any:
-    """`textual_image.widget`, imported without a word to the terminal; what kitty is sent goes through `driver`."""
-    terminal, sys.__stdout__ = sys.__stdout__, io.StringIO()  # type: ignore[misc]
-    try:
-        from textual_image import _terminal
-        from textual_image import widget as widgets
-        from textual_image.renderable import tgp
-    finally:
-        sys.__stdout__ = terminal  # type: ignore[misc]
     _terminal.get_cell_size._result = _terminal.CellSize(*_cell_size(driver))  # type: ignore[attr-defined]
 
     def send(*, payload: str | None = None, **values: int | str | None) -> None:
@@ -69,7 +106,10 @@ def _import_quietly(driver: Any) -> Any:
         driver.write(f"\x1b_G{told}{f';{payload}' if payload else ''}\x1b\\")
 
     tgp._send_tgp_message = send
-    return widgets
+    kinds = {"halfcell": widgets.HalfcellImage, "kitty": widgets.TGPImage, "sixel": widgets.SixelImage}
+    widget: Widget = kinds[chosen](picture)
+    widget.styles.width = widget.styles.height = "auto"
+    return widget
 
 
 def _cell_size(driver: Any) -> tuple[int, int]:

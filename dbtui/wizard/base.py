@@ -22,7 +22,7 @@ from dbtui.actions import bindings
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
-from dbtui.wizard.context import PRESET, STEPS, WizardContext
+from dbtui.wizard.context import PRESET, STEPS, WizardContext, step_of
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
@@ -47,6 +47,7 @@ class WizardScreen(Screen[None]):
         *bindings("wizard"),
         Binding("tab", "go(1)", show=False, priority=True),
         Binding("shift+tab", "go(-1)", show=False, priority=True),
+        Binding("slash", "find", show=False),
         Binding("pageup", "scroll(-1)", show=False),
         Binding("pagedown", "scroll(1)", show=False),
     ]
@@ -264,6 +265,26 @@ class WizardScreen(Screen[None]):
             self.call_later(self.rebuild)  # its list has one more
         else:
             self.show()
+
+    def action_find(self) -> None:
+        from dbtui.wizard.finding import FindField
+
+        self.app.push_screen(FindField(self.context, self.concept), self._found)
+
+    async def _found(self, path: str | None) -> None:
+        if path is not None:
+            step = step_of(path)
+            if step == self.step:
+                await self.go_to_field(path)
+            else:
+                await self.wizard.go(step, path)
+
+    @property
+    def concept(self) -> int:
+        """The number of the concept that has the focus, else of the first."""
+        row = self.focused_row
+        parts = row.path.split(".") if row is not None else []
+        return int(parts[1]) if parts[:1] == ["concepts"] else 0
 
     def action_browse(self) -> None:
         from dbtui.wizard.browse import Browse

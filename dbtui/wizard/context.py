@@ -98,6 +98,10 @@ class WizardContext:
             return self.preset
         return self.texts[path] if path in self.texts else self.base_text(path)
 
+    def value(self, path: str) -> Any:
+        """What the field at `path` holds, as far as its text is a value."""
+        return value_at(self.config, path)
+
     def base_text(self, path: str) -> str:
         """The text in the field before anything was typed."""
         return as_text(value_at(self.base(), path))

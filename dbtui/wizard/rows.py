@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
 
 from core.config.findings import Level
+from core.config.pasting import bare_path, pasted_path
 from core.config.table import Option
 from core.texts import say
 from dbtui.safe import safe
@@ -116,12 +117,15 @@ class Field(Input):
 
 
 class PathField(Field):
-    """A field for a path: the quotes that a shell or a file manager puts around one are taken off."""
+    """A field for a path: what shells, file managers and browsers put around one is taken off."""
 
     def validate_value(self, value: str) -> str:
-        value = super().validate_value(value)
-        bare = value.strip()
-        return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"" else value
+        return bare_path(super().validate_value(value))
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        self.replace(pasted_path(event.text), *self.selection)
 
 
 class Completion(Protocol):

@@ -210,7 +210,7 @@ def test_a_picture_cut_short_is_named_with_its_reason(tmp_path: Path, suffix: st
     ("content", "code", "said"),
     [
         (b"", "picture.empty", "0 bytes"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "picture.format", "HEIC"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "picture.damaged", "damaged"),
         (b"<!DOCTYPE html><html>", "picture.format", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "picture.format", "Git LFS"),
         (b"\xff\xd8", "picture.format", "damaged"),

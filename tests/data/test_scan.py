@@ -107,7 +107,7 @@ def test_bad_files_are_listed_with_their_reasons_beside_good_ones(tmp_path: Path
     (tmp_path / "itself.png").symlink_to("itself.png")
     codes = {each.path.name: each.reason.code for each in scan(tmp_path, decode=True).refused}
     assert codes == {
-        "cut.jpg": "picture.cut-short", "page.png": "picture.format", "photo.heic": "picture.format",
+        "cut.jpg": "picture.cut-short", "page.png": "picture.format", "photo.heic": "picture.damaged",
         "pipe": "picture.not-a-file", "broken.png": "picture.unreadable", "itself.png": "picture.unreadable",
     }  # fmt: skip
     assert names(tmp_path, decode=True) == ["good.png"]

@@ -36,6 +36,7 @@ class SyntheticRun:
         self.lock_path = self.path / "lock"
         self.log_path = self.path / "train.log"
         self.samples = self.path / "samples"
+        self.exports = self.path / "export"
         self.path.mkdir(parents=True)
 
     def say(self, *events: Event) -> None:

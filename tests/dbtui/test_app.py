@@ -181,7 +181,7 @@ async def test_a_started_run_is_shown_unless_somebody_went_on_to_another_screen(
         gate.wait(20)
         return 4711
 
-    monkeypatch.setattr("core.runs.launch.launch_thread", lambda run, resume: handle)
+    monkeypatch.setattr("core.runs.launch.launch_thread", lambda run, resume, on_event: handle)
     monkeypatch.setattr("core.runs.launch.launch_background", in_background)
     opened: list[str] = []
     monkeypatch.setattr(DbtuiApp, "open_run", lambda self, name: opened.append(name))
@@ -200,7 +200,7 @@ async def test_a_started_run_is_shown_unless_somebody_went_on_to_another_screen(
 
 
 async def test_a_second_run_is_not_started_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.runs.launch.launch_thread", lambda run, resume: pytest.fail("it started"))
+    monkeypatch.setattr("core.runs.launch.launch_thread", lambda run, resume, on_event: pytest.fail("it started"))
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
         app.training, app.training_run = SimpleNamespace(running=True), SyntheticRun(tmp_path, "dog")  # type: ignore[assignment]

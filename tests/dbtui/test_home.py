@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
-from core.config.options import RunConfig
+from core.config.options import Concept, RunConfig
 from core.config.parsing import with_changes
 from core.events import Done, Failed, Phase, RunStarted, Step, Stopped, encode
 from core.runs.folder import Run
+from core.runs.history import Summary, summary
 from core.runs.lock import RunLock
+from core.runs.longer import changes_for
+from core.runs.queue import add, begin, lock_path, read_queue
+from core.runs.queue import asked as asked_to_end
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts, save_draft
-from dbtui.home.rows import STATES, bar, heads
+from dbtui.home.rows import STATES, Entry, bar, heads
 from dbtui.home.screen import HomeScreen
+from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from tests.dbtui.app_driving import HOSTILE, imagined, shown, until
@@ -208,3 +215,208 @@ def test_the_bar_is_as_long_as_the_share_that_is_done(done: int, total: int, dra
 def test_the_line_of_titles_fits_eighty_columns() -> None:
     assert len(heads(78)) <= 80
     assert all(len(words) <= 14 for _, words, _ in STATES.values())
+
+
+def looked_at(app: DbtuiApp, pilot: Any, text: str) -> Any:
+    return until(pilot, lambda: text in shown(app))
+
+
+def test_what_trains_stands_first_then_what_waits_then_the_newest() -> None:
+    def seen(name: str, state: str, updated: float) -> Summary:
+        return Summary(name, state, 1, 2, None, None, 0, "", updated)
+
+    entries = [
+        Entry("old", seen("old", "done", 1e9)),
+        Entry("second", seen("second", "new", 0.0), place=2),
+        Entry("new", seen("new", "stopped", 1.2e9)),
+        Entry("first", seen("first", "stopped", 1.3e9), place=1),
+        Entry("typed", draft=Draft("x", changed=1.1e9)),
+        Entry("trains", seen("trains", "training", 1.0e9)),
+        Entry("rests", seen("rests", "paused", 0.5e9)),
+    ]
+    ranked = sorted(entries, key=lambda entry: entry.rank)
+    assert [entry.name for entry in ranked] == ["rests", "trains", "first", "second", "new", "typed", "old"]
+
+
+async def test_the_size_of_each_run_comes_from_a_thread_and_follows_what_is_written(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
+    (run.path / "big").write_bytes(b"x" * 2_000_000)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "2.0 MB")
+        (run.path / "bigger").write_bytes(b"x" * 3_000_000)
+        with run.journal_path.open("a") as journal:
+            journal.write(encode(Stopped(step=6, saved=True)) + "\n")
+        app.screen.look()  # type: ignore[attr-defined]
+        await looked_at(app, pilot, "5.0 MB")
+
+
+async def test_a_folder_that_takes_long_to_measure_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
+    gate = threading.Event()
+    monkeypatch.setattr("core.runs.overview.folder_bytes", lambda path: gate.wait(30) and 7_000_000)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "stopped")
+        make_run(tmp_path, "cat")
+        app.screen.look()  # type: ignore[attr-defined]
+        await looked_at(app, pilot, "cat")
+        assert "7.0 MB" not in shown(app)
+        gate.set()
+        await looked_at(app, pilot, "7.0 MB")
+
+
+async def test_a_finished_run_is_trained_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path, "clock", begun(600), a_step(600), Done(step=600, seconds=9))
+    asked: list[tuple[str, bool, bool]] = []
+    monkeypatch.setattr(
+        DbtuiApp, "start_run", lambda self, run, *, resume, background: asked.append((run.name, resume, background))
+    )
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "✓ done")
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, Asked))
+        assert "100 epochs, 600 steps" in shown(app)
+        await pilot.press("0", "enter")  # nothing is no number of epochs
+        await pilot.pause()
+        assert "from 1 to" in shown(app)
+        await pilot.press("backspace", "4", "0", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert run.config().intervals.epochs == 100
+        await pilot.press("b")
+        await until(pilot, lambda: asked)
+    assert asked == [("clock", True, True)]
+    assert run.config().intervals.epochs == 140
+
+
+def test_longer_counts_epochs_in_steps_where_steps_are_what_ends_a_run() -> None:
+    config = with_changes(RunConfig(), {"intervals.epochs": 10})
+    assert changes_for(config, 5, 6) == {"intervals.epochs": 15}
+    config = with_changes(config, {"intervals.max_steps": 100})
+    assert changes_for(config, 5, 6) == {"intervals.max_steps": 130}
+
+
+async def test_copying_opens_the_wizard_with_the_options_of_the_run_under_a_new_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    changes = {"model.name": "clock", "batch.size": 3,
+               "concepts.0.instance.directory": "/pictures/clock", "concepts.0.instance.class_noun": "alarm clock",
+               "concepts.1.instance.directory": "/pictures/cat", "concepts.1.instance.repeats": 4,
+               "learning_rate.rate": 3e-6}  # fmt: skip
+    config = RunConfig(concepts=(Concept(), Concept()))
+    run = Run.create(tmp_path, with_changes(config, changes), "test")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "not started")
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
+        screen = app.screen
+        assert isinstance(screen, WizardScreen)
+        await until(pilot, lambda: screen.context.looked is not None and not screen.wizard.is_busy)
+        made = run.config()
+        assert screen.context.config == made.model_copy(
+            update={"model": made.model.model_copy(update={"name": "clock-2"})}
+        )
+        assert not list_drafts(tmp_path)  # a look at it leaves nothing behind
+
+
+async def test_a_run_gets_another_name(tmp_path: Path) -> None:
+    make_run(tmp_path, "cat")
+    run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "stopped")
+        for typed, told in (("cat", "of that name already"), ("../x", "Letters, digits")):
+            await pilot.press("m")
+            await until(pilot, lambda: isinstance(app.screen, Asked))
+            app.screen.query_one(Input).value = typed
+            await pilot.press("enter")
+            await looked_at(app, pilot, told)
+            await pilot.press("escape")
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, Asked))
+        app.screen.query_one(Input).value = "bell"
+        await pilot.press("enter")
+        await looked_at(app, pilot, "bell")
+    assert not run.path.exists()
+    renamed = Run.open(tmp_path, "bell")
+    assert (renamed.config().model.name, summary(renamed).step) == ("bell", 5)
+
+
+async def test_a_run_is_put_into_the_queue_and_taken_out_again(tmp_path: Path) -> None:
+    make_run(tmp_path, "clock")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "not started")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("q")
+        await looked_at(app, pilot, "waits, no. 1")
+        assert "Queue: 1 run waiting" in shown(app)
+        assert [entry.name for entry in read_queue(tmp_path).entries] == ["clock"]
+        assert app.screen.check_action("rename", ()) is False  # the queue knows it by its name
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("r")
+        await looked_at(app, pilot, "not started")
+        assert not read_queue(tmp_path).entries
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("a")
+        await looked_at(app, pilot, "waits, no. 1")
+
+
+async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, make_run(tmp_path, "clock"))
+    started: list[Path] = []
+    monkeypatch.setattr("core.runs.queue.start", lambda home: started.append(home) or 1)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "nobody trains them yet")
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("s")
+        await until(pilot, lambda: started == [tmp_path])
+        with RunLock(lock_path(tmp_path)):
+            begin(tmp_path, read_queue(tmp_path).entries[0])
+            app.screen.look()  # type: ignore[attr-defined]
+            await looked_at(app, pilot, "clock has its turn")
+            for key, end in (("e", "end"), ("g", ""), ("i", "now")):
+                await pilot.press("q")
+                await until(pilot, lambda: isinstance(app.screen, Question))
+                await pilot.press(key)
+                await until(pilot, lambda end=end: asked_to_end(tmp_path) == end)
+                app.screen.look()  # type: ignore[attr-defined]
+                await until(pilot, lambda end=end: ("it ends after that" in shown(app)) == (end == "end"))
+
+
+async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, make_run(tmp_path, "clock"))
+    asked: list[str] = []
+    monkeypatch.setattr(DbtuiApp, "start_run", lambda self, run, *, resume, background: asked.append(run.name))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "waits, no. 1")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "In the queue" not in shown(app)
+        await pilot.press("b")
+        await until(pilot, lambda: asked == ["clock"])
+    assert not read_queue(tmp_path).entries
+
+
+async def test_deleting_what_waits_takes_it_out_of_the_queue(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock")
+    add(tmp_path, run)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "waits, no. 1")
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("d")
+        await until(pilot, lambda: not run.path.exists())
+    assert not read_queue(tmp_path).entries

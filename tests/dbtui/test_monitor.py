@@ -31,7 +31,7 @@ from dbtui.widgets.question import Answer, Question
 from tests.dbtui import synthetic
 from tests.dbtui.synthetic import NOON, SyntheticRun
 
-NARROW, WIDE = (80, 24), (120, 36)
+NARROW, WIDE, VAST = (80, 24), (120, 36), (160, 50)
 
 
 class SteadyGauge:
@@ -59,6 +59,9 @@ class Bench(App[int]):
     is_training = False
     is_exporting = False
     last_words = ""
+
+    def announce(self, name: str, event: Any) -> None:
+        self.announced = [*getattr(self, "announced", []), event.kind]
 
     def __init__(self, run: SyntheticRun, handle: Any = None, environment: Mapping[str, str] | None = None) -> None:
         super().__init__()
@@ -97,8 +100,13 @@ def owned(run: SyntheticRun) -> Iterator[SyntheticRun]:
 
 
 async def settle(pilot: Pilot[int]) -> None:
+    """Until nothing is waited for: no message, no picture that a thread makes."""
     await pilot.pause()
-    await pilot.pause(0.02)
+    for _ in range(500):
+        await pilot.pause(0.02)
+        if not any(worker.is_running or not worker.is_finished for worker in pilot.app.workers):
+            break
+    await pilot.pause()
 
 
 async def look(app: Bench, pilot: Pilot[int]) -> None:
@@ -123,7 +131,7 @@ def commands(run: SyntheticRun) -> list[dict[str, Any]]:
 # --- what is shown ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "120x36"])
+@pytest.mark.parametrize("size", [NARROW, WIDE, VAST], ids=["80x24", "120x36", "160x50"])
 @pytest.mark.parametrize("filled", ["in_training", "done", "stopped"])
 def test_snapshot(snap_compare: Any, request: pytest.FixtureRequest, tmp_path: Path, filled: str, size: Any) -> None:
     run = request.getfixturevalue("owned" if filled == "in_training" else "run")
@@ -745,6 +753,7 @@ async def test_what_does_not_change_is_looked_at_less_often(
             seen.append(1)
 
         app.monitor.look = look  # type: ignore[method-assign]
+        app.monitor.pace.is_due = lambda now: True  # type: ignore[method-assign]
         for _ in range(8):
             await app.monitor._tick()
         assert len(seen) == looks

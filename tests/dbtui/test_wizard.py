@@ -195,7 +195,7 @@ async def test_the_list_of_completions_lies_over_no_error(tmp_path: Path) -> Non
         assert not message.visible
 
 
-@pytest.mark.parametrize("pasted", ["'/a/b c'", '"/a/b c"', "'/a/b c' "])
+@pytest.mark.parametrize("pasted", ["'/a/b c'", '"/a/b c"', "'/a/b c' ", "file:///a/b%20c", "/a/b\\ c\n"])
 async def test_the_quotes_around_a_pasted_path_are_taken_off(tmp_path: Path, pasted: str) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:

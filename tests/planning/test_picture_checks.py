@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,15 @@ def test_pictures_smaller_than_the_training_size_are_named() -> None:
     assert finding.level is Level.WARNING
     assert "00.png (400 × 400)" in finding.message.text and "512" in finding.message.text
     assert codes({}, facts(scans=(scan_of(3, side=512),))) == set()
+
+
+def test_pictures_that_show_nearly_the_same_are_named_in_pairs() -> None:
+    folder = Path("/pictures/dog")
+    pairs = tuple((folder / "00.png", folder / f"0{number}.png") for number in range(1, 7))
+    finding = found("pictures.alike", {}, facts(scans=(replace(scan_of(12), alike=pairs),)))
+    assert finding.level is Level.WARNING and finding.field == "concepts.0.instance.directory"
+    assert "00.png and 01.png; 00.png and 02.png" in finding.message.text and "and 2 more" in finding.message.text
+    assert "more" not in found("pictures.alike", {}, facts(scans=(replace(scan_of(12), alike=pairs[:1]),))).message.text
 
 
 @pytest.mark.parametrize(

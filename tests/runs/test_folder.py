@@ -17,7 +17,7 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.files import STAGING
 from core.runs import folder as folder_module
-from core.runs.folder import Run, list_runs
+from core.runs.folder import Run, free_name, is_run_name, list_runs, saved_steps
 from core.runs.home import home_directory
 from core.runs.lock import RunLock
 from core.texts import UserError
@@ -211,10 +211,54 @@ def test_a_run_is_extended_and_that_is_written_down(run: Run) -> None:
 def test_what_a_run_keeps_for_life_is_refused(run: Run, path: str) -> None:
     before = run.config_path.read_bytes()
     with pytest.raises(UserError) as refused:
-        run.extend({"intervals.epochs": 200, path: 1}, VERSION)
+        run.extend({"intervals.epochs": 200, path: 2}, VERSION)
     assert refused.value.code == "run.fixed-option"
     assert path in str(refused.value)
     assert run.config_path.read_bytes() == before
+
+
+def test_how_an_update_is_computed_may_change_while_it_holds_as_many_pictures(run: Run) -> None:
+    run.extend({"performance.gradient_checkpointing": True}, VERSION)
+    assert run.config().performance.gradient_checkpointing
+    with pytest.raises(UserError, match="cannot change"):
+        run.extend({"batch.size": 4}, VERSION)
+    run.extend({"batch.size": 4, "batch.accumulation": 2}, VERSION, begins_anew=True)
+    run.extend({"batch.size": 1, "batch.accumulation": 8}, VERSION)
+    assert (run.config().batch.size, run.config().batch.accumulation) == (1, 8)
+
+
+def test_a_run_without_a_saved_state_may_begin_anew_with_any_change(run: Run) -> None:
+    change = {"learning_rate.rate": 5e-7}
+    (run.checkpoints / "step-000100").mkdir(parents=True)
+    with pytest.raises(UserError, match="cannot change"):
+        run.extend(change, VERSION, begins_anew=True)
+    (run.checkpoints / "step-000100").rename(run.checkpoints / ".staging-step-000100-ab")
+    run.extend(change, VERSION, begins_anew=True)
+    assert run.config().rate == 5e-7
+
+
+def test_a_copy_is_a_new_run_under_the_next_free_name_with_the_class_pictures(run: Run) -> None:
+    (run.class_pictures / "dog").mkdir(parents=True)
+    (run.class_pictures / "dog" / "1.png").write_bytes(b"picture")
+    run.journal_path.write_text("{}")
+    first = run.copy({"learning_rate.rate": 5e-7}, VERSION)
+    second = first.copy({}, VERSION)
+    assert (first.name, second.name) == (f"{run.name}-2", f"{run.name}-3")
+    assert first.config().rate == second.config().rate == 5e-7 and run.config().rate != 5e-7
+    assert (second.class_pictures / "dog" / "1.png").read_bytes() == b"picture"
+    assert not first.started and first.config().model.name == first.name
+
+
+def test_a_copy_of_a_very_long_name_has_a_name_that_is_allowed(run: Run) -> None:
+    assert is_run_name(free_name(run.home, "x" * 64))
+    assert free_name(run.home, "dog-2") == "dog-2"
+
+
+def test_saved_steps_are_those_of_whole_states(run: Run) -> None:
+    assert saved_steps(run.path) == []
+    for name in ("step-000200", "step-000100", ".staging-step-000300-ab", "step-1"):
+        (run.checkpoints / name).mkdir(parents=True)
+    assert saved_steps(run.path) == [100, 200]
 
 
 def test_a_run_in_training_is_not_extended(run: Run) -> None:

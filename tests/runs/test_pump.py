@@ -27,6 +27,7 @@ from core.runs.folder import Run
 from core.runs.journal import History, JournalWriter, read_journal, summary
 from core.runs.lock import owner
 from core.runs.pump import TrainingHandle, train
+from core.settings import settings_path
 from core.texts import UserError
 from tests.runs.conftest import ROOT, Spawn, until
 from tests.runs.fakes import FakeTrainer, started, step
@@ -472,3 +473,19 @@ def test_phases_quiet_libraries_that_were_imported_meanwhile(
     train(run, resume=False)
     assert {"disable_progress_bar", "disable_default_handler", "enable_propagation"} <= set(calls)
     assert re.search(r"^disable", calls[0])
+
+
+def test_the_users_command_is_run_at_the_end_and_what_went_wrong_with_it_is_told(
+    run: Run, trains: Callable[[Body], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    settings_path().parent.mkdir(parents=True)
+    settings_path().write_text('[notify]\ncommand = ["sh", "-c", "echo $DBTUI_RUN $DBTUI_STATE $DBTUI_STEP; exit 4"]')
+    trains(failing(OSError(errno.ENOSPC, "No space left on device")))
+    ending = train(run, resume=False)
+    assert ending.kind == "failed"
+    events = read_journal(run.journal_path)
+    assert [event.kind for event in events[-2:]] == ["failed", "warning"]
+    assert "code 4" in events[-1].message  # type: ignore[attr-defined]
+    assert f"{run.name} failed 2" in run.log_path.read_text()
+    assert summary(run).state == "failed"

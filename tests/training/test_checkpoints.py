@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.best import mark_best
 from core.tensors import read_tensors
 from core.texts import UserError
 from core.training import checkpoints
@@ -87,6 +88,17 @@ def test_older_states_go_only_after_a_newer_one_is_whole(tmp_path: Path, monkeyp
     monkeypatch.undo()
     saved(tmp_path, 3)
     assert [step for step, _ in list_checkpoints(tmp_path)] == [2, 3]
+
+
+def test_the_state_that_is_marked_as_the_best_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    mark_best(tmp_path, 1)
+    saved(folder, 1, 2, 3, 4)
+    assert [step for step, _ in list_checkpoints(folder)] == [1, 3, 4]
+    mark_best(tmp_path, None)
+    saved(folder, 5)
+    assert [step for step, _ in list_checkpoints(folder)] == [4, 5]
 
 
 def test_too_little_room_is_seen_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from core.planning.memory import resolution_of
 from core.texts import UserError, counted, listed, message, path_in_words, say
 
 FEW, MANY = 3, 100
+MOST_PAIRS = 4
 
 
 def directories(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -108,6 +109,22 @@ def small(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                 say("pictures.many-are", "{count} pictures are", count=len(names))))  # fmt: skip
 
 
+def alike(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Near duplicates count several times and are remembered rather than learned from."""
+    for number in range(len(config.concepts)):
+        found = facts.scan(number)
+        pairs = found.alike if found is not None else ()
+        if pairs:
+            names = [say("pictures.pair", "{first} and {second}", first=path_in_words(first.name),
+                         second=path_in_words(second.name)) for first, second in pairs]  # fmt: skip
+            yield Finding(Level.WARNING, f"concepts.{number}.instance.directory", message(
+                "pictures.alike", "Some pictures show nearly the same: {pairs}. They count double, and the model "
+                "remembers them rather than the subject.", mend="Keep one of each.",
+                pairs=say("list.semicolon", "; ").join(names[:MOST_PAIRS]) + (
+                    say("pictures.more-pairs", " (and {count} more)", count=len(names) - MOST_PAIRS)
+                    if len(names) > MOST_PAIRS else "")))  # fmt: skip
+
+
 def folders(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Class pictures and instance pictures must not mix, whatever links and dots the paths take."""
     for number, concept in enumerate(config.concepts):
@@ -141,7 +158,7 @@ def same_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             seen[folder] = number
 
 
-CHECKS = (directories, unreadable, notes, amount, small, folders, same_pictures)
+CHECKS = (directories, unreadable, notes, amount, small, alike, folders, same_pictures)
 
 
 def _overlap(first: Path, second: Path) -> bool:

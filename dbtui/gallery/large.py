@@ -1,0 +1,127 @@
+"""One preview of the gallery as large as the terminal, and two of them side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from core.events import Sample
+from core.texts import say
+from dbtui.actions import bindings
+from dbtui.gallery.pictures import reader
+from dbtui.monitor.words import QUIET
+from dbtui.safe import safe
+from dbtui.widgets.picture import Picture
+
+Move = Callable[[int, int], Sample | None]
+"""Goes so many rows and columns on, where there is a preview; returns the one that it is at then."""
+
+
+def facts_of(sample: Sample) -> str:
+    """Step, seed and concept in one line."""
+    told = [
+        say("samples.step", "step {step:,}", step=sample.step),
+        say("samples.seed", "seed {seed}", seed=sample.seed),
+        *([safe(sample.concept)] if sample.concept else []),
+        *([say("gallery.class", "the plain class")] if sample.of_class else []),
+    ]
+    return "   ".join(told)
+
+
+class Large(ModalScreen[str | None]):
+    """Dismissed with `best` or `export` for what is to be done with the preview, `None` for nothing."""
+
+    BINDINGS = [*bindings("large")]
+
+    def __init__(self, sample: Sample, folder: Path, move: Move) -> None:
+        super().__init__()
+        self.sample, self.folder, self._move = sample, folder, move
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="large"):
+            yield Picture()
+            yield Static("", id="large-about", markup=False)
+            keys = say(
+                "gallery.large-keys", "Esc goes back   ← → steps   ↑ ↓ prompts   m best   e export   y copy path"
+            )
+            yield Static(Content.styled(keys, QUIET), markup=False)
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        path = self.folder / self.sample.path
+        about = f"{safe(self.sample.prompt)}\n{facts_of(self.sample)}"
+        self.query_one("#large-about", Static).update(
+            Content(about) + "\n" + Content.styled(safe(self.sample.path), QUIET))  # fmt: skip
+        self.query_one(Picture).show((path,), reader(path), str(path))
+
+    def action_go(self, rows: int, columns: int) -> None:
+        self.sample = self._move(rows, columns) or self.sample
+        self._show()
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+    def action_best(self) -> None:
+        self.dismiss("best")
+
+    def action_export(self) -> None:
+        self.dismiss("export")
+
+    def action_copy_path(self) -> None:
+        copy_path(self, self.folder / self.sample.path)
+
+
+class Compare(ModalScreen[None]):
+    """Two previews side by side. The arrows change the right one, x swaps them."""
+
+    BINDINGS = [*bindings("compare")]
+
+    def __init__(self, left: Sample, right: Sample, folder: Path, move: Callable[[Sample, int, int], Sample]) -> None:
+        super().__init__()
+        self.left, self.right, self.folder, self._move = left, right, folder, move
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="compare"):
+            with Horizontal(id="compare-pictures"):
+                for side in ("left", "right"):
+                    with Vertical(id=f"compare-{side}"):
+                        yield Picture()
+                        yield Static("", markup=False)
+            keys = say("gallery.compare-keys", "Esc goes back   ← → other steps on the right   ↑ ↓ other prompts   "
+                       "x swaps")  # fmt: skip
+            yield Static(Content.styled(keys, QUIET), markup=False)
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        for side, sample in (("left", self.left), ("right", self.right)):
+            path = self.folder / sample.path
+            self.query_one(f"#compare-{side} Picture", Picture).show((path,), reader(path), str(path))
+            about = Content(facts_of(sample)).stylize("bold") + "\n" + Content(safe(sample.prompt))
+            self.query_one(f"#compare-{side} > Static", Static).update(about)
+
+    def action_go(self, rows: int, columns: int) -> None:
+        self.right = self._move(self.right, rows, columns)
+        self._show()
+
+    def action_swap(self) -> None:
+        self.left, self.right = self.right, self.left
+        self._show()
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+def copy_path(screen: ModalScreen[str | None], path: Path) -> None:
+    screen.app.copy_to_clipboard(os.fspath(path))
+    screen.notify(safe(path), title=say("samples.copied", "Copied, if this terminal allows it"), markup=False)

@@ -1,0 +1,347 @@
+"""The gallery of one run, alive or over. It reads the journal in a thread, and pictures only as they are seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from core.best import best_step, mark_best
+from core.events import Sample, Step
+from core.files import explain
+from core.runs.folder import saved_steps
+from core.runs.grid import Grid, grid_of
+from core.runs.history import History
+from core.runs.journal import JournalTail
+from core.texts import UserError, joined, say
+from dbtui.actions import bindings
+from dbtui.gallery.cells import Cell
+from dbtui.gallery.large import Compare, Large, copy_path, facts_of
+from dbtui.gallery.layout import Layout, layout, window
+from dbtui.monitor.after import export_step
+from dbtui.safe import safe, safe_message
+from dbtui.widgets.title import TitleBar
+
+if TYPE_CHECKING:
+    from core.runs.folder import Run
+    from dbtui.app import DbtuiApp
+
+REFRESH_SECONDS = 4.0
+AROUND = 7
+"""Lines of the title, the keys and what is told of the focused preview."""
+
+
+class GalleryScreen(Screen[None]):
+    """The cursor is a row and a column of the grid; `chosen` are up to two previews that are to be compared."""
+
+    CSS_PATH = "gallery.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("gallery")]
+    AUTO_FOCUS = ""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+        self.grid = Grid()
+        self.cursor = (0, 0)
+        self.chosen: list[Sample] = []
+        self.best: int | None = None
+        self.saved: list[int] = []
+        self._history = History()
+        self._tail = JournalTail(run.journal_path)
+        self._reading = False
+        self._was_read = False
+        self._first = (0, 0)
+        self._layout: Layout | None = None
+        self._trouble = ""
+
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "gallery.help",
+            "Every preview of the run. A row is one prompt, always with the same seed, so from left to right only what "
+            "was learned changes.\n\n"
+            "Look for the step at which your subject is right and everything else still follows the prompt; later ones "
+            "often only copy your pictures. Mark it with m and export it with e.",
+        )
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(say("gallery.title", "Gallery of {name}", name=safe(self.run.name)))
+        yield Vertical(id="gallery")
+        yield Static("", id="gallery-about", markup=False)
+        yield Static("", id="gallery-empty", markup=False)
+        yield Footer(compact=True)
+
+    async def in_other_words(self) -> None:
+        """The language has changed."""
+        self._layout = None
+        await self.recompose()
+        await self._arrange()
+
+    def on_mount(self) -> None:
+        self._timer = self.set_interval(REFRESH_SECONDS, self.look)
+        self.look()
+
+    def on_screen_suspend(self) -> None:
+        self._timer.pause()
+
+    def on_screen_resume(self) -> None:
+        if hasattr(self, "_timer"):
+            self._timer.resume()
+
+    async def on_resize(self) -> None:
+        await self._arrange()
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Read in a thread what the journal has gained."""
+        if not self._reading:
+            self._reading = True
+            self.run_worker(self._read, thread=True, exit_on_error=False)
+
+    def _read(self) -> None:
+        trouble = ""
+        try:
+            while True:
+                self._history.add(event for event in self._tail.poll() if not isinstance(event, Step))
+                if not self._tail.behind:
+                    break
+        except UserError as error:
+            trouble = safe_message(error.message)
+        finally:
+            self._reading = False
+        found = grid_of(self._history.samples), best_step(self.run.path), saved_steps(self.run.path), trouble
+        self.app.call_later(self._seen, *found)
+
+    async def _seen(self, grid: Grid, best: int | None, saved: list[int], trouble: str) -> None:
+        if not self.is_attached:
+            return
+        before, first_time = self.sample, not self._was_read
+        self._was_read = True
+        self.grid, self.best, self.saved, self._trouble = grid, best, saved, trouble
+        if first_time:
+            self.cursor = (0, max(0, len(grid.steps) - 1))
+        elif before is not None and before.step in grid.steps:
+            self.cursor = (min(self.cursor[0], len(grid.rows) - 1), grid.steps.index(before.step))
+        self.chosen = [sample for sample in self.chosen if sample in grid.cells.values()]
+        await self._arrange()
+
+    # --- drawing ------------------------------------------------------------------------------------------------
+
+    @property
+    def sample(self) -> Sample | None:
+        """The preview that is focused."""
+        return self.grid.at(*self.cursor)
+
+    @property
+    def step(self) -> int | None:
+        """The step of the column that is focused."""
+        column = self.cursor[1]
+        return self.grid.steps[column] if column < len(self.grid.steps) else None
+
+    async def _arrange(self) -> None:
+        """Make as many places as fit, if that has changed, and fill them."""
+        rows, columns = len(self.grid.rows), len(self.grid.steps)
+        self.set_class(not columns, "-empty")
+        if not columns:
+            empty = say("gallery.empty", "No previews yet. They are made every few epochs "
+                        "(intervals.sample_every_epochs), or with s in the monitor while it trains.")  # fmt: skip
+            self.query_one("#gallery-empty", Static).update(self._trouble or (empty if self._was_read else ""))
+            return
+        wanted = layout(self.size.width - 2, self.size.height - AROUND, rows, columns)
+        if wanted != self._layout:
+            self._layout = wanted
+            gallery = self.query_one("#gallery")
+            async with gallery.batch():
+                await gallery.remove_children()
+                await gallery.mount_all(self._row(row, wanted) for row in range(wanted.rows))
+        self._fill()
+
+    def _row(self, row: int, found: Layout) -> Vertical:
+        cells = [Cell((row, column), found.width, found.height) for column in range(found.columns)]
+        return Vertical(Static("", classes="row-prompt", markup=False), Horizontal(*cells), classes="row")
+
+    def _fill(self) -> None:
+        assert self._layout is not None
+        (row, column), (first_row, first_column) = self.cursor, self._first
+        rows, columns = len(self.grid.rows), len(self.grid.steps)
+        first_row = window(row, first_row, self._layout.rows, rows)
+        first_column = window(column, first_column, self._layout.columns, columns)
+        self._first = first_row, first_column
+        for number, prompt in enumerate(self.query(".row-prompt").results(Static)):
+            prompt.update(self._heading(first_row + number))
+        for cell in self.query(Cell):
+            at = first_row + cell.place[0], first_column + cell.place[1]
+            sample = self.grid.at(*at)
+            step = self.grid.steps[at[1]] if at[1] < columns and at[0] < rows else None
+            compared = self.chosen.index(sample) + 1 if sample in self.chosen else 0  # type: ignore[arg-type]
+            cell.show(sample, self.run.path, step=step, focused=at == self.cursor, compared=compared,
+                      best=step is not None and step == self.best)  # fmt: skip
+        self.query_one("#gallery-about", Static).update(self._about())
+        self.query_one(TitleBar).aside = self._where()
+        self.refresh_bindings()
+
+    def _heading(self, row: int) -> Content:
+        if row >= len(self.grid.rows):
+            return Content("")
+        known = self.grid.rows[row]
+        seed = say("samples.seed", "seed {seed}", seed=known.seed)
+        return Content.assemble(safe(known.prompt), (f"   {seed}", "$foreground 60%"))
+
+    def _where(self) -> str:
+        place = say("samples.place", "{number} of {count}", number=self.cursor[1] + 1, count=len(self.grid.steps))
+        steps = say("gallery.column", "step {place}", place=place)
+        if len(self.grid.rows) < 2:
+            return steps
+        place = say("samples.place", "{number} of {count}", number=self.cursor[0] + 1, count=len(self.grid.rows))
+        return f"{say('gallery.row', 'prompt {place}', place=place)}  {steps} "
+
+    def _about(self) -> Content:
+        """The focused preview in full, whether its step can be exported, which step is the best."""
+        lines: list[Content] = []
+        sample, step = self.sample, self.step
+        if sample is not None:
+            facts = facts_of(sample)
+            if sample.likeness is not None:
+                facts += f"   {say('samples.likeness', '{share:.0%} the new one', share=sample.likeness)}"
+            lines += [Content.styled(safe(sample.prompt), "$foreground"), Content(facts)]
+        if step is not None:
+            saved = say("gallery.saved", "The state of this step is saved: e exports it.")
+            near = say("gallery.not-saved", "No state was saved at this step. Saved: {steps}.",
+                       steps=joined(f"{known:,}" for known in self.saved) or "-")  # fmt: skip
+            lines.append(Content(saved if step in self.saved else near))
+        if self.best is not None:
+            lines.append(Content(say("gallery.best", "Marked as the best: step {step:,}.", step=self.best)))
+        if self._trouble:
+            lines.append(Content.styled(self._trouble, "$error"))
+        return Content("\n").join(lines)
+
+    # --- keys ---------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("move", "best", "export"):
+            return bool(self.grid.steps)
+        if action in ("open", "choose", "copy_path"):
+            return self.sample is not None
+        if action == "compare":
+            return self._pair() is not None
+        return True
+
+    def action_move(self, rows: int, columns: int) -> None:
+        """So many places; what is beyond an edge is the edge."""
+        row = min(max(0, self.cursor[0] + rows), len(self.grid.rows) - 1)
+        column = min(max(0, self.cursor[1] + columns), len(self.grid.steps) - 1)
+        self.cursor = row, column
+        self._fill()
+
+    def action_page(self, direction: int) -> None:
+        """As many steps as are seen at once."""
+        if self._layout is not None and self.grid.steps:
+            self.action_move(0, direction * self._layout.columns)
+
+    def on_cell_clicked(self, event: Cell.Clicked) -> None:
+        row, column = self._first[0] + event.place[0], self._first[1] + event.place[1]
+        if row < len(self.grid.rows) and column < len(self.grid.steps):
+            self.cursor = row, column
+            self._fill()
+            if event.times > 1:
+                self.action_open()
+
+    def action_open(self) -> None:
+        sample = self.sample
+        if sample is not None:
+            self.app.push_screen(Large(sample, self.run.path, self._go), self._opened)
+
+    def _go(self, rows: int, columns: int) -> Sample | None:
+        sample = self.sample
+        self.cursor = self._beside(*self.cursor, rows, columns)
+        return self.sample or sample
+
+    def _beside(self, row: int, column: int, rows: int, columns: int) -> tuple[int, int]:
+        """The next place in that direction that holds a preview; the same place where there is none."""
+        place = row + rows, column + columns
+        while 0 <= place[0] < len(self.grid.rows) and 0 <= place[1] < len(self.grid.steps):
+            if self.grid.at(*place) is not None:
+                return place
+            place = place[0] + rows, place[1] + columns
+        return row, column
+
+    async def _opened(self, wish: str | None) -> None:
+        self._fill()
+        if wish == "best":
+            self.action_best()
+        elif wish == "export":
+            self.action_export()
+
+    def action_choose(self) -> None:
+        """Two previews to compare; a third one takes the place of the first."""
+        sample = self.sample
+        if sample is None:
+            return
+        if sample in self.chosen:
+            self.chosen.remove(sample)
+        else:
+            self.chosen = [*self.chosen[-1:], sample]
+        self._fill()
+
+    def _pair(self) -> tuple[Sample, Sample] | None:
+        """The two that are chosen; with one, that and the focused; with none, the focused and the step before."""
+        sample = self.sample
+        if len(self.chosen) == 2:
+            return self.chosen[0], self.chosen[1]
+        if sample is not None and self.chosen and sample is not self.chosen[0]:
+            return self.chosen[0], sample
+        for direction in (-1, 1):
+            other = self.grid.at(*self._beside(*self.cursor, 0, direction))
+            if sample is not None and other is not None and other is not sample:
+                return (other, sample) if direction < 0 else (sample, other)
+        return None
+
+    def action_compare(self) -> None:
+        pair = self._pair()
+        if pair is not None:
+            self.app.push_screen(Compare(*pair, self.run.path, self._move))
+
+    def _move(self, sample: Sample, rows: int, columns: int) -> Sample:
+        place = next((place for place, held in self.grid.cells.items() if held is sample), None)
+        if place is None:
+            return sample
+        row, column = self.grid.rows.index(place[0]), self.grid.steps.index(place[1])
+        return self.grid.at(*self._beside(row, column, rows, columns)) or sample
+
+    def action_best(self) -> None:
+        """Mark the focused step, or take its mark away."""
+        step = self.step
+        if step is None:
+            return
+        wanted = None if step == self.best else step
+        try:
+            mark_best(self.run.path, wanted)
+        except OSError as error:
+            self._dbtui.say(explain(error, self.run.path))
+            return
+        self.best = wanted
+        if wanted is not None and wanted in self.saved:
+            self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.",
+                            step=wanted), markup=False)  # fmt: skip
+        self._fill()
+
+    def action_export(self) -> None:
+        if self.step is not None:
+            export_step(self._dbtui, self.run, self.step, self.saved)
+
+    def action_copy_path(self) -> None:
+        if self.sample is not None:
+            copy_path(self, self.run.path / self.sample.path)
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+    @property
+    def _dbtui(self) -> DbtuiApp:
+        return cast("DbtuiApp", self.app)

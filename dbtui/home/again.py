@@ -1,0 +1,97 @@
+"""What begins from a run that is there: training on, training longer, the same anew, another name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.texts import counted, say
+from dbtui.drafts import Draft, new_id
+from dbtui.safe import safe
+from dbtui.widgets.asked import Asked
+from dbtui.widgets.question import Answer, Question
+
+if TYPE_CHECKING:
+    from core.config.options import RunConfig
+    from core.runs.folder import Run
+    from core.runs.longer import Length
+    from dbtui.app import DbtuiApp
+
+MOST_EPOCHS = 100_000
+
+
+def where_question(app: DbtuiApp, run: Run, *, waits: bool) -> Question:
+    """Dismissed with `here`, `background`, `queue` or `None`; `waits` is a run that stands in the queue already."""
+    from dbtui.monitor.after import resume_question
+
+    question = resume_question(app, run)
+    if not run.started:
+        question.title_text = say("resume.first", "Train {name}: where?", name=safe(run.name))
+        question.text = ""
+    if not waits:
+        question.answers += (Answer("queue", "q", say("where.queue", "In the queue"),
+                                    say("where.queue.help", "when its turn comes, one after the other")),)  # fmt: skip
+    return question
+
+
+def longer_question(run: Run, length: Length) -> Asked:
+    """Dismissed with how many epochs more, or `None`."""
+    if length.epochs:
+        so_far = say("longer.epochs", "It was trained for {epochs}, {steps}.", epochs=counted(length.epochs, "epoch"),
+                     steps=counted(length.steps, "step"))  # fmt: skip
+    else:
+        so_far = say("longer.steps", "It was trained for {steps}.", steps=counted(length.steps, "step"))
+    each = ""
+    if length.steps_per_epoch:
+        each = say("longer.each", " An epoch has {steps}.", steps=counted(length.steps_per_epoch, "step"))
+    bends = ""
+    if length.bends:
+        bends = say("longer.bends", " Its learning rate falls over the whole length: it begins higher again than it "
+                    "ended.")  # fmt: skip
+    export = say("longer.export", "At the new end it is exported anew.")
+    return Asked(
+        say("longer.question", "Train {name} for how many more epochs?", name=safe(run.name)),
+        f"{so_far}{each}{bends}\n{export}", say("longer.label", "More epochs"), str(max(1, length.epochs // 4)),
+        _wrong_number,
+    )  # fmt: skip
+
+
+def _wrong_number(typed: str) -> str:
+    if typed.isdecimal() and typed.isascii() and 1 <= int(typed) <= MOST_EPOCHS:
+        return ""
+    return say("longer.wrong", "Type a whole number from 1 to {most:,}.", most=MOST_EPOCHS)
+
+
+def rename_question(home: Path, run: Run) -> Asked:
+    """Dismissed with a name that no run has, or `None`."""
+    from core.runs.folder import Run as Folder
+    from core.runs.folder import is_run_name
+
+    def wrong(typed: str) -> str:
+        if not is_run_name(typed):
+            return say("rename.wrong", "Letters, digits, - _ and . (at most 64, not starting with - or .)")
+        if Folder(home, typed).path.exists():
+            return say("rename.taken", "There is a run of that name already.")
+        return ""
+
+    text = say("rename.text", "What was exported keeps its name.")
+    return Asked(say("rename.question", "Which name shall {name} have?", name=safe(run.name)), text,
+                 say("rename.label", "Name"), run.name, wrong)  # fmt: skip
+
+
+def draft_of(home: Path, config: RunConfig) -> Draft:
+    """The wizard's fields as `config` has them, under the next free name; seeds too, so that only what is changed
+    differs.
+    """
+    from core.config.parsing import value_at
+    from core.config.table import option_table
+    from core.runs.folder import free_name
+    from dbtui.wizard.context import WizardContext, as_text
+
+    count = len(config.concepts)
+    base = WizardContext(home, Draft("", concepts=count, texts={"model.source": config.model.source}))
+    paths = (option.path.replace("*", str(number)) for option in option_table()
+             for number in range(count if "*" in option.path else 1))  # fmt: skip
+    texts = {path: as_text(value_at(config, path)) for path in paths}
+    changed = {path: text for path, text in texts.items() if text != base.base_text(path)}
+    return Draft(new_id(), concepts=count, texts={**changed, "model.name": free_name(home, config.model.name)})

@@ -1,0 +1,63 @@
+"""Deleting a run or a draft: what is lost is said first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.texts import counted, say, size_in_words
+from dbtui.safe import safe
+from dbtui.widgets.question import Answer, Question
+
+if TYPE_CHECKING:
+    from dbtui.home.rows import Entry
+
+
+def deletion_question(entry: Entry, lost: str) -> Question:
+    """Dismissed with `delete`, `keep` or `None`; `lost` is what goes with it."""
+    answers = (Answer("keep", "k", say("delete.keep", "Keep")),
+               Answer("delete", "d", say("delete.delete", "Delete for good")))  # fmt: skip
+    if entry.draft is None:
+        return Question(say("delete.run", "Delete the run {name}?", name=safe(entry.name)), lost, answers)
+    title = say("delete.nameless", "Delete the draft without a name?")
+    if entry.name:
+        title = say("delete.draft", "Delete the draft {name}?", name=safe(entry.name))
+    return Question(title, say("delete.draft.lost", "What you typed is lost. Your pictures stay."), answers)
+
+
+def what_is_lost(home: Path, name: str) -> str:
+    """What goes with a run: its saved states, previews, class pictures and exports. Raises `UserError`."""
+    from core.runs.folder import Run
+
+    run = Run.open(home, name)
+    files = [path for path in run.path.rglob("*") if path.is_file() and not path.is_symlink()]
+    states = sum(1 for path in run.checkpoints.glob("step-*")) if run.checkpoints.is_dir() else 0
+    exports = sum(1 for _ in run.exports.iterdir()) if run.exports.is_dir() else 0
+    pictures = sum(1 for path in files if path.suffix == ".png")
+    size = size_in_words(sum(path.stat().st_size for path in files))
+    return say(
+        "delete.run.lost",
+        "Lost for good: {states}, {exports}, {pictures} that the program made, and the history: {size} in\n{folder}\n"
+        "Your own pictures and the source model stay.",
+        states=counted(states, "saved state"),
+        exports=counted(exports, "exported model"),
+        pictures=counted(pictures, "picture"),
+        size=size,
+        folder=safe(run.path),
+    )
+
+
+def delete(home: Path, entry: Entry) -> None:
+    """For good. Raises `UserError` or `OSError`."""
+    from core.runs.folder import Run
+    from dbtui.drafts import delete_draft
+
+    if entry.draft is not None:
+        delete_draft(home, entry.draft.id)
+        return
+    run = Run.open(home, entry.name)
+    if entry.place:
+        from core.runs.queue import remove
+
+        remove(home, entry.name)
+    run.delete()

@@ -1,0 +1,82 @@
+"""Another run's loss, drawn behind the one that is watched."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from core.runs.history import History
+from core.runs.journal import JournalTail
+from core.texts import UserError, say
+from dbtui.safe import safe
+from dbtui.widgets.question import Answer, Question
+
+if TYPE_CHECKING:
+    from core.runs.folder import Run
+    from dbtui.monitor.loss import LossPane
+    from dbtui.monitor.screen import MonitorScreen
+
+
+class Overlay:
+    """The history of `run`, which grows if it still trains."""
+
+    def __init__(self, run: Run) -> None:
+        self.name = run.name
+        self.history = History()
+        self._tail = JournalTail(run.journal_path)
+
+    def read(self) -> None:
+        """All that is there, in a thread: a long run takes a second. Raises `UserError`."""
+        while True:
+            self.history.add(self._tail.poll())
+            if not self._tail.behind:
+                break
+
+    def follow(self) -> None:
+        """What came since; what cannot be read now is read the next time."""
+        try:
+            self.history.add(self._tail.poll())
+        except UserError:
+            return
+
+
+def others(run: Run) -> list[Run]:
+    """The runs that can be laid behind this one: those that were trained. Raises `UserError`."""
+    from core.runs.folder import list_runs
+
+    return [other for other in list_runs(run.home) if other.name != run.name and other.started]
+
+
+def overlay_question(run: Run, found: list[Run]) -> Question:
+    """Dismissed with the name of a run, or `None`."""
+    answers = [
+        Answer(other.name, str(number) if number <= 9 else " ", safe(other.name))
+        for number, other in enumerate(found, 1)
+    ]
+    return Question(say("overlay.question", "Which run behind {name}?", name=safe(run.name)),
+                    say("overlay.text", "Its loss is drawn behind this one's. o takes it away again."),
+                    answers)  # fmt: skip
+
+
+async def lay_or_take_away(monitor: MonitorScreen, loss: LossPane) -> None:
+    """Lay another run's loss behind this one's, or take away the one that is there."""
+    if loss.overlay is not None:
+        loss.overlay = None
+        await monitor.draw()
+        return
+    try:
+        found = await asyncio.to_thread(others, monitor.run)
+        if not found:
+            monitor.notify(say("overlay.none", "There is no other run that was trained."), markup=False)
+            return
+        chosen = await monitor.app.push_screen_wait(overlay_question(monitor.run, found))
+        if chosen is None:
+            return
+        overlay = Overlay(next(run for run in found if run.name == chosen))
+        await asyncio.to_thread(overlay.read)
+    except UserError as error:
+        monitor.dbtui.say(error)
+        return
+    if monitor.is_attached:
+        loss.overlay = overlay
+        await monitor.draw()

@@ -1,0 +1,106 @@
+"""What to do with an export: fetch it from a remote machine, put it where other programs look, what to type there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from core.texts import UserError, say
+from dbtui.actions import bindings
+from dbtui.monitor.words import QUIET
+from dbtui.safe import safe, safe_message
+
+if TYPE_CHECKING:
+    from core.config.options import RunConfig
+    from core.runs.folder import Run
+
+
+class UsingScreen(ModalScreen[None]):
+    """The exports of a run, one at a time, the newest first."""
+
+    BINDINGS = [*bindings("using")]
+
+    def __init__(self, run: Run, environment: Mapping[str, str] = os.environ) -> None:
+        from core.export.using import exported_files
+
+        super().__init__()
+        self.run = run
+        self.files = exported_files(run.exports)
+        self.place = 0
+        self._environment = environment
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog", classes="help"):
+            yield Static("", id="dialog-title", markup=False)
+            with VerticalScroll(id="dialog-text", can_focus=False):
+                yield Static("", id="using", markup=False)
+            yield Static("", id="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        self._show()
+
+    @property
+    def path(self) -> Path | None:
+        return self.files[self.place] if self.files else None
+
+    @property
+    def copied(self) -> str:
+        """What y copies: the line that fetches the file, or here its path."""
+        from core.export.using import scp_line
+
+        return "" if self.path is None else scp_line(self.path, self._environment) or str(self.path)
+
+    def _show(self) -> None:
+        many = len(self.files) > 1
+        place = say("samples.place", "{number} of {count}", number=self.place + 1, count=len(self.files))
+        title = say("using.title", "How to use {name}", name=safe(self.path.name if self.path else self.run.name))
+        self.query_one("#dialog-title", Static).update(
+            Content.assemble((title, "bold"), (f"   {place}" if many else "", QUIET)))  # fmt: skip
+        try:
+            told = Content(say("using.nothing", "Nothing of this run is exported yet: e exports it."))
+            if self.path is not None:
+                told = told_of(self.path, self.run.config(), self._environment)
+        except UserError as error:
+            told = Content.styled(safe_message(error.message), "$error")
+        self.query_one("#using", Static).update(told)
+        keys = [say("using.keys.copy", "y copies the first line")] if self.path else []
+        keys += [say("using.keys.turn", "← → other exports")] if many else []
+        self.query_one("#dialog-keys", Static).update(" · ".join([*keys, say("help.keys", "Esc closes")]))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "turn" or len(self.files) > 1
+
+    def action_turn(self, by: int) -> None:
+        self.place = min(len(self.files) - 1, max(0, self.place + by))
+        self._show()
+
+    def action_copy(self) -> None:
+        if self.copied:
+            self.app.copy_to_clipboard(self.copied)
+            self.notify(safe(self.copied), title=say("samples.copied", "Copied, if this terminal allows it"),
+                        markup=False)  # fmt: skip
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+def told_of(path: Path, config: RunConfig, environment: Mapping[str, str]) -> Content:
+    """The line that fetches the file, or its path; then where each program wants it and what to type."""
+    from core.export.using import scp_line, uses
+
+    line = scp_line(path, environment)
+    parts = [Content.styled(safe(line or str(path)), "bold $accent")]
+    if line:
+        parts.append(Content.styled(say("using.scp", "Type this on your own computer to fetch it."), QUIET))
+    for use in uses(path, config):
+        parts.append(Content.assemble("\n", (use.program, "bold"), "  ", safe(use.place.text)))
+        parts.append(Content(f"  {safe(use.then.text)}"))
+    return Content("\n").join(parts)

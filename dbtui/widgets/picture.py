@@ -1,0 +1,98 @@
+"""A picture as large as its place allows: read and made small in a thread, drawn the way this terminal can."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.containers import Container
+from textual.widgets import Static
+
+from core.texts import UserError
+from dbtui.safe import safe, safe_message
+from dbtui.widgets.graphics import VARIABLE, picture_widget, pixels, prepare, protocol
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from textual.widget import Widget
+
+Draw = Callable[[tuple[int, int]], "Image"]
+"""Makes the picture, in a thread, for a place of so many pixels; it may be larger or smaller. Raises `UserError`."""
+
+
+class Picture(Container):
+    """Shows one picture, or in words why it cannot, or where it lies if the terminal is to draw none."""
+
+    DEFAULT_CSS = """
+    Picture { align: center middle; overflow: hidden; }
+    Picture > Static { width: 100%; text-align: center; color: $foreground 60%; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wanted: tuple[Hashable, Draw, str] | None = None
+        self._shown: tuple[Hashable, tuple[int, int], str] | None = None
+
+    def show(self, what: Hashable, draw: Draw, instead: str) -> None:
+        """Show what `draw` makes; nothing happens if `what` is shown already as it fits here. Where the terminal draws
+        no pictures, the words `instead` (a path) stand there.
+        """
+        self._wanted = what, draw, instead
+        self._look()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._wanted = None
+        if self._shown is not None:
+            self._shown = None
+            self.run_worker(partial(self._put, None), exclusive=True, exit_on_error=False)
+
+    def again(self) -> None:
+        """Draw anew, another way if that was chosen meanwhile."""
+        self._shown = None
+        self._look()
+
+    def on_resize(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        if self._wanted is None or not self.size.area or not self.is_attached:
+            return
+        what, draw, instead = self._wanted
+        chosen = os.environ.get(VARIABLE, "")
+        if self._shown != (what, (self.size.width, self.size.height), chosen):
+            self._shown = what, (self.size.width, self.size.height), chosen
+            self.run_worker(partial(self._make, draw, instead), exclusive=True, exit_on_error=False)
+
+    async def _make(self, draw: Draw, instead: str) -> None:
+        driver = self.app._driver
+        try:
+            chosen = protocol(os.environ)
+            if chosen == "off":
+                await self._put(_words(safe(instead)))
+                return
+            place = pixels(self.size.width, self.size.height, chosen, driver)
+            await self._put(picture_widget(await asyncio.to_thread(_small, draw, place), chosen, driver))
+        except UserError as error:
+            await self._put(_words(safe_message(error.message)))
+
+    async def _put(self, widget: Widget | None) -> None:
+        """In the place of what is there; one thing after the other, so that nothing flickers."""
+        async with self.batch():
+            await self.remove_children()
+            if widget is not None:
+                await self.mount(widget)
+
+
+def _small(draw: Draw, place: tuple[int, int]) -> Image:
+    prepare()
+    picture = draw(place)
+    picture.thumbnail(place)
+    return picture
+
+
+def _words(text: str) -> Static:
+    return Static(text, markup=False)

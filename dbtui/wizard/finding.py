@@ -1,0 +1,99 @@
+"""A field found by typing a part of its name: a list over the options of every screen."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option as Line
+
+from core.config.searching import find_options, section_title
+from core.config.table import Option, option_table
+from core.texts import say
+from dbtui.actions import binding
+from dbtui.safe import safe
+from dbtui.wizard.context import WizardContext, in_words
+from dbtui.wizard.rows import Field
+
+TITLE_CELLS = 34
+
+
+class Wanted(Field):
+    """The words that are looked for; the arrows walk through the list below."""
+
+    BINDINGS = [
+        Binding("up", "walk(-1)", show=False, priority=True),
+        Binding("down", "walk(1)", show=False, priority=True),
+        Binding("enter", "take", show=False, priority=True),
+    ]
+
+    def action_walk(self, by: int) -> None:
+        listing = self.screen.query_one(OptionList)
+        (listing.action_cursor_down if by > 0 else listing.action_cursor_up)()
+
+    def action_take(self) -> None:
+        self.screen.query_one(OptionList).action_select()
+
+
+class FindField(ModalScreen[str | None]):
+    """Dismissed with the path of the field, its `*` still in it, or `None`."""
+
+    BINDINGS = [binding("finding.close", "escape", "dismiss(None)", "Close", "Closes the list and changes nothing.")]
+
+    def __init__(self, context: WizardContext, number: int = 0) -> None:
+        super().__init__()
+        self.context, self.number = context, number
+        self.found: list[Option] = []
+
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say("finding.help", "Type a part of a field's name. Enter goes to it, on whatever screen it stands.")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(Content(say("finding.title", "Find a field")).stylize("bold"), markup=False)
+            yield Wanted(placeholder=say("finding.example", "for example rate, crop, prior_loss"), compact=True,
+                         select_on_focus=False)  # fmt: skip
+            yield OptionList(compact=True, markup=False, id="found")
+            yield Static("", id="found-help", markup=False)
+            keys = say("finding.keys", "↑ ↓ choose · Enter goes there · Esc closes")
+            yield Static(keys, id="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#found", OptionList).can_focus = False
+        self.query_one(Wanted).focus()
+        self._list("")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._list(event.value)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        self._explain(self.found[event.option_index])
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(self._path(self.found[event.option_index]))
+
+    def _list(self, text: str) -> None:
+        self.found = find_options(text, option_table())
+        listing = self.query_one("#found", OptionList)
+        listing.clear_options()
+        listing.add_options([Line(self._line(option)) for option in self.found])
+        listing.highlighted = 0 if self.found else None
+        if not self.found:
+            self.query_one("#found-help", Static).update(say("finding.none", "No field is called so."))
+
+    def _line(self, option: Option) -> Content:
+        value = safe(in_words(self.context.value(self._path(option))))
+        title = Content(option.title).truncate(TITLE_CELLS, ellipsis=True, pad=True)
+        return Content.assemble(title, "  ", (section_title(option), "$foreground-muted"), f"  {value}")
+
+    def _explain(self, option: Option) -> None:
+        self.query_one("#found-help", Static).update(option.help)
+
+    def _path(self, option: Option) -> str:
+        return option.path.replace("*", str(self.number))

@@ -1,0 +1,83 @@
+"""Any field is found by typing a part of its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbtui.app import DbtuiApp
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.finding import FindField
+from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
+
+
+@pytest.fixture(autouse=True)
+def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+
+
+def focused(app: DbtuiApp) -> str:
+    row = app.screen.focused_row if isinstance(app.screen, WizardScreen) else None
+    return row.path if row is not None else ""
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_rare_field_of_another_screen_is_found_and_shown(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await open_wizard(pilot, "model", dict(FILLED))
+        await pilot.press("ctrl+f", *"offset")
+        await until(pilot, lambda: isinstance(app.screen, FindField) and len(app.screen.found) == 1)
+        assert "Offset noise" in shown(app) and "Performance" in shown(app) and "usual; 0 is off" in shown(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: focused(app) == "performance.offset_noise")
+
+
+async def test_the_arrows_choose_and_escape_changes_nothing(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "parameters", dict(FILLED))
+        before = focused(app)
+        await pilot.press("ctrl+f", *"epochs")
+        await until(pilot, lambda: isinstance(app.screen, FindField) and app.screen.found)
+        assert isinstance(app.screen, FindField)
+        wanted = app.screen.found[1].path
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert focused(app) == before
+        await pilot.press("ctrl+f", *"epochs", "down", "enter")
+        await until(pilot, lambda: focused(app) == wanted)
+
+
+async def test_a_slash_finds_too_where_it_is_not_typed(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        await pilot.press("slash")
+        await until(pilot, lambda: isinstance(app.screen, FindField))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        await screen.wizard.go("model", "model.source")
+        await until(pilot, lambda: focused(app) == "model.source")
+        await pilot.press("slash")
+        await pilot.pause()
+        assert isinstance(app.screen, WizardScreen) and app.screen.context.text("model.source").endswith("/")
+
+
+async def test_a_field_of_a_concept_is_that_of_the_concept_one_is_at(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED), concepts=2)
+        await screen.go_to_field("concepts.1.instance.identifier")
+        await pilot.press("ctrl+f", *"repeats", "enter")
+        await until(pilot, lambda: focused(app) == "concepts.1.instance.repeats")
+
+
+async def test_what_is_called_by_no_name_finds_nothing_and_enter_stays(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot, "model")
+        await pilot.press("ctrl+f", *"[red", "enter")
+        await until(pilot, lambda: "No field is called so." in shown(app))
+        assert isinstance(app.screen, FindField)

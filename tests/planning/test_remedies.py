@@ -1,0 +1,70 @@
+"""What may help a run that failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.planning.remedies import DISK, MEMORY, NOT_A_NUMBER, remedies
+
+
+def config(**changes: Any) -> RunConfig:
+    return with_changes(RunConfig(), {path.replace("__", "."): value for path, value in changes.items()})
+
+
+def changed(code: str, options: RunConfig) -> list[str]:
+    return [path for fix in remedies(code, options) for path in fix.changes]
+
+
+def test_little_memory_first_cuts_the_batch_and_keeps_the_pictures_of_an_update() -> None:
+    first = remedies("memory.out", config(batch__size=4, batch__accumulation=2))[0]
+    assert first.changes == {"batch.size": 1, "batch.accumulation": 8}
+
+
+def test_the_loop_that_went_down_to_one_picture_is_not_told_to() -> None:
+    assert "batch.size" not in changed("training.out-of-memory", config(batch__size=4))
+
+
+@pytest.mark.parametrize("code", sorted(MEMORY | NOT_A_NUMBER | DISK))
+def test_each_remedy_is_a_change_that_the_options_take_and_none_is_in_force_already(code: str) -> None:
+    options = config(
+        batch__size=4, performance__optimizer="adamw", performance__text_encoder_ratio=0.5,
+        saving__keep_checkpoints=9, saving__on_save=True, saving__half=False, saving__include_ema=True,
+    )  # fmt: skip
+    offered = remedies(code, options)
+    assert len(offered) >= 3
+    for fix in offered:
+        assert with_changes(options, fix.changes) != options
+        assert fix.label.text
+
+
+def test_what_was_applied_is_not_offered_again() -> None:
+    options = config(batch__size=4, performance__text_encoder_ratio=0.5)
+    for _ in range(10):
+        offered = remedies("memory.out", options)
+        if not offered:
+            break
+        options = with_changes(options, offered[0].changes)
+    assert not remedies("memory.out", options)
+
+
+def test_prodigy_has_no_rate_to_halve() -> None:
+    assert "learning_rate.rate" in changed("training.not-finite", config())
+    assert "learning_rate.rate" not in changed("training.not-finite", config(performance__optimizer="prodigy"))
+
+
+def test_other_failures_have_no_option_that_helps() -> None:
+    assert remedies("source.unknown", config()) == () == remedies("internal", config())
+
+
+def test_a_smaller_picture_is_offered_where_the_present_size_is_known() -> None:
+    def offered(options: RunConfig, size: int | None) -> object:
+        changes = [fix.changes for fix in remedies("memory.out", options, size)]
+        return next((change["model.resolution"] for change in changes if "model.resolution" in change), None)
+
+    assert offered(config(), None) is None
+    assert [offered(config(), size) for size in (1024, 768, 512, 384)] == [768, 576, 384, None]
+    assert offered(config(model__resolution=512), 1024) == 384

@@ -1,0 +1,319 @@
+"""The queue: order, one entry once, and a worker that a failing run, a signal or its own death does not confuse."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.runs import launch
+from core.runs.folder import Run
+from core.runs.history import summary
+from core.runs.lock import RunLock, owner
+from core.runs.queue import (
+    LOG,
+    Queue,
+    Waiting,
+    add,
+    ask_to_end,
+    begin,
+    lock_path,
+    queue_directory,
+    read_queue,
+    remove,
+    start,
+)
+from core.runs.worker import LOOK_SECONDS, Worker
+from core.texts import Message, UserError
+from tests.runs.conftest import ROOT, Spawn, until
+from tests.runs.fakes import make_run
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from core.runs import launch, worker
+from core.texts import UserError
+
+def command(run, resume):
+    options = (run.path / "options").read_text().split() if (run.path / "options").exists() else []
+    return [sys.executable, "-m", "tests.runs.fakes", str(run.home), run.name, *options,
+            *(["--resume"] if resume else [])]
+
+launch.command_line = command
+home = Path(sys.argv[1])
+import signal
+made = worker.Worker(home, lambda said: print(said.code, said.values.get("name", ""), flush=True))
+signal.signal(signal.SIGTERM, lambda *_: made.stop())
+try:
+    sys.exit(made.work())
+except UserError as error:
+    print(error.code, flush=True)
+    sys.exit(2)
+"""
+
+
+class Working:
+    """A worker in a process of its own, with the fake trainer."""
+
+    def __init__(self, home: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+
+    def told(self) -> list[str]:
+        """Everything it has said, once it has ended."""
+        output, _ = self.process.communicate(timeout=60)
+        return [line.strip() for line in output.splitlines()]
+
+
+@pytest.fixture
+def working(tmp_path: Path) -> Iterator[Callable[[], Working]]:
+    begun: list[Working] = []
+
+    def begin_one() -> Working:
+        begun.append(Working(tmp_path))
+        return begun[-1]
+
+    yield begin_one
+    for one in begun:
+        one.process.kill()
+        one.process.wait()
+    for path in (tmp_path / "runs").iterdir():
+        holder = owner(path / "lock")
+        if holder is not None:
+            os.kill(holder.pid, signal.SIGKILL)
+
+
+def waiting(home: Path, *names: str, options: str = "") -> list[Run]:
+    """Made, and put into the queue in this order."""
+    runs = [make_run(home, name) for name in names]
+    for run in runs:
+        (run.path / "options").write_text(options)
+        plain = run.config_path.read_text().replace("tensorboard = true", "tensorboard = false")
+        run.config_path.write_text(plain)  # whose library takes seconds to load
+        add(home, run)
+    return runs
+
+
+def names(home: Path) -> list[str]:
+    return [entry.name for entry in read_queue(home).entries]
+
+
+def starts(run: Run) -> int:
+    return run.journal_path.read_text().count('"run"')
+
+
+def test_runs_wait_in_the_order_in_which_they_came_and_can_be_taken_out(tmp_path: Path) -> None:
+    waiting(tmp_path, "b", "a", "c")
+    assert names(tmp_path) == ["b", "a", "c"]
+    assert [read_queue(tmp_path).place(name) for name in ("b", "a", "c", "d")] == [1, 2, 3, 0]
+    remove(tmp_path, "a")
+    assert names(tmp_path) == ["b", "c"]
+    add(tmp_path, Run.open(tmp_path, "a"))
+    assert names(tmp_path) == ["b", "c", "a"]
+
+
+def test_a_run_waits_once_and_not_while_it_trains(tmp_path: Path) -> None:
+    (run,) = waiting(tmp_path, "clock")
+    with pytest.raises(UserError) as refused:
+        add(tmp_path, run)
+    assert refused.value.code == "queue.waits-already"
+    other = make_run(tmp_path, "cat")
+    with RunLock(other.lock_path), pytest.raises(UserError) as refused:
+        add(tmp_path, other)
+    assert refused.value.code == "run.locked"
+    with pytest.raises(UserError) as refused:
+        remove(tmp_path, "cat")
+    assert refused.value.code == "queue.not-there"
+
+
+def test_many_at_once_lose_none_and_share_no_number(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, f"run-{number}") for number in range(12)]
+    threads = [threading.Thread(target=add, args=(tmp_path, run)) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entries = read_queue(tmp_path).entries
+    assert sorted(entry.name for entry in entries) == sorted(run.name for run in runs)
+    assert [entry.number for entry in entries] == list(range(1, 13))
+
+
+def test_a_damaged_file_hides_no_other(tmp_path: Path) -> None:
+    waiting(tmp_path, "clock")
+    (queue_directory(tmp_path) / "000009-bad.json").write_text("{")
+    (queue_directory(tmp_path) / "000010-odd.json").write_text('{"number": "x", "name": 3}')
+    assert names(tmp_path) == ["clock"]
+
+
+def test_the_time_that_is_left_is_told_only_where_every_part_is_known() -> None:
+    def queue(*seconds: float | None, begun: bool = False) -> Queue:
+        entries = [Waiting(number, f"r{number}", 0.0, seconds=each) for number, each in enumerate(seconds, 1)]
+        if begun:
+            entries[0] = Waiting(1, "r1", 0.0, begun=5.0)
+        return Queue(tuple(entries), owner_of_nothing() if begun else None)
+
+    assert queue(10.0, 20.0).seconds_left(None) == 30.0
+    assert queue(10.0, None).seconds_left(None) is None
+    assert queue(None, 20.0, begun=True).seconds_left(7.0) == 27.0
+    assert queue(None, 20.0, begun=True).seconds_left(None) is None
+
+
+def owner_of_nothing() -> object:
+    from core.runs.lock import Owner
+
+    return Owner(1, "", 0.0, 0.0, True)
+
+
+def test_everything_is_trained_in_order_and_a_failure_stops_no_other(
+    tmp_path: Path, working: Callable[[], Working]
+) -> None:
+    first, bad, last = waiting(tmp_path, "first", "bad", "last")
+    (bad.path / "options").write_text("--die")
+    worker = working()
+    told = worker.told()
+    assert worker.process.returncode == 0
+    assert told == ["queue.begins first", "queue.done first", "queue.begins bad", "queue.failed bad",
+                    "queue.begins last", "queue.done last", "queue.all-done"]  # fmt: skip
+    assert (summary(first).state, summary(bad).state, summary(last).state) == ("done", "new", "done")
+    assert names(tmp_path) == []
+
+
+def test_a_run_that_is_gone_is_passed_over(tmp_path: Path, working: Callable[[], Working]) -> None:
+    gone, last = waiting(tmp_path, "gone", "last")
+    gone.delete()
+    assert working().told()[0] == "queue.passed-over gone"
+    assert summary(last).state == "done"
+
+
+def test_two_workers_train_nothing_twice(tmp_path: Path, working: Callable[[], Working]) -> None:
+    runs = waiting(tmp_path, "a", "b", "c")
+    workers = [working(), working()]
+    told = [worker.told() for worker in workers]
+    assert sorted(worker.process.returncode for worker in workers) in ([0, 2], [0, 0])
+    assert sum(line.startswith("queue.begins") for lines in told for line in lines) == 3
+    assert [starts(run) for run in runs] == [1, 1, 1]
+
+
+def test_what_trains_elsewhere_is_waited_for(tmp_path: Path, working: Callable[[], Working], spawn: Spawn) -> None:
+    (run,) = waiting(tmp_path, "clock")
+    other = make_run(tmp_path, "other")
+    process = spawn(other, "--slow")
+    worker = working()
+    until(lambda: read_queue(tmp_path).worker is not None)
+    assert read_queue(tmp_path).current is None
+    until(lambda: summary(other).step > 20)
+    assert not run.started
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert worker.told()[0] == "queue.waits-for other"
+    assert summary(run).state == "done"
+
+
+def test_the_worker_that_is_ended_saves_and_its_run_waits_again(tmp_path: Path, working: Callable[[], Working]) -> None:
+    run, _ = waiting(tmp_path, "clock", "cat", options="--slow")
+    worker = working()
+    until(lambda: run.started and summary(run).step > 3)
+    with pytest.raises(UserError) as refused:
+        remove(tmp_path, "clock")
+    assert refused.value.code == "queue.its-turn"
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.told()[-2:] == ["queue.interrupted clock", "queue.ended"]
+    assert worker.process.returncode == 3
+    assert names(tmp_path) == ["clock", "cat"]
+    assert owner(run.lock_path) is None
+
+
+def test_it_can_be_asked_to_end_after_the_run_or_at_once(tmp_path: Path, working: Callable[[], Working]) -> None:
+    run, _ = waiting(tmp_path, "clock", "cat", options="--slow")
+    with pytest.raises(UserError) as refused:
+        ask_to_end(tmp_path)
+    assert refused.value.code == "queue.nobody"
+    worker = working()
+    until(lambda: run.started and summary(run).step > 3)
+    ask_to_end(tmp_path)
+    assert read_queue(tmp_path).ends
+    before = summary(run).step
+    until(lambda: summary(run).step > before + 20)
+    assert worker.process.poll() is None
+    ask_to_end(tmp_path, now=True)
+    assert worker.told()[-2:] == ["queue.interrupted clock", "queue.ended"]
+    assert names(tmp_path) == ["clock", "cat"]
+    assert not read_queue(tmp_path).ends  # the next worker is not ended by it
+
+
+def test_the_death_of_the_worker_neither_ends_its_run_nor_trains_it_twice(
+    tmp_path: Path, working: Callable[[], Working]
+) -> None:
+    run, _ = waiting(tmp_path, "clock", "cat", options="--slow")
+    (Run.open(tmp_path, "cat").path / "options").write_text("")
+    worker = working()
+    until(lambda: run.started and summary(run).step > 3)
+    worker.process.kill()
+    worker.process.wait()
+    before = summary(run).step
+    until(lambda: summary(run).step > before + 3)
+    second = working()
+    until(lambda: read_queue(tmp_path).worker is not None)
+    holder = owner(run.lock_path)
+    assert holder is not None
+    time.sleep(4 * LOOK_SECONDS)  # it has seen by now that the run trains still
+    os.kill(holder.pid, signal.SIGTERM)
+    (run.path / "options").write_text("")
+    told = second.told()
+    assert told[0] == "queue.waits-for clock"
+    assert "queue.done cat" in told
+    assert names(tmp_path) == []
+
+
+def test_a_run_that_died_with_the_worker_goes_on(tmp_path: Path, working: Callable[[], Working]) -> None:
+    (run,) = waiting(tmp_path, "clock")
+    entry = begin(tmp_path, read_queue(tmp_path).entries[0])  # and then the power went
+    assert entry is not None
+    assert "queue.done clock" in working().told()
+    assert summary(run).state == "done"
+
+
+def test_in_the_background_it_outlives_who_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run,) = waiting(tmp_path, "clock", options="--slow")
+    program = tmp_path / "dbtui-queue.py"
+    program.write_text(PROGRAM)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    real = subprocess.Popen
+
+    def popen(command: list[str], **more: object) -> object:
+        assert command[1:] == ["-P", "-m", "dbtui", "queue", "start", "--home", str(tmp_path)]
+        return real([sys.executable, str(program), str(tmp_path)], **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(launch.subprocess, "Popen", popen)
+    pid = start(tmp_path)
+    monkeypatch.undo()
+    try:
+        holder = owner(lock_path(tmp_path))
+        assert holder is not None and holder.pid == pid
+        assert os.getsid(pid) == pid
+        with pytest.raises(UserError) as refused:
+            start(tmp_path)
+        assert refused.value.code == "queue.worked"
+        until(lambda: run.started and summary(run).step > 3)
+        assert "queue.begins clock" in (queue_directory(tmp_path) / LOG).read_text()
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: owner(lock_path(tmp_path)) is None)
+    assert owner(run.lock_path) is None
+
+
+def test_nothing_to_do_is_said(tmp_path: Path) -> None:
+    said: list[Message] = []
+    for begins in (lambda: start(tmp_path), Worker(tmp_path, said.append).work):
+        with pytest.raises(UserError) as refused:
+            begins()
+        assert refused.value.code == "queue.empty"
