@@ -83,7 +83,8 @@ def _tables() -> Iterator[tuple[str, str]]:
     from core.config.table import english_table
     from core.data.pictures import FOREIGN_BEGINNINGS
     from dbtui.actions import ACTIONS
-    from dbtui.cli import app, help_texts
+    from dbtui.cli import app
+    from dbtui.cli_words import help_texts
     from dbtui.states import STATES
 
     for action in ACTIONS:
