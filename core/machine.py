@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,21 @@ T = TypeVar("T")
 
 BF16_CAPABILITY = 8
 """First CUDA compute capability (major) with bfloat16 arithmetic: Ampere."""
+
+
+NEARLY_AS_FREE = 0.9
+"""A card with this share of the freest one's free memory is as good."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU that torch can use. `id` is what CUDA_VISIBLE_DEVICES calls it. Memory in bytes."""
+
+    id: str
+    name: str
+    memory: int
+    free: int
+    knows_bf16: bool = True
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,19 @@ class Machine:
     knows_bf16: bool
     gpus: int = 0
     """Cards that torch can use: what is told above is of the first."""
+    cards: tuple[Card, ...] = ()
+    """Each of them, in CUDA's order."""
+
+    def using(self, ids: Sequence[str]) -> Machine:
+        """This computer as it is for who sees these of its cards alone: memory is that of the fullest."""
+        chosen = [card for card in self.cards if card.id in ids]
+        if not chosen:
+            return self
+        return replace(
+            self, gpu=chosen[0].name, gpu_memory=min(card.memory for card in chosen),
+            gpu_free=min(card.free for card in chosen), knows_bf16=all(card.knows_bf16 for card in chosen),
+            gpus=len(chosen), cards=tuple(chosen),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,24 +74,37 @@ class Reading:
     memory: float | None = None
 
 
+def groups_of(cards: Sequence[Card]) -> list[tuple[Card, ...]]:
+    """What a run can be given: each card alone, then the two, three, … that have the most free memory. The first is
+    what is best for a run on one card: the first of those that are nearly as free as the freest.
+    """
+    most = max((card.free for card in cards), default=0)
+    alone = sorted(cards, key=lambda card: card.free < NEARLY_AS_FREE * most)
+    freest = sorted(cards, key=lambda card: -card.free)
+    together = [set(freest[:count]) for count in range(2, len(cards) + 1)]
+    return [*((card,) for card in alone), *(tuple(card for card in cards if card in few) for few in together)]
+
+
 def inspect_machine() -> Machine:
     """This computer. Never raises: what cannot be found out counts as absent."""
     memory, available = _memory()
     card = _Card.first() if _torch_knows_cuda() else None
     if card is None:
         return Machine("cpu", "", 0, 0, memory, available, _cores(), _cpu_knows_bf16())
-    major = _attempt(lambda: card.nvml.nvmlDeviceGetCudaComputeCapability(card.handle)[0]) or 0
-    figures = _attempt(lambda: card.nvml.nvmlDeviceGetMemoryInfo(card.handle))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cards = tuple(_described(_Card(card.nvml, handle), name) for name, handle in _visible_handles(card.nvml, visible))
+    first = cards[0] if cards else _described(card, "0")
     return Machine(
         device="cuda",
-        gpu=card.name(),
-        gpu_memory=int(figures.total) if figures else 0,
-        gpu_free=int(figures.free) if figures else 0,
+        gpu=first.name,
+        gpu_memory=first.memory,
+        gpu_free=first.free,
         memory=memory,
         memory_available=available,
         cores=_cores(),
-        knows_bf16=major >= BF16_CAPABILITY,
-        gpus=_visible_cards(card.nvml, os.environ.get("CUDA_VISIBLE_DEVICES")),
+        knows_bf16=first.knows_bf16,
+        gpus=max(1, len(cards)),
+        cards=cards,
     )
 
 
@@ -115,8 +156,14 @@ class _Card:
         return None if handle is None else cls(pynvml, handle)
 
     def name(self) -> str:
-        name = _attempt(lambda: self.nvml.nvmlDeviceGetName(self.handle)) or "NVIDIA GPU"
-        return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        return _text(_attempt(lambda: self.nvml.nvmlDeviceGetName(self.handle)) or "NVIDIA GPU")
+
+
+def _described(card: _Card, name: str) -> Card:
+    figures = _attempt(lambda: card.nvml.nvmlDeviceGetMemoryInfo(card.handle))
+    major = _attempt(lambda: card.nvml.nvmlDeviceGetCudaComputeCapability(card.handle)[0]) or 0
+    return Card(name, card.name(), int(figures.total) if figures else 0, int(figures.free) if figures else 0,
+                major >= BF16_CAPABILITY)  # fmt: skip
 
 
 def _visible_handle(nvml: Any, visible: str | None) -> Any:
@@ -129,13 +176,28 @@ def _visible_handle(nvml: Any, visible: str | None) -> Any:
     return nvml.nvmlDeviceGetHandleByIndex(int(first)) if first.isdigit() else None
 
 
-def _visible_cards(nvml: Any, visible: str | None) -> int:
-    """How many devices CUDA_VISIBLE_DEVICES lets programs see: all before the first that does not exist."""
+def _visible_handles(nvml: Any, visible: str | None) -> list[tuple[str, Any]]:
+    """Name and handle of each device that CUDA_VISIBLE_DEVICES lets programs see: all before the first that does not
+    exist. Where it says nothing, a card's name is its UUID: CUDA may count cards in another order than NVML.
+    """
+    found: list[tuple[str, Any]] = []
     if visible is None:
-        return _attempt(lambda: int(nvml.nvmlDeviceGetCount())) or 1
-    names = [name.strip() for name in visible.split(",")]
-    known = [_attempt(lambda name=name: _visible_handle(nvml, name)) is not None for name in names]  # type: ignore[misc]
-    return known.index(False) if False in known else len(known)
+        for number in range(_attempt(lambda: int(nvml.nvmlDeviceGetCount())) or 1):
+            handle = _attempt(lambda number=number: nvml.nvmlDeviceGetHandleByIndex(number))  # type: ignore[misc]
+            if handle is not None:
+                uuid = _attempt(lambda handle=handle: nvml.nvmlDeviceGetUUID(handle))  # type: ignore[misc]
+                found.append((_text(uuid) if uuid else str(number), handle))
+        return found
+    for name in (name.strip() for name in visible.split(",")):
+        handle = _attempt(lambda name=name: _visible_handle(nvml, name))  # type: ignore[misc]
+        if handle is None:
+            break
+        found.append((name, handle))
+    return found
+
+
+def _text(told: str | bytes) -> str:
+    return told.decode(errors="replace") if isinstance(told, bytes) else str(told)
 
 
 def _torch_knows_cuda() -> bool:

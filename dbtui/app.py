@@ -153,22 +153,26 @@ class DbtuiApp(App[int]):
         ours = self.training_run is not None and self.training_run.name == run.name
         return self.training if ours else None
 
-    def start_run(self, run: Run, *, resume: bool, background: bool) -> None:
-        """Train `run`, then show its monitor unless somebody has gone on to another screen meanwhile."""
+    def start_run(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> None:
+        """Train `run`, on these graphics cards where any are named, a process on each; then show its monitor unless
+        somebody has gone on to another screen meanwhile.
+        """
 
         async def start() -> None:
-            if await self.launch(run, resume=resume, background=background) and isinstance(self.screen, HomeScreen):
+            begun = await self.launch(run, resume=resume, background=background, cards=cards)
+            if begun and isinstance(self.screen, HomeScreen):
                 self.open_run(run.name)
 
         self.run_worker(start())
 
-    async def launch(self, run: Run, *, resume: bool, background: bool) -> bool:
+    async def launch(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> bool:
         """Train `run` in a thread of this process, or in a process of its own; whether it has begun.
 
         One run trains in this process at a time; whatever stands in the way is said.
         """
         from core.runs.launch import launch_background, launch_thread
 
+        given: dict[str, Any] = {"cards": cards} if cards else {}
         if not background and self.is_training:
             self.notify(say("app.one-trains",
                             "A run is training in this program already. Start this one in the background."),
@@ -178,9 +182,10 @@ class DbtuiApp(App[int]):
             if background:
                 self.notify(say("app.starting", "Starting a process that trains {name}. It takes some seconds.",
                                 name=safe(run.name)), markup=False)  # fmt: skip
-                await asyncio.to_thread(launch_background, run, resume=resume)
+                await asyncio.to_thread(launch_background, run, resume=resume, **given)
             else:
-                handle = launch_thread(run, resume=resume, on_event=lambda event: self._trained(run.name, event))
+                handle = launch_thread(run, resume=resume, on_event=lambda event: self._trained(run.name, event),
+                                       **given)  # fmt: skip
                 self.training, self.training_run = handle, run
                 self.lead_output(run.log_path)
         except (UserError, OSError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core import machine
-from core.machine import Gauge, inspect_machine
+from core.machine import Card, Gauge, groups_of, inspect_machine
 
 
 class Nvml(types.ModuleType):
@@ -22,10 +22,17 @@ class Nvml(types.ModuleType):
         super().__init__("pynvml")
         self.capability: tuple[int, int] | Exception = (8, 6)
         self.starts = True
+        self.free = {"first": 20 << 30, "second": 3 << 30}
 
     def nvmlInit(self) -> None:
         if not self.starts:
             raise RuntimeError("Driver Not Loaded")
+
+    def nvmlDeviceGetCount(self) -> int:
+        return 2
+
+    def nvmlDeviceGetUUID(self, handle: str) -> bytes:
+        return f"GPU-{handle}".encode()
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
         return ["first", "second"][index]
@@ -37,7 +44,7 @@ class Nvml(types.ModuleType):
         return f"GPU {handle}"
 
     def nvmlDeviceGetMemoryInfo(self, handle: str) -> types.SimpleNamespace:
-        return types.SimpleNamespace(total=24 << 30, free=20 << 30, used=4 << 30)
+        return types.SimpleNamespace(total=24 << 30, free=self.free.get(handle, 20 << 30), used=4 << 30)
 
     def nvmlDeviceGetCudaComputeCapability(self, handle: str) -> tuple[int, int]:
         if isinstance(self.capability, Exception):
@@ -86,6 +93,31 @@ def test_the_card_is_the_one_that_cuda_would_use(
     found = inspect_machine()
     assert found.gpu == gpu
     assert found.device == ("cuda" if gpu else "cpu")
+
+
+def test_every_card_is_listed_by_what_cuda_calls_it(nvml: Nvml, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = inspect_machine()
+    assert [(card.id, card.name, card.free) for card in found.cards] == [
+        ("GPU-first", "GPU first", 20 << 30), ("GPU-second", "GPU second", 3 << 30),
+    ]  # fmt: skip
+    assert found.gpus == 2
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0,7,1")
+    assert [(card.id, card.name) for card in inspect_machine().cards] == [("1", "GPU second"), ("0", "GPU first")]
+
+
+def test_a_machine_of_which_one_card_is_used_tells_that_ones_memory(nvml: Nvml) -> None:
+    second = inspect_machine().using(["GPU-second"])
+    assert (second.gpu, second.gpu_free, second.gpus) == ("GPU second", 3 << 30, 1)
+    both = inspect_machine().using(["GPU-second", "GPU-first"])
+    assert (both.gpu, both.gpu_free, both.gpus) == ("GPU first", 3 << 30, 2), "the fullest decides what fits"
+    assert inspect_machine().using([]) == inspect_machine()
+
+
+def test_cards_are_offered_alone_and_together_the_freest_first() -> None:
+    full, first, second = (Card(name, name, 24, free) for name, free in (("full", 2), ("first", 23), ("second", 24)))
+    offered = [[card.id for card in group] for group in groups_of([full, first, second])]
+    assert offered == [["first"], ["second"], ["full"], ["first", "second"], ["full", "first", "second"]]
+    assert groups_of([]) == []
 
 
 def test_a_torch_without_cuda_makes_a_card_useless(nvml: Nvml, monkeypatch: pytest.MonkeyPatch) -> None:

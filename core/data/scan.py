@@ -58,10 +58,10 @@ def scan(directory: Path, *, decode: bool) -> Scan:
     """Look at every picture in `directory` and its subfolders.
 
     With `decode=False` only headers are read (for counting while somebody types); with `decode=True` every picture is
-    decoded whole, which alone finds damage behind the header and what is nearly the same. Hidden files, captions,
+    decoded whole, which alone finds damage behind the header, and what is nearly the same. Hidden files, captions,
     masks (`…-mask.png`) and the drawing that a picture beside it was made from (`x.svg` beside `x.png`) are passed
-    over. Raises `UserError` if `directory` itself is missing, not a directory or unreadable, or holds more than
-    `MOST_FILES` files.
+    over. Raises `UserError` if
+    `directory` itself is missing, not a directory or unreadable, or holds more than `MOST_FILES` files.
     """
     from core.data.alike import Likeness, alike
     from core.data.pictures import decoded, measure

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.data.scan import Scan
 from core.families.describe import SourceDescription
 from core.machine import Machine
+from core.planning.class_pictures import ClassPicturesThere
 from core.texts import Message, UserError
 
 
@@ -25,6 +26,8 @@ class Facts:
     """Instance pictures; an error where the folder cannot be read; `None` where none is given."""
     prior_scans: tuple[Scan | UserError | None, ...] = ()
     """Class pictures that exist already; `None` where there is no folder to look into."""
+    class_pictures: tuple[ClassPicturesThere, ...] = ()
+    """What other runs of this home have made."""
     words: Mapping[Path, str | UserError] = field(default_factory=dict)
     """What `[filewords]` stands for, by picture, or why its caption file cannot be read."""
     preview_prompts: tuple[tuple[str, ...] | UserError, ...] = ()

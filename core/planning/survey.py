@@ -24,6 +24,7 @@ from core.families.other_vae import with_vae
 from core.files import explain, free_bytes, probe_writable
 from core.machine import inspect_machine
 from core.place import ALONE, Place
+from core.planning.class_pictures import made_in
 from core.planning.facts import Facts
 from core.texts import Message, UserError
 
@@ -41,6 +42,7 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
         names_in_use=frozenset() if resuming else _names(home),
         scans=scans,
         prior_scans=tuple(_prior_scans(config, run, decode)),
+        class_pictures=() if resuming else tuple(made_in(home)),
         words={picture.path: _words(picture) for found in scans if isinstance(found, Scan)
                for picture in found.pictures},
         preview_prompts=tuple(_preview_prompts(config, scans)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,27 +23,36 @@ __all__ = ["TrainingHandle", "launch_background", "launch_thread", "start_proces
 
 START_SECONDS = 20.0
 LOG_LINES = 10
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def launch_thread(
-    run: Run, resume: bool, on_event: Callable[[Event], None] | None = None, place: Place = ALONE
-) -> TrainingHandle:
-    """Train `run` in a thread of this process, at its `place`. Raises `UserError` where that is refused."""
+    run: Run, resume: bool, on_event: Callable[[Event], None] | None = None, place: Place = ALONE,
+    cards: Sequence[str] = (),
+) -> TrainingHandle:  # fmt: skip
+    """Train `run` in a thread of this process, at its `place`; where cards are named, with these alone, a process on
+    each. Raises `UserError` where that is refused.
+    """
+    if cards:
+        _see_only(cards)
+        place = Place(count=len(cards), local_count=len(cards))
     return TrainingHandle(run, resume=resume, on_event=on_event, place=place)
 
 
-def launch_background(run: Run, resume: bool, processes: int = 1) -> int:
+def launch_background(run: Run, resume: bool, processes: int = 1, cards: Sequence[str] = ()) -> int:
     """Train `run` in a process and session of its own, which starts the others of so many; returns its pid once it
-    holds the run's lock.
+    holds the run's lock. With `cards` these alone are seen, by the names that CUDA_VISIBLE_DEVICES has for them,
+    and each has its process.
 
     Raises `UserError` if the run is in other hands, or the process ends or does not start in time: with the last
     lines that it said.
     """
+    processes = len(cards) or processes
     holder = owner(run.lock_path)
     if holder is not None:
         raise taken(run.lock_path, holder)
     return start_process(
-        [*command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
+        [*_seeing(cards), *command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
         run.lock_path,
         run.log_path,
         lambda how, words: _not_started(run, how, words),
@@ -80,6 +90,23 @@ def start_process(
         return process.pid  # there was nothing left to do
     ended = say("launch.ended", "ended with code {code}", code=process.returncode)
     raise not_started(ended, last_words(log_path, said_before))
+
+
+def _seeing(cards: Sequence[str]) -> list[str]:
+    """What stands before a command that shall see these cards alone; `env` becomes the command."""
+    return ["env", f"{VISIBLE}={','.join(cards)}"] if cards else []
+
+
+def _see_only(cards: Sequence[str]) -> None:
+    """Let this process see these cards alone, which works until CUDA has begun in it."""
+    wanted = ",".join(cards)
+    torch = sys.modules.get("torch")
+    if os.environ.get(VISIBLE) != wanted and torch is not None and torch.cuda.is_initialized():
+        raise UserError(
+            "launch.cards", "This program computes with other cards already, and that cannot change while it runs.",
+            mend="Start the run in the background, or choose the same cards.",
+        )  # fmt: skip
+    os.environ[VISIBLE] = wanted
 
 
 def command_line(run: Run, resume: bool) -> list[str]:

@@ -142,6 +142,7 @@ def started(
         resumed_from=state.step if state else None,
         exact=now == then and settled.device.type == "cpu",
         settled={
+            "family": source.family,
             "precision": settled.precision,
             "optimizer": settled.optimizer,
             "attention": settled.attention,

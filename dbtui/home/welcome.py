@@ -22,8 +22,8 @@ def welcome() -> Content:
         "download, nothing to prepare.\n\n"
         "Press [n] to begin with a subject of your own. Four short screens ask for\n"
         "  ·  a folder with three to twenty pictures of it\n"
-        "  ·  a Stable Diffusion 1 model: a .safetensors or .ckpt file, a diffusers\n"
-        "     folder, or the name of one on the hub\n"
+        "  ·  a Stable Diffusion model (1.x, 2.x or XL): a .safetensors or .ckpt file,\n"
+        "     a diffusers folder, or the name of one on the hub\n"
         "Training takes minutes on a graphics card, much longer without one. Nothing\n"
         "is trained before you have seen the plan.\n\n"
         "Anywhere: [F1] helps, [Ctrl+P] shows all that is possible, [Ctrl+C] leaves.",

@@ -17,9 +17,9 @@ from textual.widgets import Button, Footer, Static
 
 from core.config.findings import Fix
 from core.config.table import Option, generic, option_table
-from core.texts import UserError, say
+from core.texts import say
 from dbtui.actions import bindings
-from dbtui.safe import safe, safe_message
+from dbtui.safe import safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
 from dbtui.wizard.context import PRESET, STEPS, WizardContext, step_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
     from dbtui.wizard.flow import Wizard
 
-CHANGING = ("fix", "put_back", "browse", "remove_concept")
+CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards")
 """Actions that come and go with the focus and with what is typed."""
 
 
@@ -404,21 +404,3 @@ class WizardScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self.wizard.save()
-
-
-def heading(title: str, text: str = "") -> Static:
-    """A line over some rows: what they are about."""
-    rest = f"  {safe(text)}" if text else ""
-    words = Content.assemble((safe(title), "bold $text-primary"), (rest, "$foreground-muted"))
-    return Static(words, classes="heading")
-
-
-def section_options(prefix: str) -> list[Option]:
-    """The options of one section, in the order of `run.toml`; `concepts.*.prior` → its six or seven."""
-    return [option for option in option_table() if option.section == prefix]
-
-
-def complain(app: DbtuiApp, error: Exception) -> None:
-    if not isinstance(error, (UserError, OSError)):
-        raise error
-    app.say(error)

@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from core.config.table import section_words
 from core.texts import say
 from dbtui.actions import bindings
-from dbtui.wizard.base import WizardScreen, heading, section_options
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.parts import heading, section_options
 from dbtui.wizard.thumbnails import Thumbnails
 
 
@@ -40,8 +41,8 @@ class ConceptsScreen(WizardScreen):
 
     def illustrate(self) -> None:
         """The pictures of the subject that has the focus, else of the first."""
-        row, facts = self.focused_row, self.context.facts
-        scan = facts.scan(int(row.path.split(".")[1]) if row is not None else 0) if facts is not None else None
+        facts = self.context.facts
+        scan = facts.scan(self.concept) if facts is not None else None
         self.query_one(Thumbnails).show(tuple(picture.path for picture in scan.pictures) if scan is not None else ())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -51,13 +52,19 @@ class ConceptsScreen(WizardScreen):
 
     async def action_add_concept(self) -> None:
         self.context.add_concept()
+        await self._show_last()
+
+    async def action_copy_concept(self) -> None:
+        self.context.copy_concept(self.concept)
+        await self._show_last()
+
+    async def _show_last(self) -> None:
         self.wizard.changed()
         await self.rebuild()
         await self.go_to_field(f"concepts.{self.context.concepts - 1}.instance.directory")
 
     async def action_remove_concept(self) -> None:
-        row = self.focused_row
-        if row is not None:
-            self.context.remove_concept(int(row.path.split(".")[1]))
+        if self.focused_row is not None:
+            self.context.remove_concept(self.concept)
             self.wizard.changed()
             await self.rebuild()

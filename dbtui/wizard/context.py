@@ -18,7 +18,9 @@ from core.demo.preset import chosen
 from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
+from core.machine import Card, groups_of
 from core.planning.checks import check
+from core.planning.duration import Duration, Pace, estimate
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
 from core.texts import UserError, say
@@ -28,6 +30,8 @@ STEPS = ("model", "concepts", "parameters", "review")
 PRESET = "preset"
 """The path of the one field that is no option."""
 SOURCE = "model.source"
+NOT_COPIED = ("name", "instance.directory", "instance.identifier")
+"""Of a concept: what each has for itself."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Looked:
     facts: Facts
     tokens: tuple[tuple[str, ...], ...]
     decoded: bool
+    paces: tuple[Pace, ...] = ()
+    """What former runs measured; looked at for Review."""
 
 
 class WizardContext:
@@ -55,6 +61,8 @@ class WizardContext:
         self.step = draft.step if draft else "model"
         self.visited: set[str] = set(self.texts)
         self.more = False
+        self.chosen_cards: tuple[str, ...] = ()
+        """Those that the run is given, by id; none: the one that is best."""
         self.looked: Looked | None = None
         self._looked_at: RunConfig | None = None
         self._bases: dict[tuple[str, str, int, str, bool | None], RunConfig] = {}
@@ -142,6 +150,14 @@ class WizardContext:
         self.concepts += 1
         self.settle()
 
+    def copy_concept(self, number: int) -> None:
+        """Another concept with the texts of concept `number` (from 0), but for its name and its own pictures."""
+        prefix, new = f"concepts.{number}.", f"concepts.{self.concepts}."
+        for path, text in list(self.texts.items()):
+            if path.startswith(prefix) and path.removeprefix(prefix) not in NOT_COPIED:
+                self.texts[new + path.removeprefix(prefix)] = text
+        self.add_concept()
+
     def remove_concept(self, number: int) -> None:
         """Take concept `number` (from 0) out; those after it move up. One always stays."""
         if self.concepts == 1:
@@ -219,12 +235,42 @@ class WizardContext:
         if self.looked is None or self._looked_at is None:
             return None
         facts, then, now = self.looked.facts, self._looked_at, self.config
+        machine, count = facts.machine, 1
+        if machine is not None and len(machine.cards) > 1:
+            machine, count = machine.using(self.cards), len(self.cards)
         return dataclasses.replace(
             facts,
+            machine=machine,
+            processes=count,
+            processes_here=count,
             source=facts.source if _source(then) == _source(now) else None,
             scans=_still_true(facts.scans, _pictures(then), _pictures(now)),
             prior_scans=_still_true(facts.prior_scans, _class_pictures(then), _class_pictures(now)),
         )
+
+    @property
+    def groups(self) -> list[tuple[Card, ...]]:
+        """The cards that the run can be given; nothing where there is no choice."""
+        machine = self.looked.facts.machine if self.looked is not None else None
+        return groups_of(machine.cards) if machine is not None and len(machine.cards) > 1 else []
+
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """The ids of the cards that the run is given; nothing where there is no choice."""
+        offered = [tuple(card.id for card in group) for group in self.groups]
+        return self.chosen_cards if self.chosen_cards in offered else next(iter(offered), ())
+
+    def give_cards(self, ids: tuple[str, ...]) -> None:
+        """Train on these, a process on each."""
+        self.chosen_cards = ids
+        self.settle()
+
+    def duration(self) -> Duration | None:
+        """How long it takes, as far as former runs tell."""
+        facts, plan = self.facts, self.plan()
+        if facts is None or plan is None or self.looked is None:
+            return None
+        return estimate(self.config, facts, plan, self.looked.paces)
 
     def tokens(self, number: int) -> tuple[str, ...] | None:
         """The identifier's tokens, if they were counted for what stands in the field now."""

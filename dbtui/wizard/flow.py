@@ -11,6 +11,7 @@ from textual.app import App
 from core.config.options import RunConfig
 from core.families.vocabulary import clip_tokens
 from core.planning.survey import survey
+from core.runs.pace import former_paces
 from core.texts import UserError
 from dbtui.drafts import Draft, delete_draft, save_draft
 from dbtui.wizard.asking import Asker
@@ -76,7 +77,7 @@ class Wizard:
         config, decode = question
         facts = survey(config, self.context.home, decode=decode)
         tokens = tuple(tuple(clip_tokens(concept.instance.identifier)) for concept in config.concepts)
-        return Looked(facts, tokens, decode)
+        return Looked(facts, tokens, decode, former_paces(self.context.home) if decode else ())
 
     def _looked(self, question: tuple[RunConfig, bool], looked: Looked) -> None:
         self.context.take(question[0], looked)

@@ -9,9 +9,10 @@ from textual.binding import BindingType
 
 from core.texts import say
 from dbtui.actions import bindings
-from dbtui.wizard.base import WizardScreen, section_options
+from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import PRESET
 from dbtui.wizard.explaining import preset_option, preset_title
+from dbtui.wizard.parts import section_options
 
 
 class ModelScreen(WizardScreen):

@@ -11,7 +11,8 @@ from core.config.options import RunConfig
 from core.config.table import section_words
 from core.texts import say
 from dbtui.actions import bindings
-from dbtui.wizard.base import WizardScreen, heading, section_options
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.parts import heading, section_options
 
 
 class ParametersScreen(WizardScreen):

@@ -12,14 +12,17 @@ from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
 from core.config.findings import Finding, Fix, Level
+from core.machine import Card
 from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings
-from dbtui.wizard.base import WizardScreen, heading
+from dbtui.widgets.question import Answer, Question
+from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
 from dbtui.wizard.curve import RateCurve
 from dbtui.wizard.notes import finding_lines
-from dbtui.wizard.words import PlanLines, plan_in_words
+from dbtui.wizard.parts import heading
+from dbtui.wizard.words import PlanLines, group_help, group_title, plan_in_words
 
 if TYPE_CHECKING:
     from dbtui.wizard.flow import Wizard
@@ -94,6 +97,8 @@ class ReviewScreen(WizardScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is no next screen: what comes next is the start, here or in the background."""
+        if action == "choose_cards":
+            return bool(self.context.groups)
         return action != "next" and super().check_action(action, parameters)
 
     async def action_start(self) -> None:
@@ -119,6 +124,7 @@ class ReviewScreen(WizardScreen):
             return
         from core.runs.folder import Run
 
+        cards = self.context.cards
         try:
             run = Run.create(self.context.home, self.context.config, __version__)
         except (UserError, OSError) as error:
@@ -126,7 +132,19 @@ class ReviewScreen(WizardScreen):
             return
         self.wizard.forget_draft()
         await self.app.pop_screen()
-        self.dbtui.start_run(run, resume=False, background=background)
+        self.dbtui.start_run(run, resume=False, background=background, cards=cards)
+
+    def action_choose_cards(self) -> None:
+        groups, present = self.context.groups, self.context.cards
+        answers = [Answer(str(number), str(number) if number < 10 else "", group_title(group),
+                          group_help(group, present)) for number, group in enumerate(groups, 1)]  # fmt: skip
+        question = Question(say("cards.question", "Which graphics card?"), "", answers)
+        self.app.push_screen(question, lambda chosen: self._give(groups[int(chosen) - 1]) if chosen else None)
+
+    def _give(self, group: tuple[Card, ...]) -> None:
+        self.context.give_cards(tuple(card.id for card in group))
+        self.show()
+        self._keys_changed()
 
     def _fixes(self) -> list[Fix]:
         """Those of the highlighted finding while the list has the focus, else every one."""

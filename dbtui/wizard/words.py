@@ -8,12 +8,18 @@ from textual.widgets import Static
 
 from core.config.options import RunConfig
 from core.demo.source import is_demo
+from core.machine import Card
 from core.planning.facts import Facts
 from core.planning.plan import Plan
-from core.texts import counted, joined, listed, say, size_in_words
+from core.texts import counted, duration_in_words, joined, listed, say, size_in_words
 from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.notes import family_title
+
+MOST_CARDS = 3
+"""That are not used, each in a line of its own."""
+ALREADY_FULL = 0.5
+"""A card with less than this share of its memory free is in use by others."""
 
 Rows = list[tuple[str, str]]
 """Title and text, one a line."""
@@ -46,7 +52,88 @@ def plan_in_words(context: WizardContext, busy: bool) -> Rows:
         looking = say("plan.looking", "Looking at the pictures …")
         return [("", looking if busy else say("plan.none", "There is no plan yet: mend what stands above first."))]
     return [*_what(context.config, facts), *_pictures(plan), *_steps(plan), *_saves(context.config, plan),
-            *_needs(facts, plan)]  # fmt: skip
+            *_time(context), *_device(context, facts), *_needs(facts, plan)]  # fmt: skip
+
+
+def _time(context: WizardContext) -> Rows:
+    """Minutes, the parts apart; only where a former run of the same kind tells."""
+    took = context.duration()
+    title = say("plan.time", "Time")
+    if took is None:
+        return [(title, say("plan.time.unknown", "unknown until the first steps: no run of this kind has been trained "
+                            "here yet"))]  # fmt: skip
+    about = say("plan.time.about", "about {time}, as a former run went", time=roughly(took.total))
+    if not took.is_whole:
+        about = say("plan.time.at-least", "{time} or more, as a former run went", time=roughly(took.total))
+    named = (
+        (took.start, say("plan.time.start", "start")), (took.class_pictures, say("plan.time.class", "class pictures")),
+        (took.training, say("plan.time.training", "training")), (took.previews, say("plan.time.previews", "previews")),
+        (took.saves, say("plan.time.saves", "saves")),
+    )  # fmt: skip
+    parts = [say("plan.time.part", "{what} {time}", what=what, time=roughly(seconds))
+             for seconds, what in named if seconds]  # fmt: skip
+    unknown = [what for seconds, what in named if seconds is None]
+    if unknown:
+        parts.append(say("plan.time.not-known", "not known: {what}", what=joined(unknown)))
+    return [(title, about), ("", joined(parts))]
+
+
+def roughly(seconds: float) -> str:
+    """As exact as an estimate is: `40 s`, `4 min`, `2 h 10 min`."""
+    if 90 <= seconds < 3600:
+        return say("duration.about", "{minutes} min", minutes=round(seconds / 60))
+    return duration_in_words(seconds)
+
+
+def _device(context: WizardContext, facts: Facts) -> Rows:
+    """What trains it; which cards of several, how full each is, and the key that chooses."""
+    machine = facts.machine
+    if machine is None:
+        return []
+    title = say("plan.device", "Device")
+    if machine.device != "cuda":
+        slow = facts.description is None or not is_demo(facts.description.source)
+        cpu = say("plan.cpu", "CPU: no graphics card; a real model takes days") if slow else "CPU"
+        return [(title, cpu)]
+    used = free_in_words(machine.gpu_free, machine.gpu_memory)
+    groups = context.groups
+    if not groups:
+        return [(title, say("plan.card", "{card}, {free}", card=safe(machine.gpu), free=used))]
+    everything = [card for group in groups for card in group if len(group) == 1]
+    others = [card for card in everything if card.id not in context.cards]
+    said = [say("plan.card", "{card}, {free}", card=safe(card.name), free=free_in_words(card.free, card.memory))
+            for card in machine.cards]  # fmt: skip
+    rest = [say("plan.card.left", "not used: {card}, {free}", card=safe(card.name),
+                free=free_in_words(card.free, card.memory)) for card in others]  # fmt: skip
+    more = rest[:MOST_CARDS] if len(rest) <= MOST_CARDS else [
+        say("plan.cards.more", "not used: {count} more", count=len(rest))
+    ]  # fmt: skip
+    choose = say("plan.cards.choose", "c chooses another one, or several")
+    return [(title if not number else "", text) for number, text in enumerate((*said, *more, choose))]
+
+
+def free_in_words(free: int, whole: int) -> str:
+    """How much of a card's memory is free; and that it is full, where it is."""
+    said = say("cards.free", "{free} of {whole} free", free=size_in_words(free), whole=size_in_words(whole))
+    if free < ALREADY_FULL * whole:
+        return say("cards.full", "{free}: in use", free=said)
+    return said
+
+
+def group_title(group: tuple[Card, ...]) -> str:
+    """As a list of choices names it: one card, or how many."""
+    if len(group) == 1:
+        return safe(group[0].name)
+    names = joined(dict.fromkeys(safe(card.name) for card in group))
+    return say("cards.several", "{count} cards together: {names}", count=len(group), names=names)
+
+
+def group_help(group: tuple[Card, ...], present: tuple[str, ...]) -> str:
+    """How full it is, and whether it is the one that is chosen."""
+    said = free_in_words(min(card.free for card in group), min(card.memory for card in group))
+    if tuple(card.id for card in group) == present:
+        return say("cards.chosen", "{free} · chosen", free=said)
+    return said
 
 
 def _what(config: RunConfig, facts: Facts) -> Rows:
@@ -104,11 +191,7 @@ def _saves(config: RunConfig, plan: Plan) -> Rows:
 
 
 def _needs(facts: Facts, plan: Plan) -> Rows:
-    rows = []
-    if facts.machine is not None:
-        slow = facts.description is None or not is_demo(facts.description.source)
-        cpu = say("plan.cpu", "CPU: no graphics card; a real model takes days") if slow else "CPU"
-        rows.append((say("plan.device", "Device"), safe(facts.machine.gpu) if facts.machine.device == "cuda" else cpu))
+    rows: Rows = []
     if plan.disk_bytes is not None:
         disk = say("plan.disk.up-to", "up to {size}", size=size_in_words(plan.disk_bytes))
         if facts.free_bytes is not None:

@@ -480,7 +480,7 @@ async def test_starting_makes_the_run_launches_it_and_forgets_the_draft(
 ) -> None:
     launched: list[tuple[Run, bool]] = []
     monkeypatch.setattr(DbtuiApp, "start_run",
-                        lambda self, run, *, resume, background: launched.append((run, background)))  # fmt: skip
+                        lambda self, run, *, background, **how: launched.append((run, background)))  # fmt: skip
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_wizard(pilot, "parameters", dict(FILLED), preset="face")

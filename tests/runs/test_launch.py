@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from core.runs import launch
 from core.runs.folder import Run
 from core.runs.journal import summary
-from core.runs.launch import command_line, launch_background, launch_thread
+from core.runs.launch import _see_only, _seeing, command_line, launch_background, launch_thread
 from core.runs.lock import owner
 from core.texts import UserError
 from tests.runs.conftest import ROOT, Spawn, until
@@ -133,3 +134,24 @@ def test_a_thread_is_launched(run: Run, trainers: list[FakeTrainer]) -> None:
     assert ending is not None
     assert ending.kind == "done"
     assert seen
+
+
+def test_a_command_that_sees_some_cards_becomes_the_trainer_itself() -> None:
+    assert _seeing(()) == []
+    script = "import os; print(os.getpid(), os.environ['CUDA_VISIBLE_DEVICES'])"
+    child = subprocess.Popen([*_seeing(("GPU-a", "GPU-b")), sys.executable, "-c", script], stdout=subprocess.PIPE)
+    said = child.communicate()[0].decode().split()
+    assert said == [str(child.pid), "GPU-a,GPU-b"]
+
+
+def test_cards_are_chosen_before_cuda_begins_and_not_changed_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = types.SimpleNamespace(cuda=types.SimpleNamespace(is_initialized=lambda: True))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setitem(sys.modules, "torch", begun)
+    with pytest.raises(UserError) as caught:
+        _see_only(["GPU-b"])
+    assert caught.value.code == "launch.cards"
+    _see_only(["0"])
+    begun.cuda.is_initialized = lambda: False
+    _see_only(["GPU-b"])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-b"

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.config.settle import absolute
+from core.demo.source import is_demo
 from core.planning.buckets import concept_sizes
+from core.planning.class_pictures import likeness_of
 from core.planning.facts import Facts
 from core.planning.memory import resolution_of
 from core.texts import UserError, counted, listed, message, path_in_words, say
@@ -158,7 +162,32 @@ def same_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             seen[folder] = number
 
 
-CHECKS = (directories, unreadable, notes, amount, small, alike, folders, same_pictures)
+def class_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """Another run has made the class pictures that this one would make, as many as it needs or more."""
+    if not facts.class_pictures:
+        return
+    settled = config
+    if facts.local_source and not is_demo(facts.local_source):
+        settled = with_changes(config, {"model.source": str(absolute(facts.local_source))})
+    for number, concept in enumerate(config.concepts):
+        found = facts.scan(number)
+        wanted = concept.prior.images_per_instance * len(found.pictures) if found is not None else 0
+        if not wanted or concept.prior.directory:
+            continue
+        mine = likeness_of(settled, concept)
+        there = next((other for other in facts.class_pictures if other.likeness == mine and other.count >= wanted),
+                     None)  # fmt: skip
+        if there is not None:
+            field = f"concepts.{number}.prior.directory"
+            yield Finding(Level.HINT, field, message(
+                "class.there", "The run {run} has made class pictures of the same kind already: {there}, and this one "
+                "needs {wanted:,}.", mend="Use them, and none has to be made. They stay in the folder of that run and "
+                "go with it.", run=there.run, there=counted(there.count, "picture"), wanted=wanted),
+                (Fix(message("fix.class-there", "Use the class pictures of {run}", run=there.run),
+                     {field: str(there.directory)}),))  # fmt: skip
+
+
+CHECKS = (directories, unreadable, notes, amount, small, alike, folders, same_pictures, class_pictures)
 
 
 def _overlap(first: Path, second: Path) -> bool:

@@ -1,0 +1,75 @@
+"""Class pictures that other runs of the home have made, for a run that would make the same ones again."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config.options import Concept, RunConfig
+from core.config.prompts import class_prompt, concept_name
+from core.config.runfile import read
+from core.texts import UserError
+
+MADE = re.compile(r"class-\d{5}\.png")
+MOST_RUNS = 200
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """All that decides what class pictures look like, but for their seeds."""
+
+    source: tuple[str, ...]
+    """With what decides how it draws: revision, variant, VAE, clip skip, resolution."""
+    prompt: str
+    negative_prompt: str
+    guidance_scale: float
+    steps: int
+
+
+@dataclass(frozen=True)
+class ClassPicturesThere:
+    """So many pictures in `directory`, made by the run called `run`."""
+
+    run: str
+    directory: Path
+    likeness: Likeness
+    count: int
+
+
+def likeness_of(config: RunConfig, concept: Concept) -> Likeness:
+    """Of the class pictures that a run makes for a concept."""
+    model, prior = config.model, concept.prior
+    source = (model.source, model.revision, model.variant, model.vae, str(model.clip_skip), str(model.resolution))
+    return Likeness(source, class_prompt(concept), prior.negative_prompt, prior.guidance_scale, prior.steps)
+
+
+def made_in(home: Path) -> Iterator[ClassPicturesThere]:
+    """Every folder of class pictures in the runs of `home`. What cannot be read is passed over."""
+    runs = home / "runs"
+    try:
+        names = sorted(entry.name for entry in os.scandir(runs) if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return
+    for name in names[:MOST_RUNS]:
+        folder = runs / name
+        if not (folder / "class").is_dir():
+            continue
+        try:
+            config = read(folder / "run.toml")
+        except UserError:
+            continue
+        for number, concept in enumerate(config.concepts):
+            directory = folder / "class" / concept_name(concept, number)
+            count = _count(directory)
+            if count and concept.prior.images_per_instance and not concept.prior.directory:
+                yield ClassPicturesThere(name, directory, likeness_of(config, concept), count)
+
+
+def _count(directory: Path) -> int:
+    try:
+        return sum(1 for entry in os.scandir(directory) if MADE.fullmatch(entry.name))
+    except OSError:
+        return 0

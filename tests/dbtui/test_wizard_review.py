@@ -1,0 +1,151 @@
+"""Review: how long it takes and what it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config.options import RunConfig
+from core.machine import Card
+from core.planning.duration import Pace, kind_of
+from core.planning.facts import Facts
+from dbtui.app import DbtuiApp
+from dbtui.widgets.question import Question
+from dbtui.wizard.words import PlanLines, roughly
+from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
+
+GB = 1_000_000_000
+CARDS = (Card("GPU-a", "Imagined 24", 24 * GB, 3 * GB), Card("GPU-b", "Imagined 24", 24 * GB, 23 * GB),
+         Card("GPU-c", "Imagined 48", 48 * GB, 22 * GB))  # fmt: skip
+
+
+def with_cards(config: RunConfig, home: Path, **options: Any) -> Facts:
+    facts = imagined(config, home, **options)
+    assert facts.machine is not None
+    return replace(facts, machine=replace(facts.machine, cards=CARDS, gpus=3, gpu_free=3 * GB))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(DbtuiApp, "start_run", lambda self, run, **how: calls.append(how))
+    return calls
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_of_several_cards_a_free_one_is_taken_and_the_full_one_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[dict[str, Any]], size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", with_cards)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        lines = screen.query_one(PlanLines).lines
+        place = next(number for number, (title, _) in enumerate(lines) if title == "Device")
+        assert [text for _, text in lines[place : place + 4]] == [
+            "Imagined 24, 23.0 GB of 24.0 GB free",
+            "not used: Imagined 48, 22.0 GB of 48.0 GB free: in use",
+            "not used: Imagined 24, 3.0 GB of 24.0 GB free: in use",
+            "c chooses another one, or several",
+        ]
+        assert not [finding for finding in screen.context.findings if finding.code == "memory.in-use"]
+        await pilot.press("b")
+        await until(pilot, lambda: started)
+    assert started[0]["cards"] == ("GPU-b",)
+
+
+async def test_a_key_chooses_one_card_or_several_and_each_gets_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", with_cards)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "2 cards together: Imagined 24, Imagined 48" in shown(app)
+        assert "23.0 GB of 24.0 GB free · chosen" in shown(app)
+        await pilot.press("3")  # the full one
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.context.cards == ("GPU-a",)
+        assert [finding.code for finding in screen.context.findings if finding.code == "memory.in-use"]
+        await pilot.press("c", "4")
+        await until(pilot, lambda: screen.context.cards == ("GPU-b", "GPU-c"))
+        plan = screen.context.plan()
+        assert plan is not None and plan.processes == 2 and plan.images_per_step == 2
+        await pilot.press("s")
+        await until(pilot, lambda: started)
+    assert started[0]["cards"] == ("GPU-b", "GPU-c") and not started[0]["background"]
+
+
+async def test_with_one_card_there_is_nothing_to_choose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        await until(pilot, lambda: "Imagined 24, 23.0 GB of 24.0 GB free" in shown(app))
+        assert "Cards" not in shown(app).splitlines()[-1]
+        await pilot.press("c")
+        await pilot.pause()
+        assert app.screen is screen
+        await pilot.press("s")
+        await until(pilot, lambda: started)
+    assert started[0]["cards"] == ()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(40, "40 s"), (89.4, "1 min 29 s"), (100, "2 min"), (3500, "58 min"), (3590, "60 min"), (7800, "2 h 10 min")],
+)
+def test_an_estimate_is_said_as_exactly_as_it_is(seconds: float, said: str) -> None:
+    assert roughly(seconds) == said
+
+
+async def test_the_time_is_told_by_a_former_run_and_unknown_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paces: list[Pace] = []
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    monkeypatch.setattr("dbtui.wizard.flow.former_paces", lambda home: tuple(paces))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        await until(pilot, lambda: "unknown until the first steps" in shown(app))
+        assert screen.context.facts is not None
+        kind = kind_of(screen.context.config, screen.context.facts)
+        assert kind is not None
+        paces.append(Pace(kind, picture=1.0, denoising=0.1, start=20))
+        looked = screen.context.looked
+        assert looked is not None
+        screen.context.take(screen.context.config, replace(looked, paces=tuple(paces)))
+        screen.show()
+        await until(pilot, lambda: "11 min or more, as a former run went" in shown(app))
+        assert "start 20 s, training 10 min, previews 40 s, not known: saves" in shown(app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 50)], ids=["80x24", "120x36", "160x50"])
+def test_review_with_several_cards_looks_as_it_did(
+    snap_compare: Callable[..., bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", with_cards)
+
+    async def prepare(pilot: Any) -> None:
+        screen = await open_wizard(pilot, "review", dict(FILLED), "face")
+        await until(pilot, lambda: "1e-06 ┫" in shown(pilot.app) or size == (80, 24))
+        facts = screen.context.facts
+        assert facts is not None and screen.context.looked is not None
+        kind = kind_of(screen.context.config, facts)
+        assert kind is not None
+        pace = Pace(kind, picture=0.4, denoising=0.05, save=9, start=40)
+        screen.context.take(screen.context.config, replace(screen.context.looked, paces=(pace,)))
+        screen.show()
+        await until(pilot, lambda: "as a former run went" in shown(pilot.app) or size == (80, 24))
+        await pilot.pause(0.5)
+
+    assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)

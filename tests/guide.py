@@ -1,0 +1,126 @@
+"""The pages of the guide that are made from the program: `python -m tests.guide` writes them, `make guide` calls it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from dbtui.commands.options import _as_markdown
+from tests.languages import ROOT, UNSAID, Catalogue, _Reader, catalogue
+
+GUIDE = ROOT / "docs" / "guide"
+ROOMS = {
+    "adapter": "LoRA and its kin",
+    "attach": "Finding a run",
+    "attention": "Attention",
+    "bench": "Measuring the speed",
+    "caption": "Captions",
+    "class": "Class pictures",
+    "command": "Asking a run for something",
+    "config": "run.toml and --set",
+    "disk": "Disk",
+    "export": "Exports",
+    "file": "Files",
+    "identifier": "The rare word",
+    "memory": "Memory",
+    "model": "The model",
+    "picture": "Pictures",
+    "preset": "Presets",
+    "processes": "Several processes",
+    "queue": "The queue",
+    "resume": "Going on with a run",
+    "run": "Runs",
+    "source": "The source",
+    "state": "Saved states",
+    "tracking": "Trackers",
+    "training": "While it trains",
+}
+"""Titles of chapters; a beginning of codes that is not named here is its own title."""
+
+
+class _Errors(_Reader):
+    """The codes of what is raised or found, whether it has a mend or not."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(Catalogue(), where)
+        self.codes: set[str] = set()
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name == "UserError" and len(node.args) >= 2:
+            self.codes.update(code for code in self._all(node.args[0]) if code)
+        super().visit_Call(node)
+
+
+def errors() -> dict[str, list[tuple[str, str]]]:
+    """Code → each English sentence that it says, with its mend (or nothing)."""
+    said = catalogue().texts
+    codes = {code.removesuffix(".mend") for code in said if code.endswith(".mend")}
+    for room in ("core", "dbtui"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            where = path.relative_to(ROOT).as_posix()
+            if not where.startswith(UNSAID):
+                reader = _Errors(where)
+                reader.visit(ast.parse(path.read_text(encoding="utf-8")))
+                codes |= reader.codes
+    found: dict[str, list[tuple[str, str]]] = {}
+    for code in sorted(codes & set(said)):
+        mends = " ".join(sorted(said.get(f"{code}.mend", {})))
+        found[code] = [(english, mends) for english in sorted(said[code])]
+    return found
+
+
+def in_words(template: str) -> str:
+    """`{path}` → `‹path›`; what Markdown would take for HTML or emphasis stays as it is."""
+    text = re.sub(r"\{(\w+)[^{}]*\}", lambda match: f"‹{match[1].replace('_', ' ')}›", template)
+    text = text.replace("{{", "{").replace("}}", "}")
+    return re.sub(r"([<*|])", r"\\\1", " ".join(text.split()))
+
+
+def messages_page() -> str:
+    """Every sentence that can stand in the way, and what to do."""
+    chapters: dict[str, list[str]] = defaultdict(list)
+    for code, sentences in errors().items():
+        chapter = code.split(".", 1)[0]
+        for number, (english, mend) in enumerate(sentences):
+            told = f" – *{in_words(mend)}*" if mend and number == len(sentences) - 1 else ""
+            chapters[ROOMS.get(chapter, chapter)].append(f"- `{code}` {in_words(english)}{told}")
+    lines = [
+        "# Troubleshooting by message",
+        "",
+        "Everything the program says when something is wrong, and what to do. Search this page for some words of your",
+        "message; ‹words in brackets› stand for your own names and numbers. The code before each sentence is what",
+        "`dbtui check --json` calls it. This page is written by `make guide`.",
+    ]
+    for chapter in sorted(chapters, key=str.casefold):
+        lines += ["", f"## {chapter[0].upper()}{chapter[1:]}", "", *chapters[chapter]]
+    return "\n".join(lines) + "\n"
+
+
+def options_page() -> str:
+    """Every option, as `dbtui options --markdown` prints it."""
+    head = [
+        "# Every option",
+        "",
+        "The same table draws the wizard, the comments in `run.toml` and `dbtui options`. On a command line an option is",
+        "`--set section.option=value`, with the number of the subject for `*`:",
+        "`--set concepts.0.prior.images_per_instance=5`. This page is written by `make guide`.",
+        "",
+        "",
+    ]
+    return "\n".join(head) + _as_markdown() + "\n"
+
+
+PAGES = {"messages.md": messages_page, "options.md": options_page}
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (GUIDE / name).write_text(page(), encoding="utf-8")
+        print(GUIDE / name)
+
+
+if __name__ == "__main__":
+    main()
