@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import ModalScreen, Screen
-from textual.theme import Theme
 
 from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings, relabel
 from dbtui.home.screen import HomeScreen
+from dbtui.looks import THEMES, theme_of
 from dbtui.safe import safe, safe_message
 from dbtui.widths import break_lines_between_characters
 
@@ -37,31 +37,11 @@ LEAVING = "leaving"
 EXPORT = "export"
 """The group of the workers that write a model."""
 
-CALM = Theme(
-    name="calm",
-    primary="#7aa2c8",
-    secondary="#8a93a6",
-    accent="#d6b676",
-    warning="#d9a75f",
-    error="#d9818a",
-    success="#8fbf8a",
-    foreground="#d4d7dd",
-    background="#15181d",
-    surface="#1b1f26",
-    panel="#232832",
-    variables={
-        "footer-key-foreground": "#d6b676",
-        "footer-background": "#1b1f26",
-        "block-cursor-background": "#34506b",
-        "block-cursor-foreground": "#f0f2f5",
-        "block-cursor-blurred-background": "#2a323d",
-        "input-selection-background": "#7aa2c8 35%",
-    },
-)
-
 
 class DbtuiApp(App[int]):
-    """`attach` names a run whose monitor opens at once; with `begin` it is trained here from then on."""
+    """`attach` names a run whose monitor opens at once; with `begin` it is trained here from then on. `looks` is one of
+    `THEMES`.
+    """
 
     TITLE = "dbtui"
     CSS_PATH = ["app.tcss", "home/home.tcss"]  # the first screen's own would not be read
@@ -69,7 +49,9 @@ class DbtuiApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
-    def __init__(self, home: Path, *, attach: str | None = None, begin: bool = False, **options: Any) -> None:
+    def __init__(
+        self, home: Path, *, attach: str | None = None, begin: bool = False, looks: object = None, **options: Any
+    ) -> None:
         relabel()
         break_lines_between_characters()
         super().__init__(**options)
@@ -82,8 +64,9 @@ class DbtuiApp(App[int]):
         self.last_words = ""
         """Said in the terminal once the app has left it."""
         self.lead_output: Callable[[Path], None] = lambda log: None
-        self.register_theme(CALM)
-        self.theme = "calm"
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = theme_of(looks, no_color=self.no_color)
 
     def get_default_screen(self) -> HomeScreen:
         return HomeScreen(self.home)
@@ -263,6 +246,28 @@ class DbtuiApp(App[int]):
             search = say("palette.search", "Search for commands …")
             self.push_screen(CommandPalette(placeholder=search, id="--command-palette"))
 
+    def action_looks(self) -> None:
+        from dbtui.looks import TITLES, possible
+        from dbtui.widgets.question import Answer, Question
+
+        if isinstance(self.screen, ModalScreen):
+            return
+        answers = [Answer(name, str(number), TITLES[name])
+                   for number, name in enumerate(possible(no_color=self.no_color), 1)]  # fmt: skip
+        self.push_screen(Question(say("looks.question", "How shall it look?"), "", answers), self._look_so)
+
+    async def _look_so(self, chosen: str | None) -> None:
+        from core.settings import remember
+        from dbtui.looks import SETTING
+
+        if chosen is None:
+            return
+        self.theme = theme_of(chosen, no_color=self.no_color)
+        try:
+            await asyncio.to_thread(remember, **{SETTING: chosen})
+        except OSError as error:
+            self.say(error)
+
     def action_graphics(self) -> None:
         """How pictures are drawn, from now on and the next time."""
         from dbtui.widgets.graphics import about_protocols
@@ -357,6 +362,8 @@ def run_app(home: Path, *, attach: str | None = None, begin: bool = False) -> in
 
     Makes the folder `home`; raises `UserError` where that cannot be.
     """
+    from core.settings import remembered
+    from dbtui.looks import SETTING
     from dbtui.terminal.output import lead_output_to
     from dbtui.terminal.session import Session
 
@@ -366,7 +373,7 @@ def run_app(home: Path, *, attach: str | None = None, begin: bool = False) -> in
         from core.files import explain
 
         raise explain(error, home) from error
-    app = DbtuiApp(home, attach=attach, begin=begin)
+    app = DbtuiApp(home, attach=attach, begin=begin, looks=remembered(SETTING))
     app.lead_output = lead_output_to
     code = Session(app, lambda: app.training).run(home / "app.log")
     if app.last_words:

@@ -15,6 +15,8 @@ from core.texts import Message, UserError, message, say
 from dbtui.safe import safe, safe_lines, safe_message
 
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 3
+DUMB = ("dumb", "unknown")
+"""Values of TERM for terminals that only take lines."""
 
 
 def guarded(action: Callable[[], int], debug: bool) -> int:
@@ -41,12 +43,20 @@ def guarded(action: Callable[[], int], debug: bool) -> int:
 
 
 def needs_terminal() -> None:
-    """Refuse to open the app where there is no terminal to draw it on."""
+    """Refuse to open the app where there is no terminal to draw it on. Raises `UserError`."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError(
             "app.no-terminal",
             "dbtui opens an app, and there is no terminal here to show it on.",
             mend="In scripts use its commands: `dbtui --help` lists them.",
+        )
+    if os.environ.get("TERM") in DUMB:
+        raise UserError(
+            "app.dumb-terminal",
+            "This terminal (TERM={term}) cannot place text, and the app needs that.",
+            mend="The commands work in it, `dbtui demo --headless`, `dbtui new`, `dbtui train`, `dbtui runs`: "
+            "`dbtui --help` lists all. If it can do more than it says: TERM=xterm-256color dbtui.",
+            term=os.environ["TERM"],
         )
 
 

@@ -39,6 +39,8 @@ def _needs_terminal() -> None:
     try:
         needs_terminal()
     except UserError as error:
+        if error.code != "app.no-terminal":
+            raise
         raise UserError(
             "app.no-terminal",
             "dbtui opens an app, and there is no terminal here to show it on.",

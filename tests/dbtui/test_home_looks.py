@@ -13,10 +13,12 @@ from core.runs.history import Summary
 from core.runs.lock import Owner
 from core.runs.overview import Listed, Overview
 from core.runs.queue import Queue, Waiting
+from core.settings import remembered
 from core.texts import message
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft
 from dbtui.home.screen import HomeScreen
+from dbtui.looks import SETTING, THEMES, possible, theme_of
 from dbtui.widgets.question import Question
 from tests.dbtui.app_driving import HOSTILE, shown, until
 
@@ -113,6 +115,38 @@ def test_snapshot_of_the_welcome(snap_compare: Compare, size: tuple[int, int]) -
 def test_snapshot_of_the_queue(snap_compare: Compare, full: None, size: tuple[int, int]) -> None:
     at = "dog-second-try-with-more-pictures"
     assert snap_compare(DbtuiApp(HOME), terminal_size=size, run_before=pressed("q", at=at))
+
+
+@pytest.mark.parametrize("looks", [name for name in THEMES if name != "dark"])
+def test_snapshot_of_looks(snap_compare: Compare, full: None, looks: str) -> None:
+    assert snap_compare(DbtuiApp(HOME, looks=looks), terminal_size=(80, 24), run_before=pressed())
+
+
+def test_snapshot_without_colours(snap_compare: Compare, full: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(DbtuiApp(HOME, looks="terminal-dark"), terminal_size=(80, 24), run_before=pressed())
+
+
+async def test_looks_are_chosen_on_a_key_and_remembered(
+    full: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    app = DbtuiApp(HOME, looks="no such looks")
+    assert app.theme == "calm"
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "waits, no. 1" in shown(app))
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("2")
+        await until(pilot, lambda: remembered(SETTING) == "light")
+        assert app.theme == "calm-light"
+        assert not app.current_theme.dark
+
+
+def test_without_colours_the_terminals_own_are_not_offered() -> None:
+    assert possible(no_color=True) == ("dark", "light")
+    assert theme_of("terminal-light", no_color=True) == "calm"
+    assert theme_of("terminal-light", no_color=False) == "calm-terminal-light"
 
 
 async def test_no_name_reaches_the_terminal_as_an_order(full: None) -> None:

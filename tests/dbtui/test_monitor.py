@@ -21,7 +21,8 @@ from core.events import Continued, Failed, Paused, Phase, Sample, Stopped, Warne
 from core.machine import Reading
 from core.runs.history import History
 from core.runs.lock import RunLock, owner
-from dbtui.app import CALM, DbtuiApp
+from dbtui.app import DbtuiApp
+from dbtui.looks import CALM
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog
 from dbtui.monitor.samples import SampleScreen, SamplesPane
 from dbtui.monitor.screen import PANES, MonitorScreen
