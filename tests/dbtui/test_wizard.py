@@ -604,7 +604,7 @@ def test_screens_look_as_they_did(
 ) -> None:
     async def prepare(pilot: Any) -> None:
         screen = await open_wizard(pilot, step, dict(FILLED) if filled else {}, "face" if filled else "")
-        last_words = "Start in background" if step == "review" else "Next"
+        last_words = "In background" if step == "review" else "Next"
         await until(pilot, lambda: screen.focused is not None and last_words in shown(pilot.app).splitlines()[-1])
         seen = "Memory" if size == (80, 24) else "1e-06 ┫"  # the curve is farther down there
         await until(pilot, lambda: step != "review" or seen in shown(pilot.app))
