@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from core.texts import ENGLISH, in_force, language, say
+from core.texts import say
 from dbtui import __version__
 from dbtui.boundary import REFUSED, STOPPED, complain
 from dbtui.cli_arguments import (
@@ -23,6 +22,7 @@ from dbtui.cli_arguments import (
     home_of,
 )
 from dbtui.cli_queue import queue_app
+from dbtui.cli_words import spoken
 from dbtui.safe import safe
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ def run_command(arguments: list[str]) -> int:
     if logging.lastResort is not None:
         logging.lastResort.setLevel(logging.ERROR)  # what libraries mutter is not for the person at the terminal
     try:
-        result = _spoken(typer.main.get_command(app))(arguments, prog_name="dbtui", standalone_mode=False)
+        result = spoken(typer.main.get_command(app))(arguments, prog_name="dbtui", standalone_mode=False)
     except TyperException as error:
         shows = say("cli.help-shows", "`{command} --help` shows what it takes.", command=_command_path(error))
         complain(f"{_sentence(safe(error.format_message()))} {shows}")
@@ -55,31 +55,6 @@ def run_command(arguments: list[str]) -> int:
         complain(say("stopped.bare", "Stopped."))
         return STOPPED
     return result if isinstance(result, int) else 0
-
-
-def help_texts(command: Any, place: str = "cli") -> Iterator[tuple[Any, str, str, str]]:
-    """Every help of a command and of those below it: what has it, the attribute, its code, the English text."""
-    for attribute in ("help", "epilog"):
-        if text := getattr(command, attribute, None):
-            yield command, attribute, f"{place}.{attribute}", " ".join(str(text).split())
-    for parameter in command.params:
-        if text := getattr(parameter, "help", None):
-            yield parameter, "help", f"{place}.{parameter.name}.help", " ".join(text.split())
-    for name, below in getattr(command, "commands", {}).items():
-        yield from help_texts(below, f"{place}.{name}")
-
-
-def _spoken(command: Any) -> Any:
-    """`command` with its help in the language in force."""
-    if language() != ENGLISH:
-        from typer import rich_utils
-
-        for holder, attribute, code, english in help_texts(command):
-            setattr(holder, attribute, in_force(code, english))
-        rich_utils.OPTIONS_PANEL_TITLE = say("cli.options", "Options")
-        rich_utils.ARGUMENTS_PANEL_TITLE = say("cli.arguments", "Arguments")
-        rich_utils.COMMANDS_PANEL_TITLE = say("cli.commands", "Commands")
-    return command
 
 
 def _sentence(text: str) -> str:

@@ -1,12 +1,14 @@
 """Every text that the program can say, and what a language has of them.
 
-`python -m tests.languages` counts; `missing` prints what a language lacks as lines for its file (with the English as a
-comment), `left` the codes that nothing says any more, `unreadable` the places whose text cannot be found by reading.
+`python -m tests.languages` counts; `missing` prints what a language lacks as lines for its file, `left` the codes that
+nothing says any more, `stale` the texts whose English is another than when they were translated (`seen` after looking
+at them), `unreadable` the places whose text cannot be found by reading.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 import string
 import sys
@@ -20,6 +22,8 @@ from core.languages import LANGUAGES, texts_of
 from core.texts import ENGLISH
 
 ROOT = Path(__file__).parents[1]
+SEEN = Path(__file__).with_name("languages_seen.txt")
+"""One line a text: its key and a hash of the English that its translations were made from."""
 UNSAID = ("core/demo/recipe",)
 """Left out of the wheel: nobody reads it."""
 
@@ -83,7 +87,8 @@ def _tables() -> Iterator[tuple[str, str]]:
     from core.config.table import english_table
     from core.data.pictures import FOREIGN_BEGINNINGS
     from dbtui.actions import ACTIONS
-    from dbtui.cli import app, help_texts
+    from dbtui.cli import app
+    from dbtui.cli_words import help_texts
     from dbtui.states import STATES
 
     for action in ACTIONS:
@@ -276,6 +281,17 @@ def texts_in(language: str) -> dict[str, str]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
+def hashes(found: Catalogue) -> dict[str, str]:
+    """Key → hash of its English text."""
+    return {key: hashlib.sha256(english.encode()).hexdigest()[:8] for key, (english, _) in found.lines().items()}
+
+
+def stale(found: Catalogue) -> list[str]:
+    """Keys whose English has changed since somebody looked at their translations."""
+    seen = dict(line.split("\t") for line in SEEN.read_text(encoding="utf-8").splitlines())
+    return [key for key, now in hashes(found).items() if key in seen and seen[key] != now]
+
+
 def placeholders(template: str) -> set[str]:
     """`{name:.1f}` → `name:.1f`. Texts that are not filled may have braces that are no placeholders."""
     try:
@@ -301,6 +317,11 @@ def main(arguments: list[str]) -> int:
             print("\n".join(left))
         else:
             print(f"{language}: {len(keys)} texts, {len(missing)} missing, {len(left)} that nothing says")
+    if asked == "stale":
+        print("\n".join(f"{key}: {keys[key][0]!r}" for key in stale(found)))
+    if asked == "seen":
+        lines = sorted(f"{key}\t{one}\n" for key, one in hashes(found).items())
+        SEEN.write_text("".join(lines), encoding="utf-8")
     if asked == "unreadable":
         print("\n".join(found.unreadable))
     return 0

@@ -10,7 +10,7 @@ import pytest
 from core.languages import LANGUAGES, choose, of_locale, texts_of
 from core.settings import remember, remembered, settings_path
 from core.texts import ENGLISH, Texts, UserError, counted, listed, message, say, use_language
-from tests.languages import Catalogue, catalogue, placeholders, texts_in
+from tests.languages import SEEN, Catalogue, catalogue, hashes, placeholders, stale, texts_in
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 GRAMMAR = {"verb"}
@@ -51,6 +51,15 @@ def test_nothing_is_missing(found: Catalogue, language: str) -> None:
 def test_nothing_is_translated_that_nobody_says(found: Catalogue, language: str) -> None:
     left = [key for key in texts_in(language) if key not in found.lines()]
     assert not left, "\n".join([f"take these out of {language}.toml:", *left])
+
+
+def test_no_translation_is_of_an_older_text(found: Catalogue) -> None:
+    old = stale(found)
+    advice = "their English has changed: mend their translations, then `python -m tests.languages seen`"
+    assert not old, "\n".join([advice, *old])
+    assert set(hashes(found)) == {line.split("\t")[0] for line in SEEN.read_text(encoding="utf-8").splitlines()}, (
+        "texts came or went: `python -m tests.languages seen`"
+    )
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -36,14 +36,13 @@ from core.data.colours import in_srgb
 from core.data.geometry import centre_box, covering
 from core.data.heif import is_heif, open_heif
 from core.data.sizes import Size
-from core.texts import Message, UserError, in_force, message, path_in_words
+from core.texts import Message, UserError, in_force, message, path_in_words, say
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
-FORMATS_IN_WORDS = "JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF"
 MOST_PIXELS = 64_000_000
 """Decoded, this is 190 MB. Pillow itself only warns, at 89 million."""
 
@@ -278,13 +277,18 @@ def _foreign(descriptor: int, path: Path) -> UserError:
             return UserError(
                 "picture.format", "{path} is {name}.", mend="Save it as {formats}, or leave it out.",
                 path=path_in_words(path),
-                name=in_force(f"foreign.{name}", name), formats=FORMATS_IN_WORDS,
+                name=in_force(f"foreign.{name}", name), formats=formats_in_words(),
             )  # fmt: skip
     return UserError(
         "picture.format",
         "{path} is not a picture in a format that is read here, or its beginning is damaged.",
-        mend="Save it as {formats}, or leave it out.", path=path_in_words(path), formats=FORMATS_IN_WORDS,
+        mend="Save it as {formats}, or leave it out.", path=path_in_words(path), formats=formats_in_words(),
     )  # fmt: skip
+
+
+def formats_in_words() -> str:
+    """What is read here."""
+    return say("picture.formats", "JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF")
 
 
 def _too_large(path: Path, size: str) -> UserError:

@@ -76,7 +76,8 @@ def _family(pipeline: str, unet: Mapping[str, Any], scheduler: Mapping[str, Any]
     found = [family for family in FAMILIES.values() if family.pipeline == pipeline and family.is_unet(unet)]
     if not found:
         named = next(family.title for family in FAMILIES.values() if family.pipeline == pipeline)
-        refuse_foreign(f"named as {named} in its {INDEX}, but its UNet is of another kind", path)
+        refuse_foreign(say("found.misnamed", "named as {family} in its {file}, but its UNet is of another kind",
+                           family=named, file=INDEX), path)  # fmt: skip
     prediction = scheduler.get("prediction_type", "epsilon")
     return next((family for family in found if prediction in family.predictions), found[0])
 
@@ -144,7 +145,8 @@ def _index(path: Path) -> dict[str, Any]:
     pipeline = index.get("_class_name")
     if pipeline not in {family.pipeline for family in FAMILIES.values()}:
         known = recognise.PIPELINES.get(pipeline) if isinstance(pipeline, str) else None
-        refuse_foreign(known or f"made for the pipeline {str(pipeline)[:80]!r}", path)
+        unknown = say("found.pipeline", "made for the pipeline {name!r}", name=str(pipeline)[:80])
+        refuse_foreign(recognise.FOUND[known] if known else unknown, path)
     for component, value in index.items():
         if not isinstance(value, list) or value == [None, None]:
             continue

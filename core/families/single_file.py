@@ -84,7 +84,7 @@ def _family(file: WeightFile, chosen: str) -> Family:
     """By names and shapes; where these fit several, by what the file says it predicts or is, then by `chosen`."""
     found = [family for family in FAMILIES.values() if family.is_file(file.tensors)]
     if not found:
-        refuse_foreign("something other than a Stable Diffusion model", file.path)
+        refuse_foreign(recognise.FOUND["other"], file.path)
     said = _prediction_type(file)
     architecture = file.metadata.get("modelspec.architecture", "").strip().lower()
     for decides in (

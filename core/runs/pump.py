@@ -27,7 +27,7 @@ from core.runs.lock import RunLock
 from core.runs.output import captured_logging, quiet_libraries
 from core.runs.telling import is_news, run_command
 from core.runs.trackers import Tracking, wanted
-from core.texts import Message, UserError, message
+from core.texts import Message, UserError, message, say
 
 EXIT_DONE, EXIT_FAILED, EXIT_STOPPED = 0, 1, 3
 END_NOW_SECONDS = 2.0
@@ -131,7 +131,7 @@ class Pump:
             self._tell(_failed(_interrupted(type(error).__name__), self._step))
             raise
         if self._ending is None:
-            self._fail(RuntimeError("the trainer ended without saying how"))
+            self._fail(RuntimeError(say("run.wordless", "the trainer ended without saying how")))
         assert self._ending is not None
         self._tell_of(self._ending.event)
         return self._ending
@@ -146,7 +146,7 @@ class Pump:
 
     def end_now(self) -> None:
         """For a second signal, from any thread: say in the journal that it ended; the process exits right after."""
-        self._end_with(_interrupted("a second signal"))
+        self._end_with(_interrupted(say("run.second-signal", "a second signal")))
 
     def _end_with(self, said: Message) -> None:
         self._others.kill()
@@ -287,16 +287,16 @@ def _out_of_memory(config: RunConfig) -> Message:
     """What helps, the strongest first, without what is in force already."""
     performance = config.performance
     ways = (
-        (config.batch.size > 1, "batch.size = 1 with a larger batch.accumulation"),
+        (config.batch.size > 1, say("memory.out.batch", "batch.size = 1 with a larger batch.accumulation")),
         (not performance.gradient_checkpointing, "performance.gradient_checkpointing = true"),
         (performance.text_encoder_ratio > 0, "performance.text_encoder_ratio = 0"),
         (performance.optimizer == "adamw", 'performance.optimizer = "adamw_8bit"'),
         (performance.mixed_precision == "no", 'performance.mixed_precision = "bf16"'),
-        (True, "a smaller model.resolution"),
+        (True, say("memory.out.resolution", "a smaller model.resolution")),
     )
     return message("memory.out", "There was not enough memory to train.",
                    mend="What helps, the strongest first: {ways}. Close other programs that use the memory.",
-                   ways="; ".join(way for possible, way in ways if possible))  # fmt: skip
+                   ways=say("list.semicolon", "; ").join(way for possible, way in ways if possible))  # fmt: skip
 
 
 def _interrupted(by: str) -> Message:

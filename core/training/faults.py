@@ -7,7 +7,7 @@ from typing import Any
 
 from core.events import Warned
 from core.files import explain
-from core.texts import UserError, counted, listed, message
+from core.texts import UserError, counted, listed, message, say
 
 
 def not_finite(steps: int, step: int, pictures: Iterable[str]) -> UserError:
@@ -76,7 +76,7 @@ def smaller_batches(slots: int, *, with_class: bool) -> Warned:
 def sample_skipped(step: int, error: Exception, id: str | None) -> Warned:  # noqa: A002 - the event's own field
     """A preview that could not be made; training goes on."""
     if isinstance(error, OSError):
-        reason = explain(error, "the folder of previews").message.text.rstrip(".")
+        reason = explain(error, say("sample.folder", "the folder of previews")).message.text.rstrip(".")
     else:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return warning("sample.skipped", "The preview of step {step} was skipped: {reason}.", id, step=step, reason=reason)

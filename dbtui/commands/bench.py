@@ -85,7 +85,8 @@ def _tell_result(result: Result) -> None:
     if isinstance(result, Refused):
         said = safe_message(result.reason)
     else:
-        said = f"{result.images_per_second:.2f} images/s, {result.ratio:.1%} of the bare loop"
+        said = say("bench.told", "{speed:.2f} images/s, {ratio:.1%} of the bare loop", speed=result.images_per_second,
+                   ratio=result.ratio)  # fmt: skip
     print(f"  {said}", file=sys.stderr, flush=True)
 
 

@@ -16,24 +16,29 @@ from textual.content import Content
 from core.config.table import option_table
 from core.events import Phase, Stopped
 from core.languages import VARIABLE, texts_of
+from core.runs.folder import Run
 from core.runs.lock import RunLock
 from core.settings import remembered
-from core.texts import use_language
+from core.texts import say, use_language
 from dbtui.__main__ import main
 from dbtui.actions import ACTIONS, relabel
 from dbtui.app import DbtuiApp
+from dbtui.drafts import Draft
 from dbtui.home.rows import STATES
 from dbtui.widgets.question import Question
 from dbtui.widths import break_lines_between_characters, centred, fitted, flush_right
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.flow import start
 from tests.dbtui import synthetic
-from tests.dbtui.app_driving import imagined, shown, until
+from tests.dbtui.app_driving import FILLED, imagined, shown, until
 from tests.dbtui.synthetic import SyntheticRun
+from tests.dbtui.test_gallery import opened
+from tests.dbtui.test_gallery import run as gallery_run  # noqa: F401 - a fixture
 from tests.dbtui.test_home import a_step, begun, make_run
+from tests.dbtui.test_home_looks import HOME, full  # noqa: F401 - a fixture
 from tests.dbtui.test_monitor import Bench, settle
 
-SIZES = [(80, 24), (120, 36)]
+SIZES = [(80, 24), (120, 36), (160, 50)]
 LABEL_CELLS = 23
 """Of a field in the wizard (`Row .label`), less the space after it."""
 
@@ -64,8 +69,29 @@ def _english_again() -> Iterator[None]:
     relabel()
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
-@pytest.mark.parametrize("screen", ["home", "model", "parameters", "monitor", "help"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.usefixtures("chinese", "full")
+def test_many_runs_look_as_they_did(size: tuple[int, int], snap_compare: Any) -> None:
+    async def prepare(pilot: Any) -> None:
+        await until(pilot, lambda: say("home.waits", "waits, no. {place}", place=1) in shown(pilot.app))
+        pilot.app.screen._timer.pause()
+
+    assert snap_compare(DbtuiApp(HOME), terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.usefixtures("chinese")
+def test_the_gallery_looks_as_it_did(size: tuple[int, int], snap_compare: Any, gallery_run: Run) -> None:  # noqa: F811
+    async def prepare(pilot: Any) -> None:
+        await opened(pilot.app, pilot, gallery_run)
+        await pilot.press("m", "left", "space")
+        await settle(pilot)
+
+    assert snap_compare(DbtuiApp(gallery_run.home), terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("screen", ["home", "model", "parameters", "review", "monitor", "help"])
 @pytest.mark.usefixtures("chinese")
 def test_screens_look_as_they_did(
     screen: str, size: tuple[int, int], snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -81,10 +107,10 @@ def test_screens_look_as_they_did(
 
     async def prepare(pilot: Any) -> None:
         if screen not in ("home", "monitor"):
-            start(app, tmp_path, None)
+            start(app, tmp_path, Draft(id="20250101-120000-abcd", preset="face", texts=FILLED))
             await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
-            if screen == "parameters":
-                await app.screen.wizard.go("parameters")
+            if screen in ("parameters", "review"):
+                await app.screen.wizard.go(screen)
             await pilot.pause(0.3)
             if screen == "help":
                 await pilot.press("f1")

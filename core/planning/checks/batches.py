@@ -116,7 +116,7 @@ def _in_words(odd: list[BucketPlan], size: int, accumulation: int, processes: in
         f"{bucket.size.words if bucket.size else ''} px, {counted(bucket.samples, 'picture')} ("
         + (", ".join(f"{first} × {second}" for first, second in
                      valid_pairs(bucket.samples, size, accumulation, processes)[:PAIRS_NAMED])
-           or f"no pair for {processes} processes") + ")"
+           or say("batch.no-pair", "no pair for {processes} processes", processes=processes)) + ")"
         for bucket in odd
     )  # fmt: skip
 
