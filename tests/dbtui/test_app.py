@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.runs.folder import Run
-from dbtui.actions import ACTIONS, bindings
+from dbtui.actions import ACTIONS, actions, bindings
 from dbtui.app import EXPORT, DbtuiApp
 from dbtui.drafts import STEPS, Draft, save_draft
 from dbtui.home.screen import HomeScreen
