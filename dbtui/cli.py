@@ -13,6 +13,16 @@ from typer.exceptions import TyperException
 from core.texts import ENGLISH, in_force, language, say
 from dbtui import __version__
 from dbtui.boundary import REFUSED, STOPPED, complain
+from dbtui.cli_arguments import (
+    AsJson,
+    Assignments,
+    Processes,
+    RunName,
+    complete_preset,
+    complete_run,
+    home_of,
+)
+from dbtui.cli_queue import queue_app
 from dbtui.safe import safe
 
 app = typer.Typer(
@@ -105,56 +115,6 @@ def program(
     pass
 
 
-def _home(context: typer.Context) -> Path:
-    from core.runs.home import home_directory
-
-    return home_directory(context.find_root().params.get("home"))
-
-
-def _complete_run(context: typer.Context, incomplete: str) -> list[str]:
-    from core.runs.folder import list_runs
-
-    return [run.name for run in list_runs(_home(context)) if run.name.startswith(incomplete)]
-
-
-def _complete_preset(incomplete: str) -> list[str]:
-    from core.config.presets import load_presets, user_presets_directory
-
-    known = load_presets(user_presets_directory()).known
-    return [name for name in known if name.startswith(incomplete) and name.isprintable()]
-
-
-def _complete_option(incomplete: str) -> list[str]:
-    from core.config.table import option_table
-
-    paths = [option.path.replace("*", "0") + "=" for option in option_table()]
-    return [path for path in paths if path.startswith(incomplete)]
-
-
-RunName = Annotated[str, typer.Argument(metavar="NAME", help="A run.", autocompletion=_complete_run)]
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="SECTION.OPTION=VALUE",
-        help="Change one option; may be given more than once. `dbtui options` lists them.",
-        autocompletion=_complete_option,
-        show_default=False,
-    ),
-]
-Processes = Annotated[
-    int | None,
-    typer.Option(
-        "--processes",
-        min=1,
-        metavar="N",
-        help="Train with so many processes on this computer, each on a graphics card of its own.",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
-
-
 @app.command()
 def demo(
     context: typer.Context,
@@ -166,7 +126,7 @@ def demo(
     """Watch a small model learn something new in about a minute: no network, no graphics card, nothing to prepare."""
     from dbtui.commands.demo import show_demo
 
-    return show_demo(_home(context), headless=headless, prior=not without_prior)
+    return show_demo(home_of(context), headless=headless, prior=not without_prior)
 
 
 @app.command()
@@ -175,7 +135,7 @@ def new(
     instance: Annotated[Path, typer.Option(metavar="DIR", help="The folder with your pictures.")],
     source: Annotated[str, typer.Option(help="A diffusers folder, a .safetensors or .ckpt file, a hub id, or demo.")],
     preset: Annotated[
-        str, typer.Option(help="What you teach it: `dbtui presets` lists them.", autocompletion=_complete_preset)
+        str, typer.Option(help="What you teach it: `dbtui presets` lists them.", autocompletion=complete_preset)
     ],
     identifier: Annotated[str, typer.Option(metavar="WORD", help="The rare word for your subject: sks, ohwx.")] = "",
     class_noun: Annotated[str, typer.Option("--class", metavar="WORDS", help="What it is: dog, alarm clock.")] = "",
@@ -208,14 +168,14 @@ def check(
     """Say what is wrong with a run.toml, and what it would do: steps, disk, memory. Exit code 2 on an error."""
     from dbtui.commands.check import check_file
 
-    return check_file(file, _home(context), assignments=assignments or (), processes=processes, as_json=as_json)
+    return check_file(file, home_of(context), assignments=assignments or (), processes=processes, as_json=as_json)
 
 
 @app.command()
 def train(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(metavar="RUN.toml|NAME", help="A file, or the name of a run.", autocompletion=_complete_run)
+        str, typer.Argument(metavar="RUN.toml|NAME", help="A file, or the name of a run.", autocompletion=complete_run)
     ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run from its newest state.")] = False,
     assignments: Assignments = None,
@@ -229,7 +189,7 @@ def train(
 
     return train_target(
         target,
-        _home(context),
+        home_of(context),
         resume=resume,
         assignments=assignments or [],
         processes=processes,
@@ -241,13 +201,13 @@ def train(
 def attach(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(help="A run; otherwise the one in training.", autocompletion=_complete_run)
+        str | None, typer.Argument(help="A run; otherwise the one in training.", autocompletion=complete_run)
     ] = None,
 ) -> int:
     """Open the monitor on a run that another process trains, or on the history of one that ended."""
     from dbtui.commands.runs import attach_to
 
-    return attach_to(name, _home(context))
+    return attach_to(name, home_of(context))
 
 
 @app.command()
@@ -255,7 +215,7 @@ def pause(context: typer.Context, name: RunName) -> int:
     """Let a run rest after its current step."""
     from dbtui.commands.control import ask
 
-    return ask(_home(context), name, "pause")
+    return ask(home_of(context), name, "pause")
 
 
 @app.command("continue")
@@ -263,7 +223,7 @@ def continue_(context: typer.Context, name: RunName) -> int:
     """Let a paused run go on."""
     from dbtui.commands.control import ask
 
-    return ask(_home(context), name, "continue")
+    return ask(home_of(context), name, "continue")
 
 
 @app.command()
@@ -271,7 +231,7 @@ def save(context: typer.Context, name: RunName) -> int:
     """Save a state to resume from now."""
     from dbtui.commands.control import ask
 
-    return ask(_home(context), name, "save")
+    return ask(home_of(context), name, "save")
 
 
 @app.command()
@@ -279,7 +239,7 @@ def sample(context: typer.Context, name: RunName) -> int:
     """Make previews now."""
     from dbtui.commands.control import ask
 
-    return ask(_home(context), name, "sample")
+    return ask(home_of(context), name, "sample")
 
 
 @app.command()
@@ -291,72 +251,10 @@ def stop(
     """Save a run and end its training; `dbtui train NAME --resume` goes on with it."""
     from dbtui.commands.control import ask
 
-    return ask(_home(context), name, "stop", discard=discard)
+    return ask(home_of(context), name, "stop", discard=discard)
 
 
-queue_app = typer.Typer(help="Runs that wait their turn: they are trained one after the other.", no_args_is_help=True)
 app.add_typer(queue_app, name="queue")
-
-
-@queue_app.command("add")
-def queue_add(
-    context: typer.Context,
-    targets: Annotated[
-        list[str],
-        typer.Argument(metavar="RUN.toml|NAME…", help="Files, or names of runs.", autocompletion=_complete_run),
-    ],
-    assignments: Assignments = None,
-    processes: Processes = None,
-) -> int:
-    """Let runs wait their turn. One that was trained before goes on from its last saved state."""
-    from dbtui.commands.queue import add_targets
-
-    return add_targets(_home(context), targets, assignments=assignments or (), processes=processes)
-
-
-@queue_app.command("list")
-def queue_list(context: typer.Context, as_json: AsJson = False) -> int:
-    """List what waits, in order."""
-    from dbtui.commands.queue import show_queue
-
-    return show_queue(_home(context), as_json=as_json)
-
-
-@queue_app.command("remove")
-def queue_remove(
-    context: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Runs.", autocompletion=_complete_run)],
-) -> int:
-    """Take runs out of the queue. The runs stay."""
-    from dbtui.commands.queue import remove_runs
-
-    return remove_runs(_home(context), names)
-
-
-@queue_app.command("start")
-def queue_start(
-    context: typer.Context,
-    background: Annotated[
-        bool, typer.Option("--background", help="Return at once; the queue goes on when you log out.")
-    ] = False,
-) -> int:
-    """Train what waits, one after the other. A run that fails does not stop the next."""
-    from dbtui.commands.queue import start_queue
-
-    return start_queue(_home(context), background=background)
-
-
-@queue_app.command("stop")
-def queue_stop(
-    context: typer.Context,
-    now: Annotated[
-        bool, typer.Option("--now", help="Save the run that trains, too; it waits again.")
-    ] = False,
-) -> int:  # fmt: skip
-    """End the queue after the run that trains now. What waits stays there."""
-    from dbtui.commands.queue import stop_queue
-
-    return stop_queue(_home(context), now=now)
 
 
 @app.command()
@@ -364,7 +262,7 @@ def runs(context: typer.Context, as_json: AsJson = False) -> int:
     """List the runs: state, step, loss, speed."""
     from dbtui.commands.runs import show_runs
 
-    return show_runs(_home(context), as_json=as_json)
+    return show_runs(home_of(context), as_json=as_json)
 
 
 @app.command()
@@ -376,7 +274,7 @@ def delete(
     """Delete a run with its states, previews and exports; says first what is lost."""
     from dbtui.commands.runs import delete_run
 
-    return delete_run(_home(context), name, sure=yes)
+    return delete_run(home_of(context), name, sure=yes)
 
 
 @app.command()
@@ -403,7 +301,7 @@ def export(
     from dbtui.commands.export import export_model_of
 
     return export_model_of(
-        _home(context), name, wanted=wanted, step=step, half=half, prompts=prompts, average=ema, output=output
+        home_of(context), name, wanted=wanted, step=step, half=half, prompts=prompts, average=ema, output=output
     )
 
 
@@ -412,7 +310,7 @@ def generate(
     context: typer.Context,
     target: Annotated[
         str,
-        typer.Argument(metavar="NAME|PATH", help="A run, an export, a source or demo.", autocompletion=_complete_run),
+        typer.Argument(metavar="NAME|PATH", help="A run, an export, a source or demo.", autocompletion=complete_run),
     ],
     prompt: Annotated[list[str], typer.Option(help="What to show; may be given more than once.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for the pictures.")] = Path(
@@ -439,7 +337,7 @@ def generate(
 
     return generate_pictures(
         target,
-        _home(context),
+        home_of(context),
         prompts=prompt,
         negative=negative,
         seed=seed,
@@ -455,7 +353,7 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> int:
     """Say what works on this computer, and how to mend what does not."""
     from dbtui.commands.doctor import examine
 
-    return examine(_home(context), as_json=as_json)
+    return examine(home_of(context), as_json=as_json)
 
 
 @app.command()

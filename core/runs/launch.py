@@ -52,7 +52,7 @@ def launch_background(run: Run, resume: bool, processes: int = 1, cards: Sequenc
     if holder is not None:
         raise taken(run.lock_path, holder)
     return start_process(
-        [*_seeing(cards), *command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
+        [*seeing(cards), *command_line(run, resume), *(["--processes", str(processes)] if processes > 1 else [])],
         run.lock_path,
         run.log_path,
         lambda how, words: _not_started(run, how, words),
@@ -92,7 +92,7 @@ def start_process(
     raise not_started(ended, last_words(log_path, said_before))
 
 
-def _seeing(cards: Sequence[str]) -> list[str]:
+def seeing(cards: Sequence[str]) -> list[str]:
     """What stands before a command that shall see these cards alone; `env` becomes the command."""
     return ["env", f"{VISIBLE}={','.join(cards)}"] if cards else []
 

@@ -38,6 +38,8 @@ class Waiting:
     name: str
     added: float
     processes: int = 1
+    cards: tuple[str, ...] = ()
+    """These alone are seen, a process on each, by their names in CUDA_VISIBLE_DEVICES; empty for all."""
     seconds: float | None = None
     """How long it was thought to take when it was added."""
     begun: float = 0.0
@@ -92,7 +94,9 @@ def read_queue(home: Path) -> Queue:
     return Queue(_entries(home), owner(lock_path(home)), asked(home) == "end")
 
 
-def add(home: Path, run: Run, *, processes: int = 1, seconds: float | None = None) -> Waiting:
+def add(
+    home: Path, run: Run, *, processes: int = 1, cards: tuple[str, ...] = (), seconds: float | None = None
+) -> Waiting:
     """Let `run` wait its turn; one that was trained before goes on from its last saved state then.
 
     `seconds` is how long it will take, where that is known. Raises `UserError` where it waits or trains already.
@@ -106,7 +110,7 @@ def add(home: Path, run: Run, *, processes: int = 1, seconds: float | None = Non
             raise UserError("queue.waits-already", "{name} waits in the queue already.",
                             mend="`dbtui queue list` shows it.", name=run.name)  # fmt: skip
         number = max((entry.number for entry in entries), default=0) + 1
-        entry = Waiting(number, run.name, time.time(), processes, seconds)
+        entry = Waiting(number, run.name, time.time(), processes, cards, seconds)
         _write(home, entry)
         return entry
 
@@ -211,7 +215,9 @@ def _entry(held: dict[str, Any] | None) -> Waiting | None:
     number, name, processes, seconds = (held.get(key) for key in ("number", "name", "processes", "seconds"))
     if not (isinstance(number, int) and isinstance(name, str) and isinstance(processes, int)):
         return None
-    return Waiting(number, name, _figure(held.get("added")) or 0.0, max(1, processes), _figure(seconds),
+    cards = held.get("cards")
+    named = tuple(str(card) for card in cards) if isinstance(cards, list) else ()
+    return Waiting(number, name, _figure(held.get("added")) or 0.0, max(1, processes), named, _figure(seconds),
                    _figure(held.get("begun")) or 0.0)  # fmt: skip
 
 

@@ -120,10 +120,11 @@ class Worker:
         log = open_log(run.log_path)
         try:
             said_before = os.fstat(log).st_size
-            more = ["--processes", str(entry.processes)] if entry.processes > 1 else []
+            processes = len(entry.cards) or entry.processes
+            more = ["--processes", str(processes)] if processes > 1 else []
             child = self._child = subprocess.Popen(
-                [*launch.command_line(run, run.started), *more], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                [*launch.seeing(entry.cards), *launch.command_line(run, run.started), *more],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise UserError("queue.no-process", "no process can be started: {reason}.",

@@ -16,6 +16,7 @@ from core.machine import Card
 from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings
+from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
@@ -45,10 +46,11 @@ class ReviewScreen(WizardScreen):
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
         return say(
             "review.help",
-            "The plan. s starts it here, b in the background; F3 goes back and nothing is lost.\n\n"
+            "The plan. s starts it here, b in the background, q in the queue; F3 goes back.\n\n"
             "Here: it trains in this program and its monitor opens. If the terminal closes, it trains on.\n\n"
             "In the background: a process of its own trains it. You can leave, log out, and come back with dbtui "
-            "attach.",
+            "attach.\n\n"
+            "In the queue: it waits until what waits before it is trained. Nothing that was typed is lost on the way.",
         )
 
     def rows(self) -> ComposeResult:
@@ -65,6 +67,7 @@ class ReviewScreen(WizardScreen):
         yield Button(say("review.start", "Start here (s)"), id="here", compact=True, action="screen.start")
         background = say("review.start-background", "Start in the background (b)")
         yield Button(background, compact=True, action="screen.start_background")
+        yield Button(say("review.enqueue", "In the queue (q)"), compact=True, action="screen.enqueue")
 
     def on_mount(self) -> None:
         self.context.visit("model")
@@ -102,12 +105,15 @@ class ReviewScreen(WizardScreen):
         return action != "next" and super().check_action(action, parameters)
 
     async def action_start(self) -> None:
-        await self._start(background=False)
+        await self._start("here")
 
     async def action_start_background(self) -> None:
-        await self._start(background=True)
+        await self._start("background")
 
-    async def _start(self, *, background: bool) -> None:
+    async def action_enqueue(self) -> None:
+        await self._start("queue")
+
+    async def _start(self, where: str) -> None:
         errors = [finding for finding in self.context.findings if finding.level is Level.ERROR]
         if errors:
             await self._go_to(errors[0])
@@ -118,21 +124,29 @@ class ReviewScreen(WizardScreen):
             self.app.notify(say("review.busy", "Every picture is being looked at once more. One moment, then press "
                                 "again."), markup=False)  # fmt: skip
             return
-        if not background and self.dbtui.is_training:
+        if where == "here" and self.dbtui.is_training:
             self.app.notify(say("review.one-trains", "A run is training in this program already: start this one in the "
                                 "background (b)."), severity="warning", markup=False)  # fmt: skip
             return
         from core.runs.folder import Run
+        from core.runs.queue import add
 
-        cards = self.context.cards
+        cards, takes = self.context.cards, self.context.duration()
         try:
             run = Run.create(self.context.home, self.context.config, __version__)
+            if where == "queue":
+                add(run.home, run, cards=cards, seconds=takes.total if takes is not None and takes.is_whole else None)
         except (UserError, OSError) as error:
             self.dbtui.say(error)
             return
         self.wizard.forget_draft()
         await self.app.pop_screen()
-        self.dbtui.start_run(run, resume=False, background=background, cards=cards)
+        if where == "queue":
+            told = say("review.enqueued", "{name} waits its turn. q shows the queue, and starts it.",
+                       name=safe(run.name))  # fmt: skip
+            self.app.notify(told, markup=False)
+        else:
+            self.dbtui.start_run(run, resume=False, background=where == "background", cards=cards)
 
     def action_choose_cards(self) -> None:
         groups, present = self.context.groups, self.context.cards

@@ -13,7 +13,9 @@ from core.config.options import RunConfig
 from core.machine import Card
 from core.planning.duration import Pace, kind_of
 from core.planning.facts import Facts
+from core.runs.queue import read_queue
 from dbtui.app import DbtuiApp
+from dbtui.drafts import list_drafts
 from dbtui.widgets.question import Question
 from dbtui.wizard.words import PlanLines, roughly
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
@@ -56,6 +58,21 @@ async def test_of_several_cards_a_free_one_is_taken_and_the_full_one_told(
         await pilot.press("b")
         await until(pilot, lambda: started)
     assert started[0]["cards"] == ("GPU-b",)
+
+
+async def test_a_run_can_wait_its_turn_with_the_cards_that_were_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", with_cards)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot, "review", dict(FILLED))
+        await pilot.press("q")
+        await until(pilot, lambda: "waits, no. 1" in shown(app))
+    (entry,) = read_queue(tmp_path).entries
+    assert (entry.name, entry.cards, entry.seconds) == ("clock", ("GPU-b",), None)
+    assert not started
+    assert list_drafts(tmp_path) == []
 
 
 async def test_a_key_chooses_one_card_or_several_and_each_gets_a_process(

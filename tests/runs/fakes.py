@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -95,7 +96,12 @@ class FakeTrainer:
 
 
 def main(home: Path, name: str, *options: str) -> int:
-    """Train in this process; `--slow` for long steps, `--die` to fail before the lock is taken."""
+    """Train in this process; `--slow` for long steps, `--die` to fail before the lock is taken, `--tell` to note how it
+    was called.
+    """
+    if "--tell" in options:
+        called = f"{os.environ.get('CUDA_VISIBLE_DEVICES', '')}|{' '.join(options)}"
+        (home / "runs" / name / "told").write_text(called)
     if "--die" in options:
         print("something went wrong early", file=sys.stderr)
         return 7

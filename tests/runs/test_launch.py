@@ -16,7 +16,7 @@ import pytest
 from core.runs import launch
 from core.runs.folder import Run
 from core.runs.journal import summary
-from core.runs.launch import _see_only, _seeing, command_line, launch_background, launch_thread
+from core.runs.launch import _see_only, command_line, launch_background, launch_thread, seeing
 from core.runs.lock import owner
 from core.texts import UserError
 from tests.runs.conftest import ROOT, Spawn, until
@@ -137,9 +137,9 @@ def test_a_thread_is_launched(run: Run, trainers: list[FakeTrainer]) -> None:
 
 
 def test_a_command_that_sees_some_cards_becomes_the_trainer_itself() -> None:
-    assert _seeing(()) == []
+    assert seeing(()) == []
     script = "import os; print(os.getpid(), os.environ['CUDA_VISIBLE_DEVICES'])"
-    child = subprocess.Popen([*_seeing(("GPU-a", "GPU-b")), sys.executable, "-c", script], stdout=subprocess.PIPE)
+    child = subprocess.Popen([*seeing(("GPU-a", "GPU-b")), sys.executable, "-c", script], stdout=subprocess.PIPE)
     said = child.communicate()[0].decode().split()
     assert said == [str(child.pid), "GPU-a,GPU-b"]
 

@@ -311,6 +311,19 @@ def test_in_the_background_it_outlives_who_started_it(tmp_path: Path, monkeypatc
     assert owner(run.lock_path) is None
 
 
+def test_processes_and_cards_are_those_that_were_asked_for(tmp_path: Path, working: Callable[[], Working]) -> None:
+    for name, processes, cards in (("two", 2, ()), ("cards", 1, ("GPU-a", "GPU-b", "GPU-c")), ("one", 1, ("GPU-a",))):
+        (run,) = waiting(tmp_path, name)
+        remove(tmp_path, name)
+        add(tmp_path, run, processes=processes, cards=cards)
+        (run.path / "options").write_text("--tell")
+    working().told()
+    told = {name: (tmp_path / "runs" / name / "told").read_text().split("|") for name in ("two", "cards", "one")}
+    assert told["two"] == ["", "--tell --processes 2"]
+    assert told["cards"] == ["GPU-a,GPU-b,GPU-c", "--tell --processes 3"]
+    assert told["one"] == ["GPU-a", "--tell"]
+
+
 def test_nothing_to_do_is_said(tmp_path: Path) -> None:
     said: list[Message] = []
     for begins in (lambda: start(tmp_path), Worker(tmp_path, said.append).work):
