@@ -68,7 +68,7 @@ ACTIONS: tuple[Action, ...] = (
            "Saves the present values as a preset of your own, to choose for another subject.", False, True),
     Action("find", "wizard", "ctrl+f", "Find", "Finds a field on any screen by a part of its name.", False, True),
     Action("browse", "wizard", "f7", "Browse", "Chooses the folder or the file from a list."),
-    Action("pictures", "concepts", "ctrl+g", "Pictures",
+    Action("pictures", "concepts", "ctrl+o", "Pictures",
            "Your pictures one by one: what is cut off, what each is said to show, and its caption to edit.", False,
            True),
     Action("add_concept", "concepts", "f8", "Add", "Adds another subject to teach in the same run."),

@@ -18,7 +18,7 @@ from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext, in_words
 from dbtui.wizard.rows import Field
 
-TITLE_CELLS, SECTION_CELLS = 34, 18
+TITLE_CELLS, SECTION_CELLS, VALUE_CELLS = 32, 18, 18
 
 
 class Wanted(Field):
@@ -91,7 +91,8 @@ class FindField(ModalScreen[str | None]):
         value = safe(in_words(self.context.value(self._path(option))))
         title = Content(option.title).truncate(TITLE_CELLS, ellipsis=True, pad=True)
         section = Content(section_title(option)).truncate(SECTION_CELLS, ellipsis=True, pad=True)
-        return Content.assemble(title, "  ", section.stylize("$foreground-muted"), f"  {value}")
+        return Content.assemble(title, "  ", section.stylize("$foreground-muted"), "  ",
+                                Content(value).truncate(VALUE_CELLS, ellipsis=True))  # fmt: skip
 
     def _explain(self, option: Option) -> None:
         self.query_one("#found-help", Static).update(option.help)

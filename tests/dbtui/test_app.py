@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.runs.folder import Run
-from dbtui.actions import ACTIONS, bindings
+from dbtui.actions import ACTIONS, actions, bindings
 from dbtui.app import EXPORT, DbtuiApp
 from dbtui.drafts import STEPS, Draft, save_draft
 from dbtui.home.screen import HomeScreen
@@ -229,3 +229,10 @@ async def test_leaving_while_a_model_is_written_says_that_it_ends(tmp_path: Path
         await pilot.press("ctrl+c")
         await until(pilot, lambda: "A model is being written" in shown(app))
         app.workers.cancel_all()
+
+
+def test_no_screen_takes_a_key_that_means_something_everywhere_or_twice() -> None:
+    everywhere = {key for action in actions("everywhere") for key in action.keys.split(",")}
+    for places in (("wizard", "model"), ("wizard", "concepts"), ("wizard", "parameters"), ("wizard", "review")):
+        keys = [key for action in actions(*places) for key in action.keys.split(",")]  # type: ignore[arg-type]
+        assert len(keys) == len(set(keys)) and not everywhere & set(keys)

@@ -51,7 +51,7 @@ async def opened(pilot: Any, texts: dict[str, str]) -> PicturesScreen:
     screen = await open_wizard(pilot, "concepts", texts)
     assert isinstance(screen, WizardScreen)
     await until(pilot, lambda: screen.check_action("pictures", ()))
-    await pilot.press("ctrl+g")
+    await pilot.press("ctrl+o")
     await until(pilot, lambda: isinstance(pilot.app.screen, PicturesScreen) and pilot.app.screen.is_mounted)
     await until(pilot, lambda: not screen.wizard.is_busy and screen.context.looked and screen.context.looked.decoded)
     pictures = pilot.app.screen
