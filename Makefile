@@ -12,7 +12,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-model screenshot run install install-dev test test-slow lint types contracts format clean learn
+.PHONY: help demo demo-model screenshot screenshots guide run install install-dev test test-slow lint types contracts format clean learn
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ learn: install-dev  ## Measure how well the embedded model learns, into docs/lea
 
 screenshot: install-dev  ## Draw docs/demo.svg anew: the app itself, in the middle of the demo
 	$(BIN)/python -m tests.whole.screenshot docs/demo.svg
+
+screenshots: install-dev  ## Draw docs/screens anew: the whole way through the app, at two sizes
+	$(BIN)/python -m tests.whole.screens docs/screens
+
+guide: install-dev  ## Write the pages of docs/guide that are made from the program
+	DBTUI_LANGUAGE=en $(BIN)/python -m tests.guide
 
 demo-model: install-dev  ## Make the demo's model anew into .demo (minutes on a GPU, days on a CPU; needs npm)
 	$(BIN)/python -m core.demo.recipe all $(ARGS)

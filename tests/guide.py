@@ -5,37 +5,82 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from pathlib import Path
 
-from dbtui.commands.options import _as_markdown
+from dbtui.commands.options import as_markdown
 from tests.languages import ROOT, UNSAID, Catalogue, _Reader, catalogue
 
 GUIDE = ROOT / "docs" / "guide"
 ROOMS = {
     "adapter": "LoRA and its kin",
     "attach": "Finding a run",
-    "attention": "Attention",
+    "attention": "Speed and numbers",
+    "batch": "Batches and steps",
     "bench": "Measuring the speed",
+    "bucket": "Batches and steps",
+    "buckets": "Batches and steps",
     "caption": "Captions",
+    "checkpoint": "Saved states",
     "class": "Class pictures",
+    "clip-skip": "Text encoder",
     "command": "Asking a run for something",
+    "compile": "Speed and numbers",
+    "concept": "Subjects",
     "config": "run.toml and --set",
+    "crop": "Pictures",
+    "data": "Pictures",
+    "delete": "Runs",
     "disk": "Disk",
+    "doctor": "This computer (dbtui doctor)",
+    "dropout": "Captions",
+    "ema": "Average of the weights (EMA)",
+    "epochs": "Batches and steps",
     "export": "Exports",
+    "family": "The source",
     "file": "Files",
+    "files": "Files",
+    "flip": "Pictures",
+    "generate": "Making pictures",
+    "home": "Files",
     "identifier": "The rare word",
+    "internal": "Bugs",
+    "latents": "Pictures",
+    "launch": "Starting",
+    "logout": "Logging out",
+    "lora": "LoRA and its kin",
+    "mask": "Pictures",
     "memory": "Memory",
-    "model": "The model",
+    "model": "The source",
+    "name": "Names",
+    "new": "run.toml and --set",
+    "notify": "Being told",
+    "offset-noise": "Learning",
+    "optimizer": "Learning",
     "picture": "Pictures",
+    "pictures": "Pictures",
+    "precision": "Speed and numbers",
     "preset": "Presets",
+    "prior": "Class pictures",
     "processes": "Several processes",
     "queue": "The queue",
+    "rate": "Learning",
+    "resolution": "Pictures",
     "resume": "Going on with a run",
     "run": "Runs",
+    "sample": "Previews",
+    "save": "Saved states",
+    "scheduler": "Learning",
     "source": "The source",
     "state": "Saved states",
+    "tags": "Captions",
+    "template": "Captions",
+    "text-encoder": "Text encoder",
     "tracking": "Trackers",
+    "trained": "While it trains",
     "training": "While it trains",
+    "vae": "The VAE",
+    "validate": "Previews",
+    "warmup": "Learning",
+    "weights": "Speed and numbers",
 }
 """Titles of chapters; a beginning of codes that is not named here is its own title."""
 
@@ -74,7 +119,7 @@ def errors() -> dict[str, list[tuple[str, str]]]:
 
 def in_words(template: str) -> str:
     """`{path}` → `‹path›`; what Markdown would take for HTML or emphasis stays as it is."""
-    text = re.sub(r"\{(\w+)[^{}]*\}", lambda match: f"‹{match[1].replace('_', ' ')}›", template)
+    text = re.sub(r"(?<!\{)\{(\w+)[^{}]*\}", lambda match: f"‹{match[1].replace('_', ' ')}›", template)
     text = text.replace("{{", "{").replace("}}", "}")
     return re.sub(r"([<*|])", r"\\\1", " ".join(text.split()))
 
@@ -104,13 +149,13 @@ def options_page() -> str:
     head = [
         "# Every option",
         "",
-        "The same table draws the wizard, the comments in `run.toml` and `dbtui options`. On a command line an option is",
-        "`--set section.option=value`, with the number of the subject for `*`:",
+        "The same table draws the wizard, the comments in `run.toml` and `dbtui options`. On a command line an option",
+        "is `--set section.option=value`, with the number of the subject for `*`:",
         "`--set concepts.0.prior.images_per_instance=5`. This page is written by `make guide`.",
         "",
         "",
     ]
-    return "\n".join(head) + _as_markdown() + "\n"
+    return "\n".join(head) + as_markdown() + "\n"
 
 
 PAGES = {"messages.md": messages_page, "options.md": options_page}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.config.prompts import FILEWORDS, fill, tidy
-from core.data.scan import Picture
+from core.data.scan import CAPTION_SUFFIX, Picture
+from core.files import explain, write_atomic
 from core.seeds import derive
 from core.texts import UserError, path_in_words, say, size_in_words
 
@@ -50,10 +51,14 @@ def caption(template: str, picture: Picture, identifier: str, class_noun: str) -
 
     These words are taken as they stand: braces in them mean nothing. `UserError` if they are not UTF-8.
     """
+    words = file_words(picture) if FILEWORDS in template else ""
+    return with_words(template, words, identifier, class_noun)
+
+
+def with_words(template: str, words: str, identifier: str, class_noun: str) -> str:
+    """The same where the picture's own words are known."""
     filled = fill(template, identifier, class_noun)
-    if FILEWORDS not in filled:
-        return filled
-    return tidy(filled.replace(FILEWORDS, file_words(picture)))
+    return tidy(filled.replace(FILEWORDS, words)) if FILEWORDS in filled else filled
 
 
 def file_words(picture: Picture) -> str:
@@ -68,6 +73,27 @@ def file_words(picture: Picture) -> str:
 def read_caption(path: Path) -> str:
     """The text of a caption file in one line. `UserError` if it cannot be read, is too long or not UTF-8."""
     return tidy(read_text(path, "caption", say("caption.title", "The caption")))
+
+
+def write_caption(picture: Path, text: str) -> Path:
+    """Put `text` into the `.txt` beside `picture`, and nowhere else; the path of that file. The old text is whole
+    until the new one is. Raises `UserError`.
+    """
+    path = picture.with_suffix(CAPTION_SUFFIX)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UserError(
+            "caption.not-ours", "{path} is not a regular file beside the picture.", mend="Change it by hand.",
+            path=path_in_words(path),
+        )  # fmt: skip
+    content = tidy(text).encode("utf-8", "replace")
+    if len(content) > MOST_BYTES:
+        raise UserError("caption.long-text", "The caption is longer than {most}.", mend="Shorten it.",
+                        most=size_in_words(MOST_BYTES))  # fmt: skip
+    try:
+        write_atomic(path, content + b"\n")
+    except OSError as error:
+        raise explain(error, path) from error
+    return path
 
 
 def read_text(path: Path, kind: str, title: str) -> str:

@@ -256,11 +256,16 @@ class _Step:
         return round(max(forward, backward, gradients + left, gradients + rounding) + heap)
 
     def _copies(self) -> int:
-        """Autocast's copies of 32-bit weights in 16 bits, at the end of the forward pass."""
+        """Autocast's copies of 32-bit weights in 16 bits, at the end of the forward pass. Those of a U-Net that does
+        not train are kept for the backward pass alone.
+        """
         config, source = self._config, self._source
         if config.method != WHOLE or weight_bytes(config) == 2 or not self._halved:
             return 0
-        return 2 * sum(source.parameters[name] for name in {"unet", *training(config, source)})
+        copied = set(training(config, source))
+        if not config.performance.gradient_checkpointing:
+            copied.add("unet")
+        return 2 * sum(source.parameters[name] for name in copied)
 
 
 def _vae_bytes(source: SourceDescription, size: Size) -> int:

@@ -25,7 +25,7 @@ def show_options(*, markdown: bool, as_json: bool) -> int:
     if as_json:
         print_json([asdict(option) for option in option_table()])
     elif markdown:
-        print_lines(_as_markdown())
+        print_lines(as_markdown())
     else:
         _print_options()
     return DONE
@@ -88,7 +88,8 @@ def _default(option: Option) -> str:
     return '""' if option.default == "" else str(option.default)
 
 
-def _as_markdown() -> str:
+def as_markdown() -> str:
+    """A table for each section."""
     lines: list[str] = []
     section = ""
     for option in option_table():

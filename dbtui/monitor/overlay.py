@@ -79,4 +79,6 @@ async def lay_or_take_away(monitor: MonitorScreen, loss: LossPane) -> None:
         return
     if monitor.is_attached:
         loss.overlay = overlay
+        if not loss.is_seen:
+            await monitor.action_maximise("loss")
         await monitor.draw()

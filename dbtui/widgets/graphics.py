@@ -57,9 +57,9 @@ def protocol(environment: Mapping[str, str]) -> Protocol:
 def about_protocols() -> dict[Protocol, str]:
     """Each in a few words."""
     return {
-        "halfcell": say("graphics.halfcell", "coloured half cells: coarse, on every terminal"),
-        "kitty": say("graphics.kitty", "kitty's graphics: sharp; kitty and Ghostty, not in tmux"),
-        "sixel": say("graphics.sixel", "sixel: sharp; foot, WezTerm, mlterm, xterm -ti vt340; flickers"),
+        "halfcell": say("graphics.halfcell", "coarse, on every terminal"),
+        "kitty": say("graphics.kitty", "sharp; kitty and Ghostty, not in tmux"),
+        "sixel": say("graphics.sixel", "sharp; foot, WezTerm, mlterm; may flicker"),
         "off": say("graphics.off", "no pictures: their paths instead"),
     }
 

@@ -25,6 +25,7 @@ from dbtui.wizard.completion import PathCompletion
 from dbtui.wizard.context import PRESET, STEPS, WizardContext, step_of
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
+from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
 from dbtui.wizard.steps import STEPS as TITLES
 
@@ -32,12 +33,8 @@ if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
     from dbtui.wizard.flow import Wizard
 
-CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards")
+CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards", "pictures")
 """Actions that come and go with the focus and with what is typed."""
-
-
-class Form(VerticalScroll, can_focus=False):
-    """The rows of a screen; it scrolls with the focus."""
 
 
 class WizardScreen(Screen[None]):
@@ -111,16 +108,14 @@ class WizardScreen(Screen[None]):
     def on_mount(self) -> None:
         self.is_ready = True
         self.context.step = self.step
-        for row in self.query(Row):
-            if row.option.kind in PATH_KINDS:
-                self._complete(row)
+        self._complete_paths()
         self.wizard.look()
         self.show()
 
-    def _complete(self, row: Row) -> None:
-        control = row.control
-        if isinstance(control, Field):
-            self.mount(PathCompletion(control, files=row.option.kind == "path"))
+    def _complete_paths(self) -> None:
+        for row in self.query(Row):
+            if row.option.kind in PATH_KINDS and isinstance(row.control, Field):
+                self.mount(PathCompletion(row.control, files=row.option.kind == "path"))
 
     def show(self) -> None:
         """Draw what the context says now."""
@@ -391,9 +386,7 @@ class WizardScreen(Screen[None]):
         await self.recompose()
         self._told.clear()
         self.is_ready = True
-        for found in self.query(Row):
-            if found.option.kind in PATH_KINDS:
-                self._complete(found)
+        self._complete_paths()
         self.show()
         for found in self.query(Row):
             if found.path == path:

@@ -1,10 +1,12 @@
-"""Completion of paths under a field: folders, and the files that the field takes."""
+"""Completion of paths under a field: folders, and the files that the field takes. A thread lists what is there."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual import events
@@ -13,11 +15,34 @@ from textual.widgets import Input
 from textual_autocomplete import DropdownItem, PathAutoComplete, TargetState
 
 from dbtui.safe import safe
+from dbtui.wizard.asking import Asker
 from dbtui.wizard.rows import Field, Row
 
 WEIGHTS = (".safetensors", ".ckpt")
 MOST = 400
 PATIENCE_SECONDS = 0.5
+FRESH_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What was in `folder` at `time` (monotonic seconds): names, and whether each is a folder."""
+
+    folder: Path
+    entries: tuple[tuple[str, bool], ...]
+    time: float = float("-inf")
+
+
+def list_folder(folder: Path) -> Listed:
+    """Everything in `folder`, by name; nothing where it cannot be read."""
+    found: list[tuple[str, bool]] = []
+    with suppress(OSError, ValueError), os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                found.append((entry.name, entry.is_dir()))
+            except OSError:
+                continue
+    return Listed(folder, tuple(sorted(found, key=lambda entry: entry[0].lower())), time.monotonic())
 
 
 class PathCompletion(PathAutoComplete):
@@ -29,6 +54,11 @@ class PathCompletion(PathAutoComplete):
     def __init__(self, target: Field, *, files: bool) -> None:
         super().__init__(target, folder_prefix=Content(""), file_prefix=Content(""), show_dotfiles=False)
         self.files = files
+        self._listed = Listed(Path(), ())
+        self._asker: Asker[Path, Listed] | None = None
+        self._asked = Path()
+        self._is_taken = False
+        """A completion was taken and nothing typed since: the list stays closed."""
         target.completion = self
 
     @property
@@ -43,7 +73,12 @@ class PathCompletion(PathAutoComplete):
         super().action_hide()
         self._hush()
 
+    def on_mount(self) -> None:
+        self._asker = Asker(self.app, list_folder, self._answered, lambda error: None)
+
     def _listen_to_messages(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._is_taken = False
         super()._listen_to_messages(event)
         self._hush()
 
@@ -60,6 +95,9 @@ class PathCompletion(PathAutoComplete):
             pump.call_later(seen.set)
             with suppress(TimeoutError):
                 await asyncio.wait_for(seen.wait(), PATIENCE_SECONDS)
+        began = time.monotonic()
+        while self._asker is not None and self._asker.is_busy and time.monotonic() - began < PATIENCE_SECONDS:
+            await asyncio.sleep(0.01)
 
     def take(self) -> None:
         """Put the highlighted completion into the field."""
@@ -74,30 +112,49 @@ class PathCompletion(PathAutoComplete):
         typed = target_state.text[: target_state.cursor_position]
         if "/" not in typed:
             return []
-        folder = Path(typed[: typed.rindex("/")] or "/").expanduser()
-        wanted = typed[typed.rindex("/") + 1 :]
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name.lower())
-        except (OSError, ValueError):
+            folder = Path(typed[: typed.rindex("/")] or "/").expanduser()
+        except RuntimeError:  # `~` of nobody
             return []
-        names = [name for entry in entries if (name := self._offered(entry, wanted))]
+        self._look(folder)
+        if folder != self._listed.folder:
+            return []  # the list opens when the answer comes
+        wanted = typed[typed.rindex("/") + 1 :]
+        names = [name for entry in self._listed.entries if (name := self._offered(entry, wanted))]
         return [DropdownItem(Content(name)) for name in names[:MOST]]
 
-    def _offered(self, entry: os.DirEntry[str], wanted: str) -> str:
-        if not entry.name.lower().startswith(wanted.lower()) or safe(entry.name) != entry.name:
+    def _look(self, folder: Path) -> None:
+        """Ask what is in `folder`, in a thread, unless that was asked a moment ago."""
+        listed = self._listed
+        if self._asker is None or (listed.folder == folder and time.monotonic() - listed.time < FRESH_SECONDS):
+            return
+        if self._asked != folder or not self._asker.is_busy:
+            self._asked = folder
+            self._asker.ask(folder, at_once=True)
+
+    def _answered(self, folder: Path, listed: Listed) -> None:
+        is_news = (listed.folder, listed.entries) != (self._listed.folder, self._listed.entries)
+        self._listed = listed
+        if is_news and self.is_attached and self.target.has_focus:
+            if self._is_taken:
+                self._align_and_rebuild()
+            else:
+                self._handle_target_update()
+            self._hush()
+
+    def _offered(self, entry: tuple[str, bool], wanted: str) -> str:
+        name, is_folder = entry
+        if not name.lower().startswith(wanted.lower()) or safe(name) != name:
             return ""
-        if entry.name.startswith(".") and not wanted.startswith("."):
-            return ""
-        try:
-            is_folder = entry.is_dir()
-        except OSError:
+        if name.startswith(".") and not wanted.startswith("."):
             return ""
         if is_folder:
-            return entry.name + "/"
-        return entry.name if self.files and entry.name.endswith(WEIGHTS) else ""
+            return name + "/"
+        return name if self.files and name.endswith(WEIGHTS) else ""
 
     def post_completion(self) -> None:
         """Close the list, so that the next Tab or Enter goes on; the next letter, or Down, opens it again."""
+        self._is_taken = True
         self.target.post_message(Input.Changed(self.target, self.target.value, None))
         self.call_after_refresh(self.action_hide)
 

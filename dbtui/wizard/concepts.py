@@ -41,13 +41,20 @@ class ConceptsScreen(WizardScreen):
 
     def illustrate(self) -> None:
         """The pictures of the subject that has the focus, else of the first."""
-        facts = self.context.facts
-        scan = facts.scan(self.concept) if facts is not None else None
-        self.query_one(Thumbnails).show(tuple(picture.path for picture in scan.pictures) if scan is not None else ())
+        shown = self.context.pictures(self.concept)
+        self.query_one(Thumbnails).show(tuple((picture.path, size) for picture, size in shown))
+
+    def action_pictures(self) -> None:
+        from dbtui.wizard.pictures import PicturesScreen
+
+        self.wizard.look(closely=True)
+        self.app.push_screen(PicturesScreen(self.wizard, self.concept))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "remove_concept":
             return self.context.concepts > 1 and self.focused_row is not None
+        if action == "pictures":
+            return bool(self.context.pictures(self.concept) or self.context.refused(self.concept))
         return super().check_action(action, parameters)
 
     async def action_add_concept(self) -> None:

@@ -14,11 +14,14 @@ from core.config.own_presets import Keepable, keepable, save_preset
 from core.config.parsing import parse_leniently, put, value_at
 from core.config.presets import LORA_ENABLED, Preset, load_presets, user_presets_directory
 from core.config.table import Option, generic, option_table
+from core.data.scan import Picture, Refused
+from core.data.sizes import Size
 from core.demo.preset import chosen
 from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.machine import Card, groups_of
+from core.planning.buckets import concept_sizes
 from core.planning.checks import check
 from core.planning.duration import Duration, Pace, estimate
 from core.planning.facts import Facts
@@ -247,6 +250,20 @@ class WizardContext:
             scans=_still_true(facts.scans, _pictures(then), _pictures(now)),
             prior_scans=_still_true(facts.prior_scans, _class_pictures(then), _class_pictures(now)),
         )
+
+    def pictures(self, number: int) -> list[tuple[Picture, Size | None]]:
+        """Those of a concept that are known, each with the size it trains at."""
+        facts = self.facts
+        found = facts.scan(number) if facts is not None else None
+        if facts is None or found is None:
+            return []
+        sizes = concept_sizes(self.config, facts, number) or [None] * len(found.pictures)
+        return list(zip(found.pictures, sizes, strict=True))
+
+    def refused(self, number: int) -> tuple[Refused, ...]:
+        """The files of a concept's folder that cannot be read as pictures."""
+        found = self.facts.scan(number) if self.facts is not None else None
+        return found.refused if found is not None else ()
 
     @property
     def groups(self) -> list[tuple[Card, ...]]:

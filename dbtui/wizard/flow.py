@@ -67,11 +67,16 @@ class Wizard:
     def is_busy(self) -> bool:
         return self._asker.is_busy
 
-    def look(self) -> None:
-        """Ask the disk if the fields have changed; Review wants every picture decoded."""
-        decode = self.context.step == "review"
+    def look(self, *, closely: bool = False) -> None:
+        """Ask the disk if the fields have changed; Review, and who looks `closely`, wants every picture decoded."""
+        decode = closely or self.context.step == "review"
         if self.context.needs_look(decode):
             self._asker.ask((self.context.config, decode), at_once=self.context.looked is None)
+
+    def look_again(self) -> None:
+        """Ask the disk although no field has changed: a file has."""
+        looked = self.context.looked
+        self._asker.ask((self.context.config, looked is not None and looked.decoded), at_once=True)
 
     def _survey(self, question: tuple[RunConfig, bool]) -> Looked:
         config, decode = question
@@ -88,9 +93,10 @@ class Wizard:
 
     def _show(self) -> None:
         from dbtui.wizard.base import WizardScreen
+        from dbtui.wizard.pictures import PicturesScreen
 
         for screen in self.app.screen_stack:
-            if isinstance(screen, WizardScreen) and screen.wizard is self:
+            if isinstance(screen, (WizardScreen, PicturesScreen)) and screen.wizard is self:
                 screen.show()
 
     # --- the draft ----------------------------------------------------------------------------------------------------

@@ -1,12 +1,17 @@
-"""Pieces of the wizard's screens: headings, and the options under them."""
+"""Pieces of the wizard's screens: the form, headings, and the options under them."""
 
 from __future__ import annotations
 
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from core.config.table import Option, option_table
 from dbtui.safe import safe
+
+
+class Form(VerticalScroll, can_focus=False):
+    """The rows of a screen; it scrolls with the focus."""
 
 
 def heading(title: str, text: str = "") -> Static:

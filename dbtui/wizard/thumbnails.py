@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from core.data.sizes import Size
 from core.texts import UserError, say
 from dbtui.widgets.graphics import picture_widget, protocol
 from dbtui.wizard.asking import Asker
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from textual.widget import Widget
 
+Pictures = tuple[tuple[Path, Size | None], ...]
+"""Each with its training size, where that is known."""
 MOST = 6
 """Pictures on a sheet: enough to see that it is the right folder."""
 SIDE, GAP = 96, 6
@@ -36,8 +39,8 @@ class Thumbnails(Vertical):
 
     def __init__(self) -> None:
         super().__init__(classes="empty")
-        self._wanted: tuple[Path, ...] = ()
-        self._drawn: tuple[Path, ...] = ()
+        self._wanted: Pictures = ()
+        self._drawn: Pictures = ()
         self._sheet: Widget | None = None
 
     def compose(self) -> ComposeResult:
@@ -46,8 +49,8 @@ class Thumbnails(Vertical):
     def on_mount(self) -> None:
         self._asker = Asker(self.app, contact_sheet, self._made, lambda error: self.app.notify(str(error)))
 
-    def show(self, pictures: tuple[Path, ...]) -> None:
-        """Show the first of `pictures`."""
+    def show(self, pictures: Pictures) -> None:
+        """Show the first of `pictures`, with what is cut off in the dark."""
         self._wanted = pictures[:MOST]
         self.set_class(not pictures, "empty")
         some = ""
@@ -68,7 +71,7 @@ class Thumbnails(Vertical):
             self._drawn = self._wanted
             self._asker.ask(self._wanted)
 
-    def _made(self, pictures: tuple[Path, ...], sheet: Image | None) -> None:
+    def _made(self, pictures: Pictures, sheet: Image | None) -> None:
         if self.is_attached and pictures == self._wanted:
             self.call_later(self._put, sheet)
 
@@ -81,18 +84,23 @@ class Thumbnails(Vertical):
             await self.mount(self._sheet)
 
 
-def contact_sheet(pictures: tuple[Path, ...]) -> Image | None:
-    """The middle squares of `pictures` side by side, at most three in a row; those that cannot be read are left out."""
-    from PIL import Image
+def contact_sheet(pictures: Pictures) -> Image | None:
+    """The pictures side by side, at most three in a row, each whole with what its training size cuts off in the dark;
+    those that cannot be read are left out.
+    """
+    from PIL import Image, ImageOps
 
-    from core.data.pictures import centre_square, open_rgb
+    from core.data.cropping import framed
+    from core.data.pictures import open_rgb
 
     squares = []
-    for path in pictures:
+    for path, size in pictures:
         try:
-            squares.append(centre_square(open_rgb(path), SIDE))
+            picture = open_rgb(path)
         except UserError:  # a finding says so beside the field
             continue
+        picture.thumbnail((SIDE, SIDE))
+        squares.append(ImageOps.pad(framed(picture, size) if size else picture, (SIDE, SIDE), color=BACKGROUND))
     if not squares:
         return None
     columns = min(len(squares), 2 if len(squares) == 4 else 3)

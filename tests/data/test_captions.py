@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data.captions import MOST_BYTES, caption
+from core.data.captions import MOST_BYTES, caption, read_caption, write_caption
+from core.data.captions import with_words as worded
 from core.data.scan import Picture
 from core.texts import UserError
 
@@ -66,3 +67,36 @@ def test_captions_that_are_no_captions_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError) as caught:
             caption("[filewords]", Picture(tmp_path / "x.png", 1, 1, tmp_path / name), "sks", "dog")
         assert name in str(caught.value)
+
+
+def test_a_caption_is_written_beside_its_picture_in_one_line_and_read_back(tmp_path: Path) -> None:
+    picture = tmp_path / "a b.jpg"
+    path = write_caption(picture, "  on the\n beach ,  blue ")
+    assert path == tmp_path / "a b.txt" and read_caption(path) == "on the beach, blue"
+    write_caption(picture, "in the wood")
+    assert path.read_text() == "in the wood\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a b.txt"]
+
+
+def test_nothing_but_a_regular_text_file_beside_it_is_written(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    (tmp_path / "a.txt").symlink_to(elsewhere)
+    (tmp_path / "b.txt").mkdir()
+    for name in ("a.png", "b.png"):
+        with pytest.raises(UserError) as caught:
+            write_caption(tmp_path / name, "new")
+        assert caught.value.code == "caption.not-ours"
+    assert elsewhere.read_text() == "mine"
+    with pytest.raises(UserError):
+        write_caption(tmp_path / "c.png", "x" * 70_000)
+    with pytest.raises(UserError):
+        write_caption(tmp_path / "nowhere" / "d.png", "new")
+
+
+def test_words_that_are_known_make_the_same_caption_as_the_file(tmp_path: Path) -> None:
+    path = write_caption(tmp_path / "x.png", "on {class} grass")
+    picture = Picture(tmp_path / "x.png", 8, 8, path)
+    template = "a {identifier} {class}, [filewords]"
+    assert caption(template, picture, "sks", "dog") == worded(template, "on {class} grass", "sks", "dog")
+    assert worded("a {class}", "unused", "sks", "dog") == "a dog"

@@ -359,7 +359,7 @@ async def test_o_lays_a_run_behind_this_one_follows_it_and_takes_it_away_again(t
     app = DbtuiApp(ours.home)
     async with app.run_test(size=NARROW) as pilot:
         monitor = await opened(app, pilot, ours)
-        await pilot.press("o")
+        await pilot.press("3", "o")
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert "face-with-a-long-name" in shown(app) and "never-trained" not in shown(app)
         await pilot.press("1")

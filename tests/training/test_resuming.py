@@ -143,6 +143,17 @@ def test_a_finished_run_can_be_trained_longer_but_not_exactly(tmp_path: Path, ti
     assert list(losses(longer)) == [9, 10, 11, 12]
 
 
+def test_a_run_that_is_resumed_with_smaller_batches_of_the_same_update_computes_in_those(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    config = quick_config(tiny_sd1, pictures, batch__size=2, intervals__save_every_epochs=1)
+    killed_after(config, tmp_path / "run", 1)
+    batch = config.batch.model_copy(update={"size": 1, "accumulation": 2})
+    run_to_end(config.model_copy(update={"batch": batch}), tmp_path / "run", resume=True)
+    first, *_, last = (read_state(path) for _, path in list_checkpoints(tmp_path / "run" / "checkpoints"))
+    assert (last.micro_batch, last.step > first.step) == (1, True)
+
+
 def test_a_stop_while_a_resumed_run_loads_tells_where_it_was(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
     config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1)
     killed_after(config, tmp_path / "run", 4)

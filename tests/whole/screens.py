@@ -1,7 +1,7 @@
 """`python -m tests.whole.screens FOLDER`: the whole way through the app, screen by screen, as SVG files.
 
-Nothing on them is made up: one app is driven from its first frame to an exported model, and each screen is taken at both
-sizes. What is trained is the small model that comes with the program, with its own six pictures.
+Nothing on them is made up: one app is driven from its first frame to an exported model, and each screen is taken at
+both sizes. What is trained is the small model that comes with the program, with its own six pictures.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from dbtui.monitor.screen import MonitorScreen
 from dbtui.monitor.using import UsingScreen
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.flow import start
+from tests.whole.drawings import slim
 
 SIZES = ((80, 24), (120, 36))
 WALK = (
@@ -152,7 +153,7 @@ def main(folder: Path) -> None:
     taken: set[str] = set()
 
     def take(screen: str, size: tuple[int, int], drawing: str) -> None:
-        name = file_name(screen, size)
+        name, drawing = file_name(screen, size), slim(drawing)
         if len(drawing.encode()) > MOST_BYTES:
             raise RuntimeError(f"{name} has {len(drawing.encode()):,} bytes, more than {MOST_BYTES:,}")
         (folder / name).write_text(drawing, encoding="utf-8")

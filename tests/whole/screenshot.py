@@ -12,6 +12,7 @@ from dbtui import __version__
 from dbtui.app import DbtuiApp
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import MonitorScreen
+from tests.whole.drawings import slim
 
 SIZE = (100, 34)
 SHARE = 0.8
@@ -49,7 +50,7 @@ def _shows(app: DbtuiApp, share: float) -> bool:
 
 def main(path: Path) -> None:
     with tempfile.TemporaryDirectory() as home:
-        path.write_text(asyncio.run(draw(Path(home))), encoding="utf-8")
+        path.write_text(slim(asyncio.run(draw(Path(home)))), encoding="utf-8")
     print(path)
 
 

@@ -1,0 +1,277 @@
+"""The pictures of a subject one by one: what is cut off, what each is said to show, its caption edited in place."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from core.config.findings import Level
+from core.config.prompts import FILEWORDS
+from core.data.captions import with_words, write_caption
+from core.data.scan import CAPTION_SUFFIX, Picture, Refused
+from core.data.sizes import Size
+from core.texts import UserError, joined, say
+from dbtui.actions import binding
+from dbtui.safe import safe, safe_message
+from dbtui.widgets.picture import Picture as Shown
+from dbtui.widgets.question import Answer, Question
+from dbtui.wizard.rows import GOOD, MARKS, QUIET, Field, Line
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from dbtui.app import DbtuiApp
+    from dbtui.wizard.flow import Wizard
+
+CAPTION = "caption"
+
+
+class Words(Field):
+    """The words of one picture; Enter keeps them, and the arrows stay."""
+
+    BINDINGS = [
+        Binding("enter", "keep", show=False, priority=True),
+        Binding("up,down", "stay", show=False, priority=True),
+    ]
+
+    async def action_keep(self) -> None:
+        screen = self.screen
+        assert isinstance(screen, PicturesScreen)
+        await screen.keep()
+
+    def action_stay(self) -> None:
+        """The arrows do not leave it."""
+
+
+class PicturesScreen(ModalScreen[None]):
+    """A list of the pictures, those that cannot be read last; beside it the one that is chosen."""
+
+    BINDINGS = [
+        binding("pictures.close", "escape", "close", "Close", "Back to the form, or out of the caption."),
+        binding("pictures.edit", "e", "edit", "Caption", "Edits the words of the picture, in its .txt file."),
+    ]
+
+    def __init__(self, wizard: Wizard, number: int) -> None:
+        super().__init__()
+        self.wizard, self.context, self.number = wizard, wizard.context, number
+        self.pictures: list[tuple[Picture, Size | None]] = []
+        self.refused: tuple[Refused, ...] = ()
+        self._may_make = False
+
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "pictures.help",
+            "What lies in the dark is cut off at the training size. e edits the caption of a picture: a .txt file "
+            "beside it, whose words stand for [filewords] in the Caption field.",
+        )
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            title = say("pictures.title", "The pictures of subject {number}", number=self.number + 1)
+            yield Static(Content(title).stylize("bold"), markup=False)
+            with Horizontal(id="pictures"):
+                yield OptionList(compact=True, markup=False, id="names")
+                with Vertical():
+                    yield Shown()
+                    yield Static("", id="about", markup=False)
+                    yield Words("", id=CAPTION, compact=True, select_on_focus=False)
+            yield Static("", id="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(f"#{CAPTION}").display = False
+        self.query_one("#names").focus()
+        self.show()
+
+    # --- what is shown ------------------------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Draw what the context says now."""
+        before = self.names
+        self.pictures, self.refused = self.context.pictures(self.number), self.context.refused(self.number)
+        listing = self.query_one("#names", OptionList)
+        if self.names != before:
+            highlighted = listing.highlighted
+            listing.clear_options()
+            listing.add_options([Option(Content.assemble(f" {safe(name)}", *self._mark(place)))
+                                 for place, name in enumerate(self.names)])  # fmt: skip
+            listing.highlighted = min(highlighted or 0, len(self.names) - 1) if self.names else None
+        self._about()
+
+    @property
+    def names(self) -> list[str]:
+        """Of every file, those that cannot be read last."""
+        return [*(picture.path.name for picture, _ in self.pictures), *(file.path.name for file in self.refused)]
+
+    @property
+    def chosen(self) -> tuple[Picture, Size | None] | None:
+        place = self.query_one("#names", OptionList).highlighted
+        return self.pictures[place] if place is not None and place < len(self.pictures) else None
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        self._about()
+
+    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.action_edit()
+
+    def _mark(self, place: int) -> tuple[tuple[str, str], ...]:
+        return ((f" {MARKS[Level.ERROR][0]}", MARKS[Level.ERROR][1]),) if place >= len(self.pictures) else ()
+
+    def _about(self) -> None:
+        keys = say("pictures.keys", "↑ ↓ choose · e edits the caption · Esc closes")
+        if self.is_editing:
+            keys = say("pictures.keys-editing", "Enter writes the caption · Esc leaves it as it was")
+        self.query_one("#dialog-keys", Static).update(keys)
+        place = self.query_one("#names", OptionList).highlighted
+        about = self.query_one("#about", Static)
+        if self.chosen is not None:
+            picture, size = self.chosen
+            about.update(Content("\n").join([*map(Line.content, self._lines(picture, size)), self._caption(picture)]))
+            random = self.context.config.images.crop == "random"
+            self.query_one(Shown).show((picture.path, size, random), partial(drawn, picture.path, size),
+                                       safe(picture.path))  # fmt: skip
+        elif place is not None and self.refused:
+            reason = self.refused[place - len(self.pictures)].reason
+            about.update(Line(*MARKS[Level.ERROR], safe_message(reason)).content())
+            self.query_one(Shown).clear()
+
+    def _lines(self, picture: Picture, size: Size | None) -> list[Line]:
+        """Size, what is cut off, what is wrong with it."""
+        said = [f"{picture.width} × {picture.height} px"]
+        cut: list[Line] = []
+        if size is not None:
+            said.append(say("pictures.at", "trains at {size}", size=size.words))
+            cut.append(Line(*QUIET, cut_in_words(picture, size, self.context.config.images.crop)))
+        lines = [Line(*GOOD, joined(said)), *cut]
+        if size is not None and (picture.width < size.width or picture.height < size.height):
+            lines.append(Line(*MARKS[Level.WARNING], say("pictures.enlarged", "smaller than that: it is enlarged")))
+        found = self.context.facts.scan(self.number) if self.context.facts is not None else None
+        near = [other.name for pair in (found.alike if found else ()) if picture.path in pair
+                for other in pair if other != picture.path]  # fmt: skip
+        if near:
+            same = say("pictures.like", "nearly the same as {names}", names=safe(joined(near)))
+            lines.append(Line(*MARKS[Level.WARNING], same))
+        return lines
+
+    def _caption(self, picture: Picture) -> Content:
+        """What it is said to show, and where these words come from."""
+        instance = self.context.config.concepts[self.number].instance
+        facts = self.context.facts
+        words = facts.words.get(picture.path, "") if facts is not None else ""
+        if isinstance(words, UserError):
+            return Line(*MARKS[Level.ERROR], safe_message(words.message)).content()
+        field = self.query_one(f"#{CAPTION}", Field)
+        if field.display:
+            words = field.value
+        text = with_words(instance.prompt, words, instance.identifier, instance.class_noun)
+        where = say("pictures.words-name", "[filewords] is its file name")
+        if picture.caption_file is not None or field.display:
+            where = say("pictures.words-file", "[filewords] is its .txt: {words}", words=safe(words))
+        if FILEWORDS not in instance.prompt:
+            where = say("pictures.words-unused", "its own words are not used: the Caption field has no [filewords]")
+        return Content.assemble(safe(text), ("\n" + where, "$foreground-muted"))
+
+    # --- the caption --------------------------------------------------------------------------------------------------
+
+    def action_edit(self) -> None:
+        """Show the words of the picture in a field; those of its name where it has no file."""
+        if self.chosen is None or self.is_editing:
+            return
+        picture, _ = self.chosen
+        facts = self.context.facts
+        words = facts.words.get(picture.path, "") if facts is not None else ""
+        field = self.query_one(f"#{CAPTION}", Field)
+        field.value = "" if isinstance(words, UserError) else words
+        field.display = True
+        field.focus()
+        field.action_end()
+        self._about()
+
+    @property
+    def is_editing(self) -> bool:
+        return bool(self.query_one(f"#{CAPTION}").display)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._about()
+
+    def action_close(self) -> None:
+        if self.is_editing:
+            self._end_editing()
+        else:
+            self.dismiss(None)
+
+    def _end_editing(self) -> None:
+        self.query_one(f"#{CAPTION}").display = False
+        self.query_one("#names").focus()
+        self._about()
+
+    async def keep(self) -> None:
+        """Enter in the field: write the file, after a question where there was none."""
+        if self.chosen is None:
+            return
+        picture, _ = self.chosen
+        text = self.query_one(f"#{CAPTION}", Field).value
+        if picture.caption_file is None and not self._may_make:
+            name = safe(picture.path.with_suffix(CAPTION_SUFFIX).name)
+            question = Question(
+                say("pictures.make", "Make {name}?", name=name),
+                say("pictures.make.text", "The picture has no caption file yet. It is made beside the picture, in your "
+                    "folder; nothing else there is changed."),
+                [Answer("make", "m", say("pictures.make.yes", "Make it")),
+                 Answer("no", "n", say("pictures.make.no", "Leave it"))],
+            )  # fmt: skip
+            self.app.push_screen(question, partial(self._asked, picture, text))
+        else:
+            await self._write(picture, text)
+
+    async def _asked(self, picture: Picture, text: str, answer: str | None) -> None:
+        if answer == "make":
+            self._may_make = True
+            await self._write(picture, text)
+
+    async def _write(self, picture: Picture, text: str) -> None:
+        try:
+            path = await asyncio.to_thread(write_caption, picture.path, text)
+        except UserError as error:
+            cast("DbtuiApp", self.app).say(error)
+            return
+        self._end_editing()
+        self.app.notify(safe(path), title=say("pictures.written", "Caption written"), timeout=4, markup=False)
+        self.wizard.look_again()
+
+
+def cut_in_words(picture: Picture, size: Size, crop: str) -> str:
+    """How much of it is cut off, and where."""
+    from core.data.cropping import lost
+
+    across, down = lost(picture.width, picture.height, size)
+    if max(across, down) < 0.005:
+        return say("pictures.whole", "nothing is cut off")
+    if crop == "random":
+        return say("pictures.cut.random", "{share:.0%} is cut off, somewhere else each time", share=max(across, down))
+    if across:
+        return say("pictures.cut.sides", "{share:.0%} is cut off left and right", share=across)
+    return say("pictures.cut.ends", "{share:.0%} is cut off above and below", share=down)
+
+
+def drawn(path: Path, size: Size | None, place: tuple[int, int]) -> Image:
+    """The picture for a place of so many pixels, with its frame. Raises `UserError`."""
+    from core.data.cropping import framed
+    from core.data.pictures import open_rgb
+
+    picture = open_rgb(path)
+    picture.thumbnail(place)
+    return framed(picture, size) if size is not None else picture

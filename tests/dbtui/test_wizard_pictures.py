@@ -1,0 +1,161 @@
+"""The pictures of a subject: what is cut off, their captions, the bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from textual.widgets import OptionList
+
+from core.config.options import RunConfig
+from core.data.captions import file_words
+from core.data.scan import scan
+from core.data.sizes import Size
+from core.planning.facts import Facts
+from dbtui.app import DbtuiApp
+from dbtui.widgets.question import Question
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.pictures import PicturesScreen, drawn
+from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
+
+PROMPT = "concepts.0.instance.prompt"
+WORDY = {**FILLED, PROMPT: "a {identifier} {class}, [filewords]"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four pictures, two of them alike, one small, and a file that is none; the survey looks at them really."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, size, colour in (("01 beach.png", (1024, 768), "#c04030"), ("02.png", (512, 512), "#208040"),
+                               ("03.png", (512, 512), "#208040"), ("04.png", (300, 400), "#3050a0")):  # fmt: skip
+        picture = Image.new("RGB", size, colour)
+        ImageDraw.Draw(picture).ellipse((20, 20, size[0] // 2, size[1] // 2), fill="#e0d080")
+        picture.save(folder / name)
+    (folder / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+
+    def look(config: RunConfig, home: Path, *, decode: bool) -> Facts:
+        found = scan(folder, decode=decode)
+        words = {picture.path: file_words(picture) for picture in found.pictures}
+        return replace(imagined(config, home, decode=decode), scans=(found,), words=words)
+
+    monkeypatch.setattr("dbtui.wizard.flow.survey", look)
+    return folder
+
+
+async def opened(pilot: Any, texts: dict[str, str]) -> PicturesScreen:
+    screen = await open_wizard(pilot, "concepts", texts)
+    assert isinstance(screen, WizardScreen)
+    await until(pilot, lambda: screen.check_action("pictures", ()))
+    await pilot.press("ctrl+g")
+    await until(pilot, lambda: isinstance(pilot.app.screen, PicturesScreen) and pilot.app.screen.is_mounted)
+    await until(pilot, lambda: not screen.wizard.is_busy and screen.context.looked and screen.context.looked.decoded)
+    pictures = pilot.app.screen
+    assert isinstance(pictures, PicturesScreen)
+    await until(pilot, lambda: pictures.names and pictures.focused is not None)
+    return pictures
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_each_picture_says_what_is_cut_off_and_what_is_wrong(
+    tmp_path: Path, folder: Path, size: tuple[int, int]
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        screen = await opened(pilot, dict(FILLED))
+        await until(pilot, lambda: "25% is cut off left and right" in shown(app) and "▀▀" in shown(app))
+        assert screen.names == ["01 beach.png", "02.png", "03.png", "04.png", "torn.png"]
+        assert "a sks alarm clock" in shown(app)
+        await pilot.press("down")
+        await until(pilot, lambda: "nearly the same as 03.png" in shown(app) and "nothing is cut off" in shown(app))
+        await pilot.press("down", "down")
+        await until(pilot, lambda: "smaller than that" in shown(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "is damaged" in shown(app) or "format" in shown(app))
+        await pilot.press("e")
+        assert not screen.is_editing, "a file that is no picture has no caption"
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen))
+
+
+async def test_a_caption_is_edited_in_place_and_shows_what_it_becomes(tmp_path: Path, folder: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot, WORDY)
+        await until(pilot, lambda: "a sks alarm clock, beach" in shown(app) and "its file name" in shown(app))
+        await pilot.press("e", *", at")
+        await until(pilot, lambda: "Enter writes the caption" in shown(app))
+        await until(pilot, lambda: "a sks alarm clock, beach, at" in shown(app))
+        await pilot.press(*" noon", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert not list(folder.glob("*.txt")), "it asks before it makes one"
+        await pilot.press("m")
+        await until(pilot, lambda: (folder / "01 beach.txt").exists() and app.screen is screen)
+        assert (folder / "01 beach.txt").read_text() == "beach, at noon\n"
+        await until(pilot, lambda: "[filewords] is its .txt: beach, at noon" in shown(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: screen.is_editing)
+        await pilot.press(*"tower", "enter")
+        await until(pilot, lambda: (folder / "02.txt").exists())
+        assert sorted(path.name for path in folder.glob("*.txt")) == ["01 beach.txt", "02.txt"], "asked once"
+
+
+async def test_escape_leaves_the_caption_as_it_was_and_a_question_can_be_refused(tmp_path: Path, folder: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, WORDY)
+        await pilot.press("e", *"xyz", "escape")
+        await until(pilot, lambda: not screen.is_editing and "xyz" not in shown(app))
+        assert app.screen is screen
+        await pilot.press("e", "x", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen is screen)
+        assert not list(folder.glob("*.txt"))
+
+
+async def test_a_caption_field_without_filewords_says_that_the_words_are_not_used(tmp_path: Path, folder: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot, dict(FILLED))
+        await until(pilot, lambda: "its own words are not used" in shown(app))
+
+
+async def test_hostile_names_and_captions_are_only_shown(tmp_path: Path, folder: Path) -> None:
+    for number, name in enumerate(HOSTILE):
+        if "/" not in name:
+            Image.new("RGB", (64, 64)).save(folder / f"{name}{number}.png")
+            (folder / f"{name}{number}.txt").write_text(name.replace("\x07", ""))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot, WORDY)
+        for _ in range(len(screen.names)):
+            await pilot.press("down")
+            await pilot.pause()
+            assert not any(mark in shown(app) for mark in ("\x1b", "\x9b", "\u202e"))
+        assert app.screen is screen and app.is_running
+
+
+def test_the_large_picture_has_its_frame(tmp_path: Path) -> None:
+    Image.new("RGB", (400, 200), (200, 100, 50)).save(tmp_path / "x.png")
+    picture = drawn(tmp_path / "x.png", Size(64, 64), (100, 100))
+    assert picture.size == (100, 50) and picture.getpixel((5, 25)) == (60, 30, 15)
+    assert drawn(tmp_path / "x.png", None, (100, 100)).getpixel((5, 25)) == (200, 100, 50)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 50)], ids=["80x24", "120x36", "160x50"])
+def test_the_pictures_look_as_they_did(
+    snap_compare: Callable[..., bool], tmp_path: Path, folder: Path, size: tuple[int, int]
+) -> None:
+    async def prepare(pilot: Any) -> None:
+        await opened(pilot, WORDY)
+        await pilot.press("e")
+        await until(pilot, lambda: "▀▀" in shown(pilot.app) and "25%" in shown(pilot.app))
+        pilot.app.screen.query_one("#names", OptionList).refresh()
+        await pilot.pause(0.5)
+
+    assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
