@@ -76,7 +76,7 @@ ACTIONS: tuple[Action, ...] = (
            "Adds another subject with the same texts, but for its pictures and its word.", False, True),
     Action("remove_concept", "concepts", "f9", "Remove", "Takes the focused subject out of the run."),
     Action("start", "review", "s", "Start here", "Trains in this program and opens the monitor."),
-    Action("start_background", "review", "b", "Start in background",
+    Action("start_background", "review", "b", "In background",
            "Trains in a process of its own: you can close everything and come back with `dbtui attach`."),
     Action("enqueue", "review", "q", "Queue",
            "Lets the run wait its turn: what waits is trained one after the other, over night for example."),

@@ -18,7 +18,7 @@ from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext, in_words
 from dbtui.wizard.rows import Field
 
-TITLE_CELLS = 34
+TITLE_CELLS, SECTION_CELLS = 34, 18
 
 
 class Wanted(Field):
@@ -90,7 +90,8 @@ class FindField(ModalScreen[str | None]):
     def _line(self, option: Option) -> Content:
         value = safe(in_words(self.context.value(self._path(option))))
         title = Content(option.title).truncate(TITLE_CELLS, ellipsis=True, pad=True)
-        return Content.assemble(title, "  ", (section_title(option), "$foreground-muted"), f"  {value}")
+        section = Content(section_title(option)).truncate(SECTION_CELLS, ellipsis=True, pad=True)
+        return Content.assemble(title, "  ", section.stylize("$foreground-muted"), f"  {value}")
 
     def _explain(self, option: Option) -> None:
         self.query_one("#found-help", Static).update(option.help)

@@ -118,7 +118,7 @@ def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line
         if scan.refused:
             found = say("notes.left-out", "{found}; {files} left out", found=found,
                         files=counted(len(scan.refused), "file"))  # fmt: skip
-        more = say("notes.pictures-key", "Ctrl+G shows them: what is cut off, and their captions")
+        more = say("notes.pictures-key", "Ctrl+G: each one, what is cut off, its caption")
         return [Line(*GOOD, found), Line(*QUIET, more)]
     if busy and context.config.concepts[number].instance.directory:
         return [Line(*QUIET, say("notes.looking-for", "Looking for pictures …"))]

@@ -29,5 +29,7 @@ class ParametersScreen(WizardScreen):
     def rows(self) -> ComposeResult:
         for name in RunConfig.model_fields:
             if name not in ("model", "concepts"):
-                yield heading(*section_words(name))
-                yield from self.fields(section_options(name))
+                fields = list(self.fields(section_options(name)))
+                if fields:
+                    yield heading(*section_words(name))
+                    yield from fields

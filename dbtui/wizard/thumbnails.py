@@ -32,7 +32,7 @@ class Thumbnails(Vertical):
     """Shows nothing, and reads nothing, while there are no pictures or no place on the screen for them."""
 
     DEFAULT_CSS = """
-    Thumbnails { height: auto; min-height: 1; max-height: 16; }
+    Thumbnails { height: auto; min-height: 1; max-height: 60%; }
     Thumbnails.empty { display: none; }
     Thumbnails > Static { height: 1; color: $foreground 60%; }
     """

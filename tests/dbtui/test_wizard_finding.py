@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +98,16 @@ async def test_a_copy_of_a_concept_has_its_texts_but_for_name_pictures_and_word(
         assert context.config.concepts[1].prior.steps == 30
         assert not any(context.text(f"concepts.1.{name}") for name in ("name", "instance.directory",
                                                                        "instance.identifier"))  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 50)], ids=["80x24", "120x36", "160x50"])
+def test_the_list_of_fields_looks_as_it_did(
+    snap_compare: Callable[..., bool], tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async def prepare(pilot: Any) -> None:
+        await open_wizard(pilot, "model", dict(FILLED), "face")
+        await pilot.press("ctrl+f", *"rate")
+        await until(pilot, lambda: "Text encoder rate" in shown(pilot.app))
+        await pilot.pause(0.3)
+
+    assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)

@@ -143,7 +143,7 @@ async def test_the_time_is_told_by_a_former_run_and_unknown_without_one(
         screen.context.take(screen.context.config, replace(looked, paces=tuple(paces)))
         screen.show()
         await until(pilot, lambda: "11 min or more, as a former run went" in shown(app))
-        assert "start 20 s, training 10 min, previews 40 s, not known: saves" in shown(app)
+        assert "start 20 s, training 10 min, previews 40 s, not known:" in shown(app)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 50)], ids=["80x24", "120x36", "160x50"])
