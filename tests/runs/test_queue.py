@@ -228,6 +228,7 @@ def test_the_worker_that_is_ended_saves_and_its_run_waits_again(tmp_path: Path, 
     assert worker.told()[-2:] == ["queue.interrupted clock", "queue.ended"]
     assert worker.process.returncode == 3
     assert names(tmp_path) == ["clock", "cat"]
+    assert not any(entry.begun for entry in read_queue(tmp_path).entries)
     assert owner(run.lock_path) is None
 
 
