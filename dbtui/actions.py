@@ -38,7 +38,7 @@ ACTIONS: tuple[Action, ...] = (
            False),
     Action("looks", "everywhere", "ctrl+t", "Looks",
            "Dark, light, or the colours of the terminal; remembered for the next time.", False),
-    Action("graphics", "everywhere", "ctrl+y", "Pictures",
+    Action("graphics", "everywhere", "ctrl+g", "Pictures",
            "How pictures are drawn in this terminal: half cells, kitty's graphics, sixel, or not at all.", False),
     Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False),
     Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),

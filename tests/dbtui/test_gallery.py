@@ -349,11 +349,11 @@ async def test_the_way_of_drawing_is_chosen_while_it_runs_and_remembered(
     async with app.run_test(size=NARROW) as pilot:
         gallery = await opened(app, pilot, run)
         assert list(gallery.query("Picture > Image"))
-        await pilot.press("ctrl+y", "4")
+        await pilot.press("ctrl+g", "4")
         await settle(pilot)
         assert not list(gallery.query("Picture > Image"))
         assert "clock-00.png" in " ".join(str(picture.children[0].render()) for picture in gallery.query(Picture))
-        await pilot.press("ctrl+y", "1")
+        await pilot.press("ctrl+g", "1")
         await settle(pilot)
         assert list(gallery.query("Picture > Image"))
     assert 'graphics = "halfcell"' in settings_path().read_text()
