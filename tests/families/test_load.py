@@ -115,6 +115,18 @@ def test_every_tensor_has_memory_of_its_own(tiny_model: Model):
             assert parameter.untyped_storage().nbytes() == parameter.nbytes
 
 
+def test_a_tokenizer_is_read_once_and_again_where_its_files_have_changed(tiny_sd1: Path, tmp_path: Path):
+    import shutil
+
+    shutil.copytree(tiny_sd1, tmp_path / "x")
+    first = load_tokenizer(describe(str(tmp_path / "x")))
+    assert load_tokenizer(describe(str(tmp_path / "x"))) is first
+    config = tmp_path / "x" / "tokenizer" / "tokenizer_config.json"
+    config.write_text(config.read_text().replace('"pad_token": "<|endoftext|>"', '"pad_token": "!"'))
+    assert first.pad_token == "<|endoftext|>"
+    assert load_tokenizer(describe(str(tmp_path / "x"))).pad_token == "!"
+
+
 def test_the_source_s_own_tokenizer_is_used(tiny_sd1: Path, tiny_single: Path, tmp_path: Path):
     texts = ["a photo of sks dog", "x" * 300, "Ünï 12"]
     own, shipped = load_tokenizer(describe(str(tiny_sd1))), load_tokenizer(describe(str(tiny_single)))
