@@ -238,7 +238,10 @@ def test_what_trains_stands_first_then_what_waits_then_the_newest() -> None:
     assert [entry.name for entry in ranked] == ["rests", "trains", "first", "second", "new", "typed", "old"]
 
 
-async def test_the_size_of_each_run_comes_from_a_thread_and_follows_what_is_written(tmp_path: Path) -> None:
+async def test_the_size_of_each_run_comes_from_a_thread_and_follows_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.overview.MEASURE_AGAIN_SECONDS", 0.0)
     run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
     (run.path / "big").write_bytes(b"x" * 2_000_000)
     app = DbtuiApp(tmp_path)

@@ -105,7 +105,8 @@ async def settle(pilot: Pilot[int]) -> None:
     await pilot.pause()
     for _ in range(500):
         await pilot.pause(0.02)
-        if not any(worker.is_running or not worker.is_finished for worker in pilot.app.workers):
+        # An open question is a worker too, and ends with its answer: only threads are waited for.
+        if not any(worker._thread_worker and not worker.is_finished for worker in pilot.app.workers):
             break
     await pilot.pause()
 
