@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +48,10 @@ def likeness_of(config: RunConfig, concept: Concept) -> Likeness:
 
 
 def made_in(home: Path) -> Iterator[ClassPicturesThere]:
-    """Every folder of class pictures in the runs of `home`. What cannot be read is passed over."""
-    runs = home / "runs"
-    try:
-        names = sorted(entry.name for entry in os.scandir(runs) if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return
-    for name in names[:MOST_RUNS]:
-        folder = runs / name
-        if not (folder / "class").is_dir():
-            continue
+    """Every folder of class pictures in the runs of `home` that made some last, the newest first. What cannot be read
+    is passed over.
+    """
+    for folder in _newest(home / "runs"):
         try:
             config = read(folder / "run.toml")
         except UserError:
@@ -65,7 +60,18 @@ def made_in(home: Path) -> Iterator[ClassPicturesThere]:
             directory = folder / "class" / concept_name(concept, number)
             count = _count(directory)
             if count and concept.prior.images_per_instance and not concept.prior.directory:
-                yield ClassPicturesThere(name, directory, likeness_of(config, concept), count)
+                yield ClassPicturesThere(folder.name, directory, likeness_of(config, concept), count)
+
+
+def _newest(runs: Path) -> list[Path]:
+    """The folders of the runs that have class pictures, by when the first was made."""
+    found = []
+    with suppress(OSError):
+        for folder in runs.iterdir():
+            with suppress(OSError):
+                if not folder.is_symlink():
+                    found.append(((folder / "class").stat().st_mtime_ns, folder.name))
+    return [runs / name for _, name in sorted(found, reverse=True)[:MOST_RUNS]]
 
 
 def _count(directory: Path) -> int:

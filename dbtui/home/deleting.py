@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def deletion_question(entry: Entry, lost: str) -> Question:
-    """Dismissed with `delete`, `keep` or `None`; `lost` is what goes with it."""
+    """Dismissed with `delete`, `keep` or `None`; `lost` is what goes with it. No answer has the key that asks."""
     answers = (Answer("keep", "k", say("delete.keep", "Keep")),
-               Answer("delete", "d", say("delete.delete", "Delete for good")))  # fmt: skip
+               Answer("delete", "x", say("delete.delete", "Delete for good")))  # fmt: skip
     if entry.draft is None:
         return Question(say("delete.run", "Delete the run {name}?", name=safe(entry.name)), lost, answers)
     title = say("delete.nameless", "Delete the draft without a name?")

@@ -27,6 +27,8 @@ class RunActions(Screen[None]):
         super().__init__()
         self.home = home
         self._queue: Queue | None = None
+        self._is_asking = False
+        """Whether a question is on its way: no second one is asked meanwhile."""
 
     @property
     def dbtui(self) -> DbtuiApp:
@@ -131,7 +133,7 @@ class RunActions(Screen[None]):
         run = self._run()
         if run is None:
             return
-        self._in_thread(lambda: length_of(run, summary(run)), lambda length: self.app.push_screen(
+        self._ask(lambda: length_of(run, summary(run)), lambda length: self.app.push_screen(
             longer_question(run, length),
             lambda more: self._longer(run, int(more), length.steps_per_epoch) if more else None))  # fmt: skip
 
@@ -152,8 +154,7 @@ class RunActions(Screen[None]):
 
         run = self._run()
         if run is not None:
-            self._in_thread(lambda: draft_of(self.home, run.config()),
-                            lambda draft: start(self.app, self.home, draft))  # fmt: skip
+            self._ask(lambda: draft_of(self.home, run.config()), lambda draft: start(self.app, self.home, draft))
 
     def action_rename(self) -> None:
         from dbtui import __version__
@@ -237,15 +238,38 @@ class RunActions(Screen[None]):
         if entry.draft is not None:
             ask("")
         else:
-            self._in_thread(lambda: what_is_lost(self.home, entry.name), ask)
+            self._ask(lambda: what_is_lost(self.home, entry.name), ask)
 
-    def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], Any]) -> None:
+    def _ask(self, work: Callable[[], Any], then: Callable[[Any], Any]) -> None:
+        """`_in_thread`, where `then` opens something over the list: one at a time, and not over something else."""
+        if self._is_asking:
+            return
+        self._is_asking = True
+
+        def over() -> None:
+            self._is_asking = False
+
+        self._in_thread(work, lambda result: then(result) if self.app.screen is self else None, over)
+
+    def _in_thread(
+        self, work: Callable[[], Any], then: Callable[[Any], Any], over: Callable[[], None] = lambda: None
+    ) -> None:
+        """`then` what `work` returned, in the app; what it raises is said. `over` comes before either."""
+
+        def answered(result: Any) -> None:
+            over()
+            then(result)
+
+        def failed(error: Exception) -> None:
+            over()
+            self.dbtui.say(error)
+
         def job() -> None:
             try:
                 result = work()
             except (UserError, OSError) as error:
-                self.app.call_later(self.dbtui.say, error)
+                self.app.call_later(failed, error)
                 return
-            self.app.call_later(then, result)
+            self.app.call_later(answered, result)
 
         self.run_worker(job, thread=True, group="do", exit_on_error=False)

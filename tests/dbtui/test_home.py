@@ -146,8 +146,27 @@ async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: 
         assert run.path.is_dir()
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("d")
+        await pilot.press("d", "d")
+        await pilot.pause(0.2)
+        assert run.path.is_dir() and isinstance(app.screen, Question), "the key that asks is not the one that does"
+        await pilot.press("x")
         await until(pilot, lambda: not run.path.exists() and "Welcome" in shown(app))
+
+
+@pytest.mark.parametrize("key", ["d", "l", "u"])
+async def test_a_key_that_is_pressed_twice_asks_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    make_run(tmp_path, "clock", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "✓ done")
+        await pilot.press(key, key, key)
+        await until(pilot, lambda: len(app.screen_stack) > 1)
+        await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "do"))
+        await pilot.pause(0.1)
+        assert len(app.screen_stack) == 2
 
 
 async def test_resuming_asks_where_and_goes_through_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +205,7 @@ async def test_a_draft_is_listed_continued_where_it_was_left_and_deleted(
         await until(pilot, lambda: app.screen.query(OptionList))
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("d")
+        await pilot.press("x")
         await until(pilot, lambda: not list_drafts(tmp_path) and "Welcome" in shown(app))
 
 
@@ -420,6 +439,6 @@ async def test_deleting_what_waits_takes_it_out_of_the_queue(tmp_path: Path) -> 
         await looked_at(app, pilot, "waits, no. 1")
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("d")
+        await pilot.press("x")
         await until(pilot, lambda: not run.path.exists())
     assert not read_queue(tmp_path).entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.config.findings import Level
+from core.planning import class_pictures
 from core.planning.class_pictures import ClassPicturesThere, likeness_of, made_in
 from core.runs.folder import Run
 from tests.planning.example import codes, config, facts, found, mended, scan_of
@@ -73,3 +75,18 @@ def test_what_the_runs_of_a_home_have_made_is_found(tmp_path: Path) -> None:
     assert (found_there.run, found_there.directory, found_there.count) == ("first", folder, 2)
     assert found_there.likeness == likeness_of(config(), config().concepts[0])
     assert list(made_in(tmp_path / "nowhere")) == []
+
+
+def test_of_more_runs_than_are_looked_at_those_that_made_pictures_last_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(class_pictures, "MOST_RUNS", 2)
+    for name, made in (("a-old", 100), ("b-newest", 300), ("z-newer", 200)):
+        run = Run.create(tmp_path, config({"model.name": name}), "0.1.0")
+        folder = run.path / "class" / "dog"
+        folder.mkdir(parents=True)
+        (folder / "class-00000.png").touch()
+        os.utime(folder.parent, (made, made))
+    for number in range(3):
+        Run.create(tmp_path, config({"model.name": f"a-without-{number}"}), "0.1.0")
+    assert [there.run for there in made_in(tmp_path)] == ["b-newest", "z-newer"]
