@@ -13,17 +13,14 @@ from diffusers.training_utils import compute_snr
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from core.config.options import RunConfig
 from core.seeds import generator
-from tests.tiny import make_tiny
+from tests.tiny import make_tiny, tokenizers_of
 from tests.training.runs import draw_pictures, first_gradients, quick_config, ready_trainer
 
 SIDE = 32
-
-_tokenizer = functools.cache(CLIPTokenizer.from_pretrained)
-"""Read once for each source: half a second each time."""
 
 
 class Reference:
@@ -34,11 +31,10 @@ class Reference:
         self.unet = UNet2DConditionModel.from_pretrained(source / "unet")
         self.vae = AutoencoderKL.from_pretrained(source / "vae")
         self.text_encoders = {"text_encoder": CLIPTextModel.from_pretrained(source / "text_encoder")}
-        self.tokenizers = [_tokenizer(source / "tokenizer")]
+        self.tokenizers = list(tokenizers_of(source).values())
         if (source / "text_encoder_2").exists():
             second = CLIPTextModelWithProjection.from_pretrained(source / "text_encoder_2")
             self.text_encoders["text_encoder_2"] = second
-            self.tokenizers.append(_tokenizer(source / "tokenizer_2"))
         self.scheduler = DDPMScheduler.from_pretrained(source / "scheduler")
 
     def loss(self, instances: list[Path], priors: list[Path]) -> Tensor:
