@@ -176,8 +176,12 @@ def ask_to_end(home: Path, *, now: bool = False) -> None:
 
 
 def take_back(home: Path) -> None:
-    """Go on after all."""
-    (queue_directory(home) / _ASKED).unlink(missing_ok=True)
+    """Go on after all. Raises `UserError`."""
+    path = queue_directory(home) / _ASKED
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise explain(error, path) from error
 
 
 def asked(home: Path) -> str:

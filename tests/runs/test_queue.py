@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from core.files import explain
 from core.runs import launch
 from core.runs.folder import Run
 from core.runs.history import summary
@@ -56,6 +58,22 @@ try:
 except UserError as error:
     print(error.code, flush=True)
     sys.exit(2)
+"""
+
+NOTES_SIGNALS = """
+import signal, sys, time
+from pathlib import Path
+
+def note(number, frame):
+    with Path(sys.argv[1]).open("a") as file:
+        file.write(signal.Signals(number).name + "\\n")
+    if number == signal.SIGINT:
+        sys.exit(1)
+
+signal.signal(signal.SIGTERM, note)
+signal.signal(signal.SIGINT, note)
+Path(sys.argv[1]).touch()
+time.sleep(60)
 """
 
 
@@ -191,6 +209,94 @@ def test_a_run_that_is_gone_is_passed_over(tmp_path: Path, working: Callable[[],
     gone.delete()
     assert working().told()[0] == "queue.passed-over gone"
     assert summary(last).state == "done"
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What trains each run, as shell commands: nothing where none is named."""
+    scripts: dict[str, str] = {}
+    monkeypatch.setattr(launch, "command_line", lambda run, resume: ["sh", "-c", scripts.get(run.name, ":")])
+    monkeypatch.setattr("core.runs.worker.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("core.runs.lock.HEARTBEAT_SECONDS", 0.0)
+    return scripts
+
+
+def test_a_disk_that_is_full_ends_the_worker_and_every_run_still_waits(
+    tmp_path: Path, commands: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(tmp_path, "a", "b", "c")
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("core.runs.queue.write_atomic", full)
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 1
+    assert [one.code for one in said] == ["queue.cannot-go-on"]
+    assert "no room left" in said[0].text
+    assert "Free some space" in said[0].advice
+    assert names(tmp_path) == ["a", "b", "c"]
+    monkeypatch.undo()
+    assert owner(lock_path(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("subprocess.Popen", BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))),
+        ("open_log", explain(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "train.log")),
+    ],
+    ids=["process", "log"],
+)
+def test_a_run_for_which_nothing_starts_still_waits(
+    what: str, error: Exception, tmp_path: Path, commands: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(tmp_path, "a", "b")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(f"core.runs.worker.{what}", fail)
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 1
+    assert [one.code for one in said] == ["queue.cannot-go-on"]
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_a_worker_whose_folder_vanishes_waits_for_its_run_before_it_ends(
+    tmp_path: Path, commands: dict[str, str]
+) -> None:
+    run, _ = waiting(tmp_path, "a", "b")
+    commands["a"] = f"rm -r {queue_directory(tmp_path)}; sleep 0.3; touch {run.path}/whole"
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 1
+    assert [one.code for one in said] == ["queue.begins", "queue.done", "queue.cannot-go-on"]
+    assert (run.path / "whole").exists()
+
+
+def test_one_wish_to_end_is_one_signal_and_the_second_ends_the_run_at_once(
+    tmp_path: Path, commands: dict[str, str]
+) -> None:
+    run, _ = waiting(tmp_path, "a", "b")
+    note = run.path / "signals"
+    program = run.path / "program.py"
+    program.write_text(NOTES_SIGNALS)
+    commands["a"] = f"exec {sys.executable} {program} {note}"
+    told: list[Message] = []
+    worker = Worker(tmp_path, told.append)
+    thread = threading.Thread(target=worker.work)
+    thread.start()
+    until(note.exists)
+    worker.stop()
+    until(note.read_text)
+    time.sleep(0.1)
+    assert note.read_text() == "SIGTERM\n"
+    worker.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert note.read_text().splitlines()[-1] == "SIGINT"
+    assert [one.code for one in told] == ["queue.begins", "queue.interrupted", "queue.ended"]
+    assert names(tmp_path) == ["a", "b"]
 
 
 def test_two_workers_train_nothing_twice(tmp_path: Path, working: Callable[[], Working]) -> None:
