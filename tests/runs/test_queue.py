@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,12 @@ from core.runs.queue import (
     add,
     ask_to_end,
     begin,
+    delete_run,
     lock_path,
     queue_directory,
     read_queue,
     remove,
+    rename_run,
     start,
 )
 from core.runs.worker import LOOK_SECONDS, Worker
@@ -150,6 +153,41 @@ def test_a_run_waits_once_and_not_while_it_trains(tmp_path: Path) -> None:
     with pytest.raises(UserError) as refused:
         remove(tmp_path, "cat")
     assert refused.value.code == "queue.not-there"
+
+
+def test_a_run_that_waits_waits_under_its_new_name_and_at_its_place(tmp_path: Path) -> None:
+    clock, _ = waiting(tmp_path, "clock", "cat")
+    before = read_queue(tmp_path).entries[0]
+    assert rename_run(clock, "watch", "0") == Run.open(tmp_path, "watch")
+    assert read_queue(tmp_path).entries[0] == replace(before, name="watch")
+    assert names(tmp_path) == ["watch", "cat"]
+    with pytest.raises(UserError) as refused:
+        rename_run(Run.open(tmp_path, "watch"), "cat", "0")
+    assert refused.value.code == "run.rename-taken"
+    assert names(tmp_path) == ["watch", "cat"]
+    assert len(list(queue_directory(tmp_path).glob("*.json"))) == 2
+
+
+def test_a_run_that_is_deleted_waits_no_more_and_one_that_is_not_waits_still(tmp_path: Path) -> None:
+    clock, cat = waiting(tmp_path, "clock", "cat")
+    delete_run(clock)
+    assert not clock.path.exists()
+    assert names(tmp_path) == ["cat"]
+    with RunLock(cat.lock_path), pytest.raises(UserError) as refused:
+        delete_run(cat)
+    assert refused.value.code == "run.locked"
+    assert names(tmp_path) == ["cat"]
+
+
+def test_the_run_whose_turn_it_is_keeps_its_name(tmp_path: Path) -> None:
+    (run,) = waiting(tmp_path, "clock")
+    begin(tmp_path, read_queue(tmp_path).entries[0])
+    with RunLock(lock_path(tmp_path)):
+        for change in (lambda: rename_run(run, "watch", "0"), lambda: delete_run(run)):
+            with pytest.raises(UserError) as refused:
+                change()
+            assert refused.value.code == "queue.its-turn"
+    assert run.path.exists()
 
 
 def test_many_at_once_lose_none_and_share_no_number(tmp_path: Path) -> None:
