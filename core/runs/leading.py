@@ -32,20 +32,24 @@ class Others:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, place: Place, run: Run) -> None:
-        """All of `place` but the first. What they say goes into the run's log."""
+        """All of `place` but the first. What they say goes into the run's log. Raises `UserError` where one cannot be
+        started; those before it live then.
+        """
         log = open_log(run.log_path)
         try:
-            self._processes = [
-                subprocess.Popen(
-                    command_line(run),
-                    env=os.environ | replace(place, rank=rank, local_rank=rank).variables(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
+            for rank in range(1, place.count):
+                environment = os.environ | replace(place, rank=rank, local_rank=rank).variables()
+                process = subprocess.Popen(
+                    command_line(run), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True,
-                )
-                for rank in range(1, place.count)
-            ]
+                )  # fmt: skip
+                self._processes.append(process)
+        except OSError as error:
+            raise UserError(
+                "processes.no-process", "Process {rank} of {count} cannot be started: {reason}.",
+                mend="Close programs that are not needed, or train with fewer processes.", rank=rank,
+                count=place.count, reason=error.strerror or error,
+            ) from error  # fmt: skip
         finally:
             os.close(log)
 
@@ -90,11 +94,11 @@ def leading(
     Where no launcher has started them, they become `others`. Raises `UserError` where they do not come together.
     """
     listener = None
-    if not place.launched:
-        listener = socket.create_server((HOME, 0))
-        place = replace(place, port=listener.getsockname()[1])
-        others.start(place, run)
     try:
+        if not place.launched:
+            listener = socket.create_server((HOME, 0))
+            place = replace(place, port=listener.getsockname()[1])
+            others.start(place, run)
         from core.training.meeting import join
 
         ranks = join(
@@ -107,6 +111,8 @@ def leading(
     except BaseException:
         others.kill()
         others.end()
+        if listener is not None:
+            listener.close()
         raise
     failure: Message | None = None
     try:
