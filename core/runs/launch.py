@@ -33,10 +33,11 @@ def launch_thread(
     """Train `run` in a thread of this process, at its `place`; where cards are named, with these alone, a process on
     each. Raises `UserError` where that is refused.
     """
-    before = chosen_cards()
-    _see_only(cards)
     if cards:
         place = Place(count=len(cards), local_count=len(cards))
+    _refuse_to_lead_again(place)
+    before = chosen_cards()
+    _see_only(cards)
     try:
         return TrainingHandle(run, resume=resume, on_event=on_event, place=place)
     except BaseException:
@@ -115,6 +116,18 @@ def _see_only(cards: Sequence[str]) -> None:
         raise UserError(
             "launch.cards", "This program computes with other cards already, and that cannot change while it runs.",
             mend="Start the run in the background, or choose the same cards.",
+        )  # fmt: skip
+
+
+def _refuse_to_lead_again(place: Place) -> None:
+    """Where a run of several processes has ended badly, this process may belong to their group still: on cards nothing
+    but its own end frees it (`Ranks.close`).
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if place.count > 1 and distributed is not None and distributed.is_available() and distributed.is_initialized():
+        raise UserError(
+            "launch.processes", "This program has led processes that failed, and cannot lead others after that.",
+            mend="Start the run in the background, or start the program anew.",
         )  # fmt: skip
 
 

@@ -52,7 +52,9 @@ def join(
         )  # fmt: skip
         agreement = dist.new_group(backend="gloo", timeout=silence)
         words = dist.new_group(backend="gloo", timeout=timedelta(days=3650))  # listening is not waiting
-    except dist.DistError as error:
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # gloo raises it for what it cannot reach; DistError is one
         raise _not_together(place, str(error).splitlines()[0].rstrip(".")) from error
     ranks = Ranks(place)
     ranks.connect(agreement, words, on_stop, give_up)
@@ -81,7 +83,9 @@ def _meet(place: Place, listener: int | None, meanwhile: Callable[[], None]) -> 
 def _not_together(place: Place, reason: str) -> UserError:
     return UserError(
         "processes.not-together", "The {count} processes of this run did not come together: {reason}.",
-        mend="Each needs to reach {address} at port {port}, and all have to be started with the same number.",
+        mend="Each needs to reach {address} at port {port}, and all have to be started with the same number. They also "
+        "talk at ports of their own: no firewall may stand between them. GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME, "
+        "where they are set, have to name a network that leads to the others.",
         count=place.count, reason=reason, address=place.address, port=place.port,
     )  # fmt: skip
 

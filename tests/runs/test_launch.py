@@ -15,6 +15,7 @@ import pytest
 
 from core import machine
 from core.machine import VISIBLE
+from core.place import Place
 from core.runs import launch
 from core.runs.folder import Run
 from core.runs.journal import summary
@@ -59,6 +60,7 @@ def test_it_outlives_who_started_it_and_the_terminal(run: Run) -> None:
 import pathlib, sys
 from core import machine
 from core.machine import VISIBLE
+from core.place import Place
 from core.runs import launch
 from core.runs.folder import Run
 run = Run.open(pathlib.Path({str(run.home)!r}), {run.name!r})
@@ -195,3 +197,17 @@ def test_a_start_that_is_refused_leaves_the_cards_as_they_were(run: Run, torch: 
     assert os.environ[VISIBLE] == "GPU-a"
     _see_only([])
     assert os.environ[VISIBLE] == "0"
+
+
+def test_a_program_that_still_belongs_to_processes_that_failed_leads_no_others(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = types.SimpleNamespace(is_available=lambda: True, is_initialized=lambda: True)
+    monkeypatch.setitem(sys.modules, "torch.distributed", left)
+    monkeypatch.setattr(launch, "TrainingHandle", lambda run, **_: run)
+    with pytest.raises(UserError) as refused:
+        launch_thread(run, resume=False, place=Place(count=2, local_count=2))
+    assert refused.value.code == "launch.processes"
+    assert launch_thread(run, resume=False) == run
+    left.is_initialized = lambda: False
+    assert launch_thread(run, resume=False, place=Place(count=2, local_count=2)) == run
