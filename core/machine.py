@@ -155,6 +155,14 @@ def inspect_machine(*, all_cards: bool = False) -> Machine:
     )
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Python's, torch's on CUDA, and torch's on the CPU, which is a plain RuntimeError. Needs no torch."""
+    if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
 class Gauge:
     """Reads the machine again and again for the monitor. CPU use is the mean since the reading before."""
 

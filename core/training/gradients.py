@@ -16,7 +16,7 @@ from core.data.batches import Slot
 from core.events import Warned
 from core.training import faults
 from core.training.batches import Batch
-from core.training.device import Settled
+from core.training.device import Settled, lack_of_memory
 from core.training.exchange import Exchange
 from core.training.loss import Shares, add_noise, dreambooth_loss, snr_weights, squared_errors, target_of
 from core.training.optimization import Optimization
@@ -74,7 +74,8 @@ class Gradients:
         parts, exchange = torch.zeros(2, device=self._settled.device), self._exchange()
         short = False
         try:
-            self._back(step, slots, prior_weight, parts)
+            with lack_of_memory():
+                self._back(step, slots, prior_weight, parts)
         except torch.OutOfMemoryError:
             short = True
         if not exchange.finish(short=short):
@@ -121,11 +122,12 @@ class Gradients:
         """
         size = None
         try:
-            for these in self.portion.passes(self._ranks.share(slots))[:2]:
-                batch = self._prepared.assembler.batch(0, these)
-                size = (batch.x0.shape[-1], batch.x0.shape[-2])
-                self._pass(batch, slots, prior_weight)
-                self._look()
+            with lack_of_memory():
+                for these in self.portion.passes(self._ranks.share(slots))[:2]:
+                    batch = self._prepared.assembler.batch(0, these)
+                    size = (batch.x0.shape[-1], batch.x0.shape[-2])
+                    self._pass(batch, slots, prior_weight)
+                    self._look()
         except torch.OutOfMemoryError:
             size = None
         self._optimization.discard_gradients()
@@ -146,7 +148,8 @@ class Gradients:
         if not self._optimization.optimizer.state:
             torch.cuda.empty_cache()  # what the first pass left behind in pieces is room for the optimizer's state
         try:
-            self._optimization.update(self.norm)
+            with lack_of_memory():
+                self._optimization.update(self.norm)
             return
         except torch.OutOfMemoryError:
             pass
