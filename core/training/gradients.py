@@ -6,6 +6,7 @@ whole, so the update is the same to rounding.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,11 @@ class Figures:
     instance: float
     prior: float
     norm: float
+
+    @property
+    def bits(self) -> bytes:
+        """To compare by: no number is equal to NaN, not even NaN."""
+        return struct.pack("3d", self.instance, self.prior, self.norm)
 
 
 class Gradients:
@@ -135,8 +141,14 @@ class Gradients:
         return None if size is None else (size[0] * factor, size[1] * factor)
 
     def repeat(self, slots: Sequence[Slot], prior_weight: float) -> bool:
-        """Whether the same pictures give the same bits of loss and gradient norm twice."""
-        first, second = (self._once(slots, prior_weight) for _ in range(2))
+        """Whether the same pictures give the same bits of loss and gradient norm twice. The loss is not scaled for it:
+        the first scale of a run is often too large, and what overflows tells nothing.
+        """
+        scale, self._scale.scale = self._scale.scale, 1.0
+        try:
+            first, second = (self._once(slots, prior_weight).bits for _ in range(2))
+        finally:
+            self._scale.scale = scale
         return first == second
 
     def apply(self) -> None:
