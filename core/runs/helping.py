@@ -61,6 +61,7 @@ class HelpingHandle:
         try:
             word = ranks.hear()
             run = _seen(Path(word["home"]), word["name"])
+            ranks.train(run.name, run.log_path)
             config = run.config()
         except Exception as error:
             self.failure = self._told(error)

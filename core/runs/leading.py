@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.place import HOME, Place
@@ -53,14 +54,14 @@ class Others:
         finally:
             os.close(log)
 
-    def refuse_dead(self) -> None:
-        """Raises `UserError` where one has ended before it trained."""
+    def refuse_dead(self, log: Path) -> None:
+        """Raises `UserError` where one has ended before it trained; what it said stands in `log`."""
         for rank, process in enumerate(self._processes, 1):
             if process.poll() is not None:
                 raise UserError(
                     "processes.not-started", "Process {rank} of {count} ended before it could train, with code {code}.",
-                    mend="The end of train.log in the run's folder tells why.", rank=rank,
-                    count=len(self._processes) + 1, code=process.returncode,
+                    mend="The end of {log} tells why.", rank=rank, count=len(self._processes) + 1,
+                    code=process.returncode, log=log,
                 )  # fmt: skip
 
     def kill(self) -> None:
@@ -104,7 +105,7 @@ def leading(
         ranks = join(
             place,
             listener=listener.detach() if listener is not None else None,
-            meanwhile=others.refuse_dead,
+            meanwhile=lambda: others.refuse_dead(run.log_path),
             on_stop=on_stop,
             give_up=give_up,
         )
@@ -116,6 +117,7 @@ def leading(
         raise
     failure: Message | None = None
     try:
+        ranks.train(run.name, run.log_path)
         ranks.tell("run", home=str(run.home.absolute()), name=run.name, resume=resume)
         yield ranks
     except Exception as error:

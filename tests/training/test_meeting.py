@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 import torch.distributed as dist
@@ -10,6 +11,7 @@ import torch.distributed as dist
 from core.place import HOME, Place
 from core.texts import UserError
 from core.training.meeting import join
+from core.training.ranks import Ranks
 
 
 def test_a_network_that_is_none_is_a_reason_and_no_mistake_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +23,11 @@ def test_a_network_that_is_none_is_a_reason_and_no_mistake_of_the_program(monkey
     assert refused.value.code == "processes.not-together"
     assert "GLOO_SOCKET_IFNAME" in refused.value.message.advice
     assert not dist.is_initialized()
+
+
+def test_where_processes_lose_each_other_the_run_its_log_and_the_way_on_are_named() -> None:
+    ranks = Ranks(Place(1, 2, 1, 2))
+    ranks.train("clock", Path("/home/me/runs/clock/train.log"))
+    for lost in (ranks._gone(0, None), ranks._silent("it hangs")):
+        assert "`dbtui train clock --resume`" in lost.message.advice
+        assert "/home/me/runs/clock/train.log" in lost.message.advice
