@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from core.events import Stopped
 from core.runs import launch
 from core.runs.folder import Run, list_runs
-from core.runs.history import summary
+from core.runs.history import ending_of
 from core.runs.lock import RunLock, owner
 from core.runs.output import open_log
 from core.runs.pump import EXIT_DONE, EXIT_FAILED, EXIT_STOPPED
@@ -33,7 +34,6 @@ from core.texts import Message, UserError, message
 LOOK_SECONDS = 0.5
 _NO_RUN = ("run.unknown", "run.bad-name")
 """Why an entry can never get its turn; whatever else goes wrong leaves it in the queue."""
-_ENDED = ("done", "stopped", "failed")
 
 Tell = Callable[[Message], None]
 
@@ -178,8 +178,11 @@ class Worker:
 
 
 def _has_ended_since(run: Run, moment: float) -> bool:
-    seen = summary(run)
-    return seen.state in _ENDED and seen.updated >= moment
+    """Not where it was told to save and end together with the worker, which meant to put it back."""
+    ending = ending_of(run)
+    if ending is None or ending.time < moment:
+        return False
+    return not (isinstance(ending, Stopped) and ending.reason == "terminated")
 
 
 def _ending(run: Run, code: int, said_before: int) -> Message:

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from core.events import Stopped
 from core.files import explain
 from core.runs import launch
 from core.runs.folder import Run
 from core.runs.history import summary
+from core.runs.journal import JournalWriter
 from core.runs.lock import RunLock, owner
 from core.runs.queue import (
     LOG,
@@ -335,6 +337,21 @@ def test_one_wish_to_end_is_one_signal_and_the_second_ends_the_run_at_once(
     assert note.read_text().splitlines()[-1] == "SIGINT"
     assert [one.code for one in told] == ["queue.begins", "queue.interrupted", "queue.ended"]
     assert names(tmp_path) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("reason", "goes_on"), [("terminated", True), ("user", False)])
+def test_a_run_that_was_ended_together_with_its_worker_goes_on_and_one_that_a_person_stopped_does_not(
+    reason: str, goes_on: bool, tmp_path: Path, commands: dict[str, str]
+) -> None:
+    (run,) = waiting(tmp_path, "a")
+    begin(tmp_path, read_queue(tmp_path).entries[0])
+    journal = JournalWriter(run.journal_path)
+    journal.write(Stopped(step=3, saved=True, reason=reason), last=True)
+    journal.close()
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 0
+    assert ("queue.begins" in [one.code for one in said]) is goes_on
+    assert names(tmp_path) == []
 
 
 def test_two_workers_train_nothing_twice(tmp_path: Path, working: Callable[[], Working]) -> None:
