@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
 BF16_CAPABILITY = 8
 """First CUDA compute capability (major) with bfloat16 arithmetic: Ampere."""
 
@@ -85,13 +87,58 @@ def groups_of(cards: Sequence[Card]) -> list[tuple[Card, ...]]:
     return [*((card,) for card in alone), *(tuple(card for card in cards if card in few) for few in together)]
 
 
-def inspect_machine() -> Machine:
-    """This computer. Never raises: what cannot be found out counts as absent."""
+@dataclass(frozen=True)
+class _Chosen:
+    """The cards that this process has chosen for itself, and what it was started with."""
+
+    ids: tuple[str, ...]
+    before: str | None
+
+
+_chosen: _Chosen | None = None
+
+
+def choose_cards(ids: Sequence[str]) -> None:
+    """Let this process see these cards alone, or with none those that it was started with. It works until CUDA has
+    begun in it; who starts another process gives that one `environment_at_start`.
+    """
+    global _chosen
+    before = _visible_at_start()
+    _chosen = _Chosen(tuple(ids), before) if ids else None
+    if ids:
+        os.environ[VISIBLE] = ",".join(ids)
+    elif before is None:
+        os.environ.pop(VISIBLE, None)
+    else:
+        os.environ[VISIBLE] = before
+
+
+def chosen_cards() -> tuple[str, ...]:
+    """Those that this process has chosen for itself; empty where it sees what it was started with."""
+    return _chosen.ids if _chosen is not None else ()
+
+
+def environment_at_start() -> dict[str, str]:
+    """The variables for another process, whatever cards this one has chosen for itself."""
+    before = _visible_at_start()
+    return {name: value for name, value in os.environ.items() if name != VISIBLE} | (
+        {} if before is None else {VISIBLE: before}
+    )
+
+
+def _visible_at_start() -> str | None:
+    return _chosen.before if _chosen is not None else os.environ.get(VISIBLE)
+
+
+def inspect_machine(*, all_cards: bool = False) -> Machine:
+    """This computer, with the cards that this process sees; with `all_cards` those that it could have chosen from.
+    Never raises: what cannot be found out counts as absent.
+    """
     memory, available = _memory()
-    card = _Card.first() if _torch_knows_cuda() else None
+    visible = _visible_at_start() if all_cards else os.environ.get(VISIBLE)
+    card = _Card.first(visible) if _torch_knows_cuda() else None
     if card is None:
         return Machine("cpu", "", 0, 0, memory, available, _cores(), _cpu_knows_bf16())
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     cards = tuple(_described(_Card(card.nvml, handle), name) for name, handle in _visible_handles(card.nvml, visible))
     first = cards[0] if cards else _described(card, "0")
     return Machine(
@@ -108,11 +155,19 @@ def inspect_machine() -> Machine:
     )
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Python's, torch's on CUDA, and torch's on the CPU, which is a plain RuntimeError. Needs no torch."""
+    if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
 class Gauge:
     """Reads the machine again and again for the monitor. CPU use is the mean since the reading before."""
 
     def __init__(self) -> None:
-        self._card = _Card.first()
+        self._card = _Card.first(os.environ.get(VISIBLE))
         self.read()  # psutil's first figure of CPU use means nothing
 
     def read(self) -> Reading:
@@ -145,12 +200,12 @@ class _Card:
     handle: Any
 
     @classmethod
-    def first(cls) -> _Card | None:
+    def first(cls, visible: str | None) -> _Card | None:
         try:
             import pynvml
 
             pynvml.nvmlInit()
-            handle = _visible_handle(pynvml, os.environ.get("CUDA_VISIBLE_DEVICES"))
+            handle = _visible_handle(pynvml, visible)
         except Exception:  # no driver, no card, or a driver that fails: there is no GPU to use
             return None
         return None if handle is None else cls(pynvml, handle)

@@ -105,6 +105,18 @@ def test_every_card_is_listed_by_what_cuda_calls_it(nvml: Nvml, monkeypatch: pyt
     assert [(card.id, card.name) for card in inspect_machine().cards] == [("1", "GPU second"), ("0", "GPU first")]
 
 
+def test_cards_that_this_program_chose_for_itself_hide_no_other_from_who_chooses(
+    nvml: Nvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_chosen", None)
+    every = inspect_machine()
+    machine.choose_cards(["GPU-second"])
+    assert inspect_machine().gpu == "GPU GPU-second"
+    assert inspect_machine(all_cards=True) == every
+    machine.choose_cards([])
+    assert inspect_machine() == every
+
+
 def test_a_machine_of_which_one_card_is_used_tells_that_ones_memory(nvml: Nvml) -> None:
     second = inspect_machine().using(["GPU-second"])
     assert (second.gpu, second.gpu_free, second.gpus) == ("GPU second", 3 << 30, 1)

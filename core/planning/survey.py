@@ -51,7 +51,7 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
         source=source,
         vae_problem=vae_problem,
         local_source=config.model.source if _is_here(config.model.source) else "",
-        machine=inspect_machine(),
+        machine=inspect_machine(all_cards=True),
         missing_modules=frozenset(module for module in _modules() if importlib.util.find_spec(module) is None),
         signed_in=signed_in(),
         versions=dict(_versions()),

@@ -179,9 +179,11 @@ class Run:
         return made
 
     def rename(self, name: str, version: str) -> Run:
-        """Give the run another name, in its folder and in `run.toml`; what was exported keeps its own.
+        """Give the run another name, in its folder and in `run.toml`; what was exported keeps its own. In the queue it
+        keeps the old one: `queue.rename_run` knows both.
 
-        Raises `UserError` for a bad name, one in use, a run in training or a folder that cannot be written.
+        Raises `UserError`, and changes nothing, for a bad name, one in use, a run in training or a folder that cannot
+        be written.
         """
         renamed = Run(self.home, name)
         with RunLock(self.lock_path):
@@ -191,13 +193,19 @@ class Run:
                                 name=name)  # fmt: skip
             try:
                 self.path.rename(renamed.path)
-                write_atomic(renamed.config_path, to_toml(config, version))
+                try:
+                    write_atomic(renamed.config_path, to_toml(config, version))
+                except OSError:
+                    renamed.path.rename(self.path)
+                    raise
             except OSError as error:
                 raise explain(error, renamed.path) from error
         return renamed
 
     def delete(self) -> None:
-        """Remove the folder and everything in it. Raises `UserError` if a process trains it or it cannot be removed."""
+        """Remove the folder and everything in it; `queue.delete_run` knows a run that waits. Raises `UserError` if a
+        process trains it or it cannot be removed.
+        """
         with RunLock(self.lock_path):
             try:
                 remove_directory(self.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from core.place import Place
 from core.runs.folder import Run
 from core.runs.output import captured_logging, captured_output, quiet_libraries
 from core.runs.pump import EXIT_FAILED, exit_code_of, explained
-from core.texts import Message, UserError
+from core.texts import Message, UserError, message
 
 if TYPE_CHECKING:
     from core.training.ranks import Ranks
@@ -54,15 +55,16 @@ class HelpingHandle:
 
         try:
             ranks = self._ranks = join(self._place, give_up=_give_up)
-        except UserError as error:
-            self.failure = error.message
+        except Exception as error:
+            self.failure = self._told(error)
             return
         try:
             word = ranks.hear()
             run = _seen(Path(word["home"]), word["name"])
+            ranks.train(run.name, run.log_path)
             config = run.config()
-        except UserError as error:
-            self.failure = error.message
+        except Exception as error:
+            self.failure = self._told(error)
             ranks.close(None if ranks.lost else self.failure)
             return
         with captured_output(run.log_path), captured_logging(run.log_path) as log:
@@ -75,6 +77,17 @@ class HelpingHandle:
             else:
                 ranks.close()
                 self.exit_code = exit_code_of(last)
+
+    def _told(self, error: Exception) -> Message:
+        """Why it ended before it knew its run."""
+        if isinstance(error, UserError):
+            return error.message
+        traceback.print_exception(error)
+        return message(
+            "processes.mistake", "Process {rank} of {count} ended because of a mistake in the program: {reason}.",
+            mend="Please report it with the lines above.", rank=self._place.rank, count=self._place.count,
+            reason=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300].rstrip(". :"),
+        )  # fmt: skip
 
 
 def _train(run: Run, config: RunConfig, resume: bool, ranks: Ranks) -> Event | None:

@@ -321,6 +321,13 @@ def summary(run: Run) -> Summary:
     )
 
 
+def ending_of(run: Run) -> Stopped | Done | Failed | None:
+    """How the last life of `run` ended, if it has. Raises `UserError` if its journal is unreadable."""
+    history = History()
+    history.add(_ends_of(run))
+    return history.ending
+
+
 def _ends_of(run: Run) -> list[Event]:
     try:
         with run.journal_path.open("rb", buffering=0) as file:

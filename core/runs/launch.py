@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.events import Event
+from core.machine import VISIBLE, choose_cards, chosen_cards, environment_at_start
 from core.place import ALONE, Place
 from core.runs import leading
 from core.runs.folder import Run
@@ -23,7 +24,6 @@ __all__ = ["TrainingHandle", "launch_background", "launch_thread", "start_proces
 
 START_SECONDS = 20.0
 LOG_LINES = 10
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def launch_thread(
@@ -34,9 +34,15 @@ def launch_thread(
     each. Raises `UserError` where that is refused.
     """
     if cards:
-        _see_only(cards)
         place = Place(count=len(cards), local_count=len(cards))
-    return TrainingHandle(run, resume=resume, on_event=on_event, place=place)
+    _refuse_to_lead_again(place)
+    before = chosen_cards()
+    _see_only(cards)
+    try:
+        return TrainingHandle(run, resume=resume, on_event=on_event, place=place)
+    except BaseException:
+        choose_cards(before)
+        raise
 
 
 def launch_background(run: Run, resume: bool, processes: int = 1, cards: Sequence[str] = ()) -> int:
@@ -70,8 +76,9 @@ def start_process(
     try:
         said_before = os.fstat(log).st_size
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True
-        )
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True,
+            env=environment_at_start(),
+        )  # fmt: skip
     finally:
         os.close(log)
     deadline = time.monotonic() + START_SECONDS
@@ -98,15 +105,30 @@ def seeing(cards: Sequence[str]) -> list[str]:
 
 
 def _see_only(cards: Sequence[str]) -> None:
-    """Let this process see these cards alone, which works until CUDA has begun in it."""
+    """Let this process see these cards alone, or all that it was started with, which works until CUDA has begun in it:
+    from then on a run for which none are named takes those that it has.
+    """
     wanted = ",".join(cards)
     torch = sys.modules.get("torch")
-    if os.environ.get(VISIBLE) != wanted and torch is not None and torch.cuda.is_initialized():
+    if torch is None or not torch.cuda.is_initialized():
+        choose_cards(cards)
+    elif cards and os.environ.get(VISIBLE) != wanted:
         raise UserError(
             "launch.cards", "This program computes with other cards already, and that cannot change while it runs.",
             mend="Start the run in the background, or choose the same cards.",
         )  # fmt: skip
-    os.environ[VISIBLE] = wanted
+
+
+def _refuse_to_lead_again(place: Place) -> None:
+    """Where a run of several processes has ended badly, this process may belong to their group still: on cards nothing
+    but its own end frees it (`Ranks.close`).
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if place.count > 1 and distributed is not None and distributed.is_available() and distributed.is_initialized():
+        raise UserError(
+            "launch.processes", "This program has led processes that failed, and cannot lead others after that.",
+            mend="Start the run in the background, or start the program anew.",
+        )  # fmt: skip
 
 
 def command_line(run: Run, resume: bool) -> list[str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.place import HOME, Place
@@ -32,31 +33,35 @@ class Others:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, place: Place, run: Run) -> None:
-        """All of `place` but the first. What they say goes into the run's log."""
+        """All of `place` but the first. What they say goes into the run's log. Raises `UserError` where one cannot be
+        started; those before it live then.
+        """
         log = open_log(run.log_path)
         try:
-            self._processes = [
-                subprocess.Popen(
-                    command_line(run),
-                    env=os.environ | replace(place, rank=rank, local_rank=rank).variables(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
+            for rank in range(1, place.count):
+                environment = os.environ | replace(place, rank=rank, local_rank=rank).variables()
+                process = subprocess.Popen(
+                    command_line(run), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True,
-                )
-                for rank in range(1, place.count)
-            ]
+                )  # fmt: skip
+                self._processes.append(process)
+        except OSError as error:
+            raise UserError(
+                "processes.no-process", "Process {rank} of {count} cannot be started: {reason}.",
+                mend="Close programs that are not needed, or train with fewer processes.", rank=rank,
+                count=place.count, reason=error.strerror or error,
+            ) from error  # fmt: skip
         finally:
             os.close(log)
 
-    def refuse_dead(self) -> None:
-        """Raises `UserError` where one has ended before it trained."""
+    def refuse_dead(self, log: Path) -> None:
+        """Raises `UserError` where one has ended before it trained; what it said stands in `log`."""
         for rank, process in enumerate(self._processes, 1):
             if process.poll() is not None:
                 raise UserError(
                     "processes.not-started", "Process {rank} of {count} ended before it could train, with code {code}.",
-                    mend="The end of train.log in the run's folder tells why.", rank=rank,
-                    count=len(self._processes) + 1, code=process.returncode,
+                    mend="The end of {log} tells why.", rank=rank, count=len(self._processes) + 1,
+                    code=process.returncode, log=log,
                 )  # fmt: skip
 
     def kill(self) -> None:
@@ -90,26 +95,29 @@ def leading(
     Where no launcher has started them, they become `others`. Raises `UserError` where they do not come together.
     """
     listener = None
-    if not place.launched:
-        listener = socket.create_server((HOME, 0))
-        place = replace(place, port=listener.getsockname()[1])
-        others.start(place, run)
     try:
+        if not place.launched:
+            listener = socket.create_server((HOME, 0))
+            place = replace(place, port=listener.getsockname()[1])
+            others.start(place, run)
         from core.training.meeting import join
 
         ranks = join(
             place,
             listener=listener.detach() if listener is not None else None,
-            meanwhile=others.refuse_dead,
+            meanwhile=lambda: others.refuse_dead(run.log_path),
             on_stop=on_stop,
             give_up=give_up,
         )
     except BaseException:
         others.kill()
         others.end()
+        if listener is not None:
+            listener.close()
         raise
     failure: Message | None = None
     try:
+        ranks.train(run.name, run.log_path)
         ranks.tell("run", home=str(run.home.absolute()), name=run.name, resume=resume)
         yield ranks
     except Exception as error:

@@ -112,9 +112,14 @@ class RunLock:
         if now - self._touched < HEARTBEAT_SECONDS:
             return
         self._touched = now
-        if not _is_same(self._descriptor, self.path):
+        try:
+            same = _is_same(self._descriptor, self.path)
+            if same:
+                os.utime(self._descriptor)
+        except OSError as error:
+            raise explain(error, self.path) from error
+        if not same:
             raise _vanished(self.path)
-        os.utime(self._descriptor)
 
     def release(self) -> None:
         if self._descriptor >= 0:

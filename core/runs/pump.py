@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 from core.config.options import RunConfig
 from core.events import Done, Event, Failed, Phase, Step, Stopped, Warned
 from core.files import explain, sweep_staging
+from core.machine import is_out_of_memory
 from core.place import ALONE, Place
 from core.runs.commands import Command, CommandReader, Requests, new_command
 from core.runs.folder import Run
@@ -262,7 +263,7 @@ def explained(error: Exception, run: Run, config: RunConfig) -> Message:
     """Whatever ended a run, in words for people."""
     if isinstance(error, UserError):
         return error.message
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return _out_of_memory(config)
     if isinstance(error, OSError) and error.errno is not None:
         return explain(error, error.filename or run.path).message
@@ -273,14 +274,6 @@ def explained(error: Exception, run: Run, config: RunConfig) -> Message:
         reason=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300].rstrip(". :"),
         log=run.log_path,
     )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Python's, torch's on CUDA, and torch's on the CPU, which is a plain RuntimeError. Needs no torch."""
-    if isinstance(error, MemoryError) or any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
 def _out_of_memory(config: RunConfig) -> Message:

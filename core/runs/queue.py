@@ -123,10 +123,33 @@ def remove(home: Path, name: str) -> None:
         if entry is None:
             raise UserError("queue.not-there", "{name} does not wait in the queue.",
                             mend="`dbtui queue list` shows what does.", name=name)  # fmt: skip
-        if entry is queue.current:
-            raise UserError("queue.its-turn", "{name} is being trained by the queue.",
-                            mend="`dbtui stop {name}` ends it, and the next one begins.", name=name)  # fmt: skip
+        _refuse_its_turn(queue, entry)
         (queue_directory(home) / entry.file).unlink(missing_ok=True)
+
+
+def rename_run(run: Run, name: str, version: str) -> Run:
+    """`run.rename`, and where the run waits here, it goes on waiting under its new name. Raises `UserError`."""
+    with _with_entry_of(run) as entry:
+        if entry is None:
+            return run.rename(name, version)
+        prepared, renamed = queue_directory(run.home) / "renaming.json", replace(entry, name=name)
+        _put(run.home, prepared.name, asdict(renamed))
+        try:
+            made = run.rename(name, version)
+        except UserError:
+            prepared.unlink(missing_ok=True)
+            raise
+        prepared.rename(prepared.with_name(renamed.file))
+        prepared.with_name(entry.file).unlink(missing_ok=True)
+        return made
+
+
+def delete_run(run: Run) -> None:
+    """`run.delete`, and where the run waits here, it waits no more. Raises `UserError`, and then it waits still."""
+    with _with_entry_of(run) as entry:
+        run.delete()
+        if entry is not None:
+            (queue_directory(run.home) / entry.file).unlink(missing_ok=True)
 
 
 def begin(home: Path, entry: Waiting) -> Waiting | None:
@@ -176,8 +199,12 @@ def ask_to_end(home: Path, *, now: bool = False) -> None:
 
 
 def take_back(home: Path) -> None:
-    """Go on after all."""
-    (queue_directory(home) / _ASKED).unlink(missing_ok=True)
+    """Go on after all. Raises `UserError`."""
+    path = queue_directory(home) / _ASKED
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise explain(error, path) from error
 
 
 def asked(home: Path) -> str:
@@ -195,6 +222,26 @@ def worked_already(worker: Owner) -> UserError:
 def nothing_waits() -> UserError:
     return UserError("queue.empty", "Nothing waits in the queue.",
                      mend="`dbtui queue add RUN.toml` puts a run there.")  # fmt: skip
+
+
+@contextlib.contextmanager
+def _with_entry_of(run: Run) -> Iterator[Waiting | None]:
+    """Nobody changes the queue meanwhile. Raises `UserError` where the run's turn has come."""
+    if not queue_directory(run.home).is_dir():
+        yield None
+        return
+    with _changing(run.home):
+        queue = Queue(_entries(run.home), owner(lock_path(run.home)))
+        entry = next((entry for entry in queue.entries if entry.name == run.name), None)
+        if entry is not None:
+            _refuse_its_turn(queue, entry)
+        yield entry
+
+
+def _refuse_its_turn(queue: Queue, entry: Waiting) -> None:
+    if entry is queue.current:
+        raise UserError("queue.its-turn", "{name} is being trained by the queue.",
+                        mend="`dbtui stop {name}` ends it, and the next one begins.", name=entry.name)  # fmt: skip
 
 
 def _entries(home: Path) -> tuple[Waiting, ...]:

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from core.events import Stopped
 from core.runs import launch
 from core.runs.folder import Run, list_runs
-from core.runs.history import summary
+from core.runs.history import ending_of
 from core.runs.lock import RunLock, owner
 from core.runs.output import open_log
-from core.runs.pump import EXIT_DONE, EXIT_STOPPED
+from core.runs.pump import EXIT_DONE, EXIT_FAILED, EXIT_STOPPED
 from core.runs.queue import (
     Waiting,
     asked,
@@ -31,7 +32,8 @@ from core.runs.queue import (
 from core.texts import Message, UserError, message
 
 LOOK_SECONDS = 0.5
-_ENDED = ("done", "stopped", "failed")
+_NO_RUN = ("run.unknown", "run.bad-name")
+"""Why an entry can never get its turn; whatever else goes wrong leaves it in the queue."""
 
 Tell = Callable[[Message], None]
 
@@ -47,11 +49,15 @@ class Worker:
 
     def stop(self) -> None:
         """Save the run that trains and end; the second time end it at once. The run waits again."""
-        self._ends = True
-        self._signal_child()
+        again, self._ends = self._ends, True
+        self._signal_child(signal.SIGTERM)
+        if again:
+            self._signal_child(signal.SIGINT)  # one SIGTERM soon after another may be the same, sent to both of us
 
     def work(self) -> int:
-        """Until nothing waits any more: 0; 3 if it was ended before. Raises `UserError` where it cannot begin."""
+        """Until nothing waits any more: 0; 3 if it was ended before, 1 if the queue itself failed: who waits still
+        waits then. Raises `UserError` where it cannot begin.
+        """
         queue = read_queue(self._home)
         if queue.worker is not None:
             raise worked_already(queue.worker)
@@ -67,9 +73,14 @@ class Worker:
             raise worked_already(holder) from error
         try:
             take_back(self._home)
-            return self._work_off(lock)
-        finally:
+            code = self._work_off(lock)
             take_back(self._home)
+            return code
+        except UserError as error:
+            self._tell(message("queue.cannot-go-on", "The queue cannot go on: {reason} What waits stays in it.",
+                               mend="{advice}", reason=error.message.text, advice=error.message.advice))  # fmt: skip
+            return EXIT_FAILED
+        finally:
             lock.release()
 
     def _work_off(self, lock: RunLock) -> int:
@@ -105,16 +116,19 @@ class Worker:
     def _turn_of(self, entry: Waiting, lock: RunLock) -> None:
         try:
             run = Run.open(self._home, entry.name)
-            if entry.begun and _has_ended_since(run, entry.begun):
-                drop(self._home, entry)  # the worker before this one did not live to see it
-                return
-            begun = begin(self._home, entry)
-            if begun is not None:
-                self._train(run, begun, lock)
         except UserError as error:
-            self._tell(message("queue.passed-over", "{name} is passed over: {reason}", name=entry.name,
-                               reason=error.message.text))  # fmt: skip
+            if error.code not in _NO_RUN:
+                raise
             drop(self._home, entry)
+            self._tell(message("queue.passed-over", "{name} is passed over: {reason}", mend="{advice}",
+                               name=entry.name, reason=error.message.text, advice=error.message.advice))  # fmt: skip
+            return
+        if entry.begun and _has_ended_since(run, entry.begun):
+            drop(self._home, entry)  # the worker before this one did not live to see it
+            return
+        begun = begin(self._home, entry)
+        if begun is not None:
+            self._train(run, begun, lock)
 
     def _train(self, run: Run, entry: Waiting, lock: RunLock) -> None:
         log = open_log(run.log_path)
@@ -127,21 +141,29 @@ class Worker:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise UserError("queue.no-process", "no process can be started: {reason}.",
+            raise UserError("queue.no-process", "no process can be started for {name}: {reason}.",
+                            mend="`dbtui queue start` tries again.", name=run.name,
                             reason=error.strerror or str(error)) from error  # fmt: skip
         finally:
             os.close(log)
         self._tell(message("queue.begins", "{name} trains now, in process {pid}.", name=run.name, pid=child.pid))
         if self._ends:  # asked between the last look and the start
-            self._signal_child()
-        interrupted = False
+            self._signal_child(signal.SIGTERM)
+        interrupted, trouble = False, None
         while child.poll() is None:
-            lock.touch()
+            if trouble is None:
+                try:
+                    lock.touch()
+                except UserError as error:
+                    trouble = error  # told when the run has ended: it needs nothing of the queue
             if not interrupted and asked(self._home) == "now":
                 interrupted = True
-                self._signal_child()
+                self._signal_child(signal.SIGTERM)
             time.sleep(LOOK_SECONDS)
         self._child = None
+        if trouble is not None:
+            self._tell(_ending(run, child.returncode, said_before))
+            raise trouble
         if (interrupted or self._ends) and child.returncode != EXIT_DONE:
             put_back(self._home, entry)
             self._tell(message("queue.interrupted", "{name} was interrupted and waits again.", name=run.name))
@@ -149,15 +171,18 @@ class Worker:
         drop(self._home, entry)
         self._tell(_ending(run, child.returncode, said_before))
 
-    def _signal_child(self) -> None:
+    def _signal_child(self, number: signal.Signals) -> None:
         child = self._child
         if child is not None and child.poll() is None:
-            child.send_signal(signal.SIGTERM)
+            child.send_signal(number)
 
 
 def _has_ended_since(run: Run, moment: float) -> bool:
-    seen = summary(run)
-    return seen.state in _ENDED and seen.updated >= moment
+    """Not where it was told to save and end together with the worker, which meant to put it back."""
+    ending = ending_of(run)
+    if ending is None or ending.time < moment:
+        return False
+    return not (isinstance(ending, Stopped) and ending.reason == "terminated")
 
 
 def _ending(run: Run, code: int, said_before: int) -> Message:

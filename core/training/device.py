@@ -17,7 +17,7 @@ import torch
 
 from core.choices import optimizers, precisions
 from core.config.options import RunConfig
-from core.machine import inspect_machine
+from core.machine import inspect_machine, is_out_of_memory
 from core.place import ALONE, Place
 from core.planning.memory import weights_of
 from core.training import attention
@@ -45,6 +45,17 @@ class Settled:
     def name(self) -> str:
         """The device as people know it."""
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+
+
+@contextlib.contextmanager
+def lack_of_memory() -> Iterator[None]:
+    """Lack of memory is `torch.OutOfMemoryError` from here on: on the CPU torch raises a plain `RuntimeError`."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or not is_out_of_memory(error):
+            raise
+        raise torch.OutOfMemoryError(str(error)) from error
 
 
 def device_of(place: Place) -> torch.device:

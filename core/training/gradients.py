@@ -6,6 +6,7 @@ whole, so the update is the same to rounding.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from core.data.batches import Slot
 from core.events import Warned
 from core.training import faults
 from core.training.batches import Batch
-from core.training.device import Settled
+from core.training.device import Settled, lack_of_memory
 from core.training.exchange import Exchange
 from core.training.loss import Shares, add_noise, dreambooth_loss, snr_weights, squared_errors, target_of
 from core.training.optimization import Optimization
@@ -33,6 +34,11 @@ class Figures:
     instance: float
     prior: float
     norm: float
+
+    @property
+    def bits(self) -> bytes:
+        """To compare by: no number is equal to NaN, not even NaN."""
+        return struct.pack("3d", self.instance, self.prior, self.norm)
 
 
 class Gradients:
@@ -74,7 +80,8 @@ class Gradients:
         parts, exchange = torch.zeros(2, device=self._settled.device), self._exchange()
         short = False
         try:
-            self._back(step, slots, prior_weight, parts)
+            with lack_of_memory():
+                self._back(step, slots, prior_weight, parts)
         except torch.OutOfMemoryError:
             short = True
         if not exchange.finish(short=short):
@@ -121,11 +128,12 @@ class Gradients:
         """
         size = None
         try:
-            for these in self.portion.passes(self._ranks.share(slots))[:2]:
-                batch = self._prepared.assembler.batch(0, these)
-                size = (batch.x0.shape[-1], batch.x0.shape[-2])
-                self._pass(batch, slots, prior_weight)
-                self._look()
+            with lack_of_memory():
+                for these in self.portion.passes(self._ranks.share(slots))[:2]:
+                    batch = self._prepared.assembler.batch(0, these)
+                    size = (batch.x0.shape[-1], batch.x0.shape[-2])
+                    self._pass(batch, slots, prior_weight)
+                    self._look()
         except torch.OutOfMemoryError:
             size = None
         self._optimization.discard_gradients()
@@ -133,8 +141,14 @@ class Gradients:
         return None if size is None else (size[0] * factor, size[1] * factor)
 
     def repeat(self, slots: Sequence[Slot], prior_weight: float) -> bool:
-        """Whether the same pictures give the same bits of loss and gradient norm twice."""
-        first, second = (self._once(slots, prior_weight) for _ in range(2))
+        """Whether the same pictures give the same bits of loss and gradient norm twice. The loss is not scaled for it:
+        the first scale of a run is often too large, and what overflows tells nothing.
+        """
+        scale, self._scale.scale = self._scale.scale, 1.0
+        try:
+            first, second = (self._once(slots, prior_weight).bits for _ in range(2))
+        finally:
+            self._scale.scale = scale
         return first == second
 
     def apply(self) -> None:
@@ -146,7 +160,8 @@ class Gradients:
         if not self._optimization.optimizer.state:
             torch.cuda.empty_cache()  # what the first pass left behind in pieces is room for the optimizer's state
         try:
-            self._optimization.update(self.norm)
+            with lack_of_memory():
+                self._optimization.update(self.norm)
             return
         except torch.OutOfMemoryError:
             pass

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from core.place import HOME, Place
+from core.planning.checks.processes import too_few_cards
 from core.texts import UserError
 from core.training.device import device_of
 from core.training.ranks import SILENCE_SECONDS, Ranks
@@ -37,7 +38,7 @@ def join(
     device = device_of(place)
     if device.type == "cuda":
         if place.local_rank >= torch.cuda.device_count():
-            raise _too_few_cards(place, torch.cuda.device_count())
+            raise too_few_cards(place.local_count, torch.cuda.device_count())
         torch.cuda.set_device(device)
     if place.address == HOME:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nobody outside this computer has to reach it
@@ -52,7 +53,9 @@ def join(
         )  # fmt: skip
         agreement = dist.new_group(backend="gloo", timeout=silence)
         words = dist.new_group(backend="gloo", timeout=timedelta(days=3650))  # listening is not waiting
-    except dist.DistError as error:
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # gloo raises it for what it cannot reach; DistError is one
         raise _not_together(place, str(error).splitlines()[0].rstrip(".")) from error
     ranks = Ranks(place)
     ranks.connect(agreement, words, on_stop, give_up)
@@ -81,14 +84,8 @@ def _meet(place: Place, listener: int | None, meanwhile: Callable[[], None]) -> 
 def _not_together(place: Place, reason: str) -> UserError:
     return UserError(
         "processes.not-together", "The {count} processes of this run did not come together: {reason}.",
-        mend="Each needs to reach {address} at port {port}, and all have to be started with the same number.",
+        mend="Each needs to reach {address} at port {port}, and all have to be started with the same number. They also "
+        "talk at ports of their own: no firewall may stand between them. GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME, "
+        "where they are set, have to name a network that leads to the others.",
         count=place.count, reason=reason, address=place.address, port=place.port,
-    )  # fmt: skip
-
-
-def _too_few_cards(place: Place, cards: int) -> UserError:
-    return UserError(
-        "processes.cards", "{count} processes on this computer need a card each, and there are {cards}.",
-        mend="Start {cards}: --processes with dbtui, --num_processes (over all machines) with accelerate, "
-        "--nproc_per_node with torchrun.", count=place.local_count, cards=cards,
     )  # fmt: skip

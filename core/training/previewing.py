@@ -11,7 +11,7 @@ import torch
 from core.events import Event, Phase, Sample
 from core.sampling.previews import make_previews
 from core.training import faults
-from core.training.device import Settled
+from core.training.device import Settled, lack_of_memory
 from core.training.judging import UNJUDGED
 from core.training.precision import autocast
 from core.training.prepare import Prepared
@@ -39,7 +39,7 @@ def show(
     )  # fmt: skip
     skipped = None
     try:
-        with model.vae_on(settled.device):
+        with lack_of_memory(), model.vae_on(settled.device):
             for done, (preview, path) in enumerate(made, 1):
                 verdict = prepared.judge.look(folder / path, preview.concept) if prepared.judge else UNJUDGED
                 yield Sample(step=step, path=str(path), prompt=preview.prompt, seed=preview.seed,

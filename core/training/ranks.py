@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -61,6 +62,7 @@ class Ranks:
         self.place = place
         self.rank, self.count = place.rank, place.count
         self.lost: RankLost | None = None
+        self._name, self._log = "NAME", "train.log"
         self.agreement: dist.ProcessGroup | None = None
         """Among the hosts, whatever the devices do."""
         self._words: Words | None = None
@@ -85,6 +87,10 @@ class Ranks:
         self._on_stop, self._give_up = on_stop, give_up
         peers = range(1, self.count) if self.main else (0,)
         self._words = Words(peers, words, self._on_word, self._on_loss)
+
+    def train(self, name: str, log: Path) -> None:
+        """The run of that name is what they train; it is named where they lose each other."""
+        self._name, self._log = name, str(log)
 
     @property
     def main(self) -> bool:
@@ -169,7 +175,7 @@ class Ranks:
             if self.lost is not None:
                 raise self.lost
             if word is None:
-                raise _silent(f"process 0 gave no sign of life for {SILENCE_SECONDS:.0f} s")
+                raise self._silent(f"process 0 gave no sign of life for {SILENCE_SECONDS:.0f} s")
             if word["kind"] != "tick":
                 return word
 
@@ -201,7 +207,7 @@ class Ranks:
                 self._lost_told = True
                 raise self.lost from error
             if isinstance(error, dist.DistError) or "gloo" in str(error):
-                raise _silent(str(error).splitlines()[0].rstrip(".")) from error
+                raise self._silent(str(error).splitlines()[0].rstrip(".")) from error
             raise
         finally:
             self._waiting_since = None
@@ -252,7 +258,7 @@ class Ranks:
     def _on_loss(self, rank: int, last: Word | None) -> None:
         if self._closing or self.lost is not None:
             return
-        self.lost = _gone(rank, self.count, last)
+        self.lost = self._gone(rank, last)
         self._known.set()
         threading.Thread(target=self._end_if_stuck, name="lost rank", daemon=True).start()
 
@@ -266,21 +272,20 @@ class Ranks:
                 return
             time.sleep(0.5)
 
+    def _gone(self, rank: int, last: Word | None) -> RankLost:
+        if last is not None:
+            return RankLost("processes.failed", "Process {rank} of {count} failed: {text}", mend="{advice}", rank=rank,
+                            count=self.count, text=last["text"], advice=last["advice"])  # fmt: skip
+        return RankLost(
+            "processes.lost",
+            "Process {rank} of {count} has ended without a word: it was killed, or its computer has gone.",
+            mend="`dbtui train {name} --resume` goes on from the last saved state, which is whole. The end of {log} "
+            "may tell why.", rank=rank, count=self.count, name=self._name, log=self._log,
+        )  # fmt: skip
 
-def _gone(rank: int, count: int, last: Word | None) -> RankLost:
-    if last is not None:
-        return RankLost("processes.failed", "Process {rank} of {count} failed: {text}", mend="{advice}", rank=rank,
-                        count=count, text=last["text"], advice=last["advice"])  # fmt: skip
-    return RankLost(
-        "processes.lost",
-        "Process {rank} of {count} has ended without a word: it was killed, or its computer has gone.",
-        mend="The last saved state is whole: resume from it. The end of train.log may tell why.", rank=rank,
-        count=count,
-    )  # fmt: skip
-
-
-def _silent(reason: str) -> RankLost:
-    return RankLost(
-        "processes.silent", "The processes of this run have lost each other: {reason}.",
-        mend="The last saved state is whole: resume from it. The end of train.log may tell why.", reason=reason,
-    )  # fmt: skip
+    def _silent(self, reason: str) -> RankLost:
+        return RankLost(
+            "processes.silent", "The processes of this run have lost each other: {reason}.",
+            mend="`dbtui train {name} --resume` goes on from the last saved state, which is whole. The end of {log} "
+            "may tell why.", reason=reason, name=self._name, log=self._log,
+        )  # fmt: skip

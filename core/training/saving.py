@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -94,7 +94,7 @@ class Saving:
             while time.monotonic() < again and not given_up():
                 time.sleep(LOOK_SECONDS)
 
-    def save_last_good(self, state: TrainingState, given_up: Callable[[], bool]) -> Iterator[Event]:
+    def save_last_good(self, state: TrainingState, given_up: Callable[[], bool]) -> Generator[Event, None, None]:
         """The same for a run that fails: weights that are no numbers any more are not saved, and nothing is raised."""
         with suppress(UserError):
             yield from self.save_finally(state, given_up)

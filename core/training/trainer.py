@@ -182,8 +182,8 @@ class Trainer:
             return
         self._skipped += 1
         if self._skipped >= SKIPS_ALLOWED:
-            if self._saving is not None and self._updates:
-                yield from self._saving.save_last_good(self._state(), self._requests.given_up)
+            if (saving := self._saving) is not None and self._updates:
+                yield from self._alone(lambda: saving.save_last_good(self._state(), self._requests.given_up))
             raise faults.not_finite(self._skipped, self._step + 1, picture_names(self._prepared.dataset, slots))
 
     def _freeze_text_encoders(self) -> None:

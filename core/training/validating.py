@@ -10,6 +10,7 @@ from core.events import Event, Validation
 from core.families.model import Model
 from core.training import faults
 from core.training.conditioning import Conditioning
+from core.training.device import lack_of_memory
 from core.training.validation import FixedNoise
 
 
@@ -26,7 +27,8 @@ def validate(
     """Both figures as an event: one picture at a time where `batch_size` do not fit, a warning where none does."""
     for size in dict.fromkeys((batch_size, 1)):
         try:
-            figures = [each.measure(model, conditioning, size, on_batch) for each in (instance, prior)]
+            with lack_of_memory():
+                figures = [each.measure(model, conditioning, size, on_batch) for each in (instance, prior)]
         except torch.OutOfMemoryError:
             figures = []
         if figures:

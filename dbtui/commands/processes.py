@@ -13,7 +13,9 @@ from dbtui.terminal.signals import handled
 
 POLL_SECONDS = 0.25
 TWICE_SECONDS = 3.0
-"""A launcher hands a signal on that the terminal has sent to everybody already: so soon after it is the same one."""
+"""A launcher hands a signal on that the terminal or systemd has sent to everybody already, and so does the queue: so
+soon after it is the same one.
+"""
 
 
 def place_of(processes: int | None) -> Place:
@@ -59,5 +61,5 @@ def train_along(place: Place) -> int:
 
 
 def is_same_signal(first: float) -> bool:
-    """Whether a signal now repeats one of that time (monotonic seconds), handed on by a launcher."""
+    """Whether a signal now repeats one of that time (monotonic seconds), handed on by a launcher or the queue."""
     return time.monotonic() - first < TWICE_SECONDS

@@ -13,7 +13,7 @@ from core.planning.survey import survey
 from core.runs.folder import Run
 from core.runs.history import Summary, summary
 from core.runs.pace import former_paces
-from core.runs.queue import Queue, Waiting, add, ask_to_end, read_queue, remove, start
+from core.runs.queue import LOG, Queue, Waiting, add, ask_to_end, queue_directory, read_queue, remove, start
 from core.runs.worker import Worker
 from core.texts import Message, Texts, UserError, duration_in_words, say
 from dbtui.boundary import DONE, REFUSED, complain
@@ -78,11 +78,20 @@ def show_queue(home: Path, *, as_json: bool) -> int:
     if not queue.entries:
         print_lines(say("queue.none", "Nothing waits. `{command}` puts a run there.",
                         command=command_line("queue add RUN.toml", home)))  # fmt: skip
+        _name_log(home)
         return DONE
     columns = tuple(COLUMNS.values())
     console().print(table(columns, [_row(queue, entry) for entry in queue.entries], right=columns[:1]))
     print_lines(_who_works(queue, home))
+    _name_log(home)
     return DONE
+
+
+def _name_log(home: Path) -> None:
+    """Where it stands what became of each run, if one has had its turn in the background."""
+    log = queue_directory(home) / LOG
+    if log.exists():
+        print_lines(say("queue.log", "What became of each run stands in {log}", log=log))
 
 
 def _row(queue: Queue, entry: Waiting) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.events import Checkpoint
+from core.runs import queue
 from core.runs.folder import Run, list_runs, runs_directory
 from core.runs.journal import Summary, read_journal, summary
 from core.runs.lock import owner
@@ -73,7 +74,7 @@ def delete_run(home: Path, name: str, *, sure: bool) -> int:
     if not sure and not _agrees(name):
         print_lines(say("delete.kept", "Nothing was deleted."))
         return STOPPED
-    run.delete()
+    queue.delete_run(run)
     print_lines(say("delete.done", "{name} is deleted.", name=name))
     return DONE
 

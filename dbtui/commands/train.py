@@ -137,8 +137,8 @@ def warn_of_logout() -> None:
 class Watch:
     """Shows a run that trains in a thread of this process, and obeys signals meanwhile.
 
-    SIGTERM or Ctrl+C: save and end; the second one: end now. SIGHUP: the terminal has gone, training goes on. `place`
-    is that of the first of all processes that train it.
+    SIGTERM or Ctrl+C: save and end; the second one, but for a SIGTERM right after the first: end now. SIGHUP: the
+    terminal has gone, training goes on. `place` is that of the first of all processes that train it.
     """
 
     def __init__(self, run: Run, display: Callable[[Terminal], Display] = display_on, *, place: Place = ALONE) -> None:
@@ -188,8 +188,8 @@ class Watch:
     def _stop(self, reason: str) -> None:
         """Runs inside a signal handler."""
         if self._reason:
-            if self._place.launched and is_same_signal(self._asked):
-                return
+            if (self._place.launched or reason == "terminated") and is_same_signal(self._asked):
+                return  # systemd, or a queue that was told to end, sends SIGTERM to all of its processes
             if self._handle is not None:
                 self._handle.end_now()
             os._exit(FAILED)

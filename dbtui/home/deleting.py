@@ -50,14 +50,10 @@ def what_is_lost(home: Path, name: str) -> str:
 def delete(home: Path, entry: Entry) -> None:
     """For good. Raises `UserError` or `OSError`."""
     from core.runs.folder import Run
+    from core.runs.queue import delete_run
     from dbtui.drafts import delete_draft
 
     if entry.draft is not None:
         delete_draft(home, entry.draft.id)
         return
-    run = Run.open(home, entry.name)
-    if entry.place:
-        from core.runs.queue import remove
-
-        remove(home, entry.name)
-    run.delete()
+    delete_run(Run.open(home, entry.name))

@@ -157,13 +157,14 @@ class RunActions(Screen[None]):
             self._ask(lambda: draft_of(self.home, run.config()), lambda draft: start(self.app, self.home, draft))
 
     def action_rename(self) -> None:
+        from core.runs.queue import rename_run
         from dbtui import __version__
         from dbtui.home.again import rename_question
 
         run = self._run()
         if run is not None:
             self.app.push_screen(rename_question(self.home, run), lambda name: self._in_thread(
-                lambda: run.rename(name, __version__), lambda _: self.look()) if name else None)  # fmt: skip
+                lambda: rename_run(run, name, __version__), lambda _: self.look()) if name else None)  # fmt: skip
 
     def action_queue(self) -> None:
         from dbtui.home.waiting import queue_question

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -137,10 +137,12 @@ class EndingScreen(ModalScreen[bool]):
 
     async def _hand_over(self) -> None:
         """Start the run again where this terminal does not matter."""
+        from core.machine import chosen_cards
         from core.runs.launch import launch_background
 
+        given: dict[str, Any] = {"cards": cards} if (cards := chosen_cards()) else {}
         try:
-            self.process = await asyncio.to_thread(launch_background, self.run, resume=True)
+            self.process = await asyncio.to_thread(launch_background, self.run, resume=True, **given)
         except (UserError, OSError) as error:
             told = safe_message(error.message) if isinstance(error, UserError) else safe(error)
             saved = say("ending.saved", "The run is saved: r trains on here.")

@@ -24,6 +24,7 @@ from core.runs import pump
 from core.runs.folder import Run
 from dbtui.__main__ import main
 from dbtui.commands.configs import differences
+from dbtui.commands.train import Watch
 from dbtui.commands.train_display import Clock, PlainDisplay, ProgressDisplay, step_line
 
 Said = pytest.CaptureFixture[str]
@@ -211,6 +212,43 @@ def test_sigterm_saves_and_stops(
     assert "dbtui train clock --resume" in said.err
     last = json.loads((home / "runs/clock/journal.jsonl").read_text().splitlines()[-1])
     assert (last["kind"], last["reason"]) == ("stopped", "terminated")
+
+
+class Asked:
+    """A handle that notes what a signal makes of a run."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def request(self, command: str, **fields: Any) -> None:
+        self.heard.append(f"{command} {fields['reason']}")
+
+    def end_now(self) -> None:
+        self.heard.append("end now")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reasons", "heard"),
+    [
+        (60.0, ["terminated", "terminated"], ["stop terminated"]),
+        (60.0, ["user", "terminated"], ["stop user"]),
+        (0.0, ["terminated", "terminated"], ["stop terminated", "end now"]),
+        (60.0, ["user", "user"], ["stop user", "end now"]),
+        (60.0, ["terminated", "user"], ["stop terminated", "end now"]),
+    ],
+    ids=["both-of-us", "launched", "later", "by-hand", "by-hand-after-all"],
+)
+def test_sigterm_from_two_sides_is_one_wish_and_ctrl_c_twice_is_two(
+    seconds: float, reasons: list[str], heard: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.commands.processes.TWICE_SECONDS", seconds)
+    monkeypatch.setattr("dbtui.commands.train.os._exit", lambda code: None)
+    watch, handle = Watch(Run(tmp_path, "clock")), Asked()
+    monkeypatch.setattr(watch, "_handle", handle)
+    for reason in reasons:
+        watch._stop(reason)
+    assert handle.heard[: len(heard)] == heard
+    assert ("end now" in handle.heard) == ("end now" in heard)
 
 
 def test_a_failure_is_code_1_with_its_advice(

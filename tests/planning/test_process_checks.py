@@ -26,6 +26,10 @@ def test_each_process_on_a_gpu_needs_a_card() -> None:
     assert codes(**four, processes=4, processes_here=4) == {}
     assert codes(**four, processes=8, processes_here=8) == {"processes.cards": Level.ERROR}
     assert codes(**four, processes=8, processes_here=4) == {}, "on two computers"
+    [found] = [each for each in check(config({"batch.size": 2}), facts(**four, processes=8, processes_here=8))
+               if each.code == "processes.cards"]  # fmt: skip
+    for launcher in ("--processes with dbtui", "accelerate", "torchrun"):
+        assert launcher in found.message.advice
 
 
 def test_more_processes_than_cores_are_warned_about() -> None:

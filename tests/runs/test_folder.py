@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -252,6 +253,21 @@ def test_a_copy_is_a_new_run_under_the_next_free_name_with_the_class_pictures(ru
 def test_a_copy_of_a_very_long_name_has_a_name_that_is_allowed(run: Run) -> None:
     assert is_run_name(free_name(run.home, "x" * 64))
     assert free_name(run.home, "dog-2") == "dog-2"
+
+
+def test_a_name_that_cannot_be_written_down_leaves_the_run_its_old_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(folder_module, "write_atomic", full)
+    with pytest.raises(UserError) as refused:
+        run.rename("cat", VERSION)
+    assert refused.value.code == "disk.full"
+    assert [found.name for found in list_runs(run.home)] == [run.name] == [run.config().model.name]
+    monkeypatch.undo()
+    assert run.rename("cat", VERSION).config().model.name == "cat"
 
 
 def test_saved_steps_are_those_of_whole_states(run: Run) -> None:

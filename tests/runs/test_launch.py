@@ -13,14 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from core import machine
+from core.machine import VISIBLE
+from core.place import Place
 from core.runs import launch
 from core.runs.folder import Run
 from core.runs.journal import summary
 from core.runs.launch import _see_only, command_line, launch_background, launch_thread, seeing
-from core.runs.lock import owner
+from core.runs.lock import RunLock, owner
 from core.texts import UserError
 from tests.runs.conftest import ROOT, Spawn, until
-from tests.runs.fakes import FakeTrainer
+from tests.runs.fakes import FakeTrainer, make_run
 
 
 @pytest.fixture
@@ -55,6 +58,9 @@ def test_the_background_process_holds_the_lock_in_a_session_of_its_own(run: Run,
 def test_it_outlives_who_started_it_and_the_terminal(run: Run) -> None:
     program = f"""
 import pathlib, sys
+from core import machine
+from core.machine import VISIBLE
+from core.place import Place
 from core.runs import launch
 from core.runs.folder import Run
 run = Run.open(pathlib.Path({str(run.home)!r}), {run.name!r})
@@ -144,14 +150,64 @@ def test_a_command_that_sees_some_cards_becomes_the_trainer_itself() -> None:
     assert said == [str(child.pid), "GPU-a,GPU-b"]
 
 
-def test_cards_are_chosen_before_cuda_begins_and_not_changed_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = types.SimpleNamespace(cuda=types.SimpleNamespace(is_initialized=lambda: True))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    monkeypatch.setitem(sys.modules, "torch", begun)
-    with pytest.raises(UserError) as caught:
-        _see_only(["GPU-b"])
-    assert caught.value.code == "launch.cards"
-    _see_only(["0"])
-    begun.cuda.is_initialized = lambda: False
+@pytest.fixture
+def torch(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
+    """A torch in which CUDA has not begun, in a program that was started with card 0."""
+    monkeypatch.setenv(VISIBLE, "0")
+    monkeypatch.setattr(machine, "_chosen", None)
+    made = types.SimpleNamespace(cuda=types.SimpleNamespace(is_initialized=lambda: False))
+    monkeypatch.setitem(sys.modules, "torch", made)
+    return made
+
+
+def test_cards_are_chosen_before_cuda_begins_and_not_changed_afterwards(torch: types.SimpleNamespace) -> None:
     _see_only(["GPU-b"])
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-b"
+    assert os.environ[VISIBLE] == "GPU-b"
+    torch.cuda.is_initialized = lambda: True
+    with pytest.raises(UserError) as caught:
+        _see_only(["0"])
+    assert caught.value.code == "launch.cards"
+    _see_only(["GPU-b"])
+    _see_only([])
+    assert os.environ[VISIBLE] == "GPU-b"
+
+
+@pytest.mark.parametrize("started_with", [None, "0"])
+def test_the_cards_of_a_run_in_this_program_are_those_of_no_other_process(
+    run: Run, trainers: list[FakeTrainer], torch: types.SimpleNamespace, background: list[str],
+    started_with: str | None, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if started_with is None:
+        monkeypatch.delenv(VISIBLE)
+    launch_thread(run, resume=False, cards=("GPU-b",)).join(20)
+    assert (os.environ[VISIBLE], machine.chosen_cards()) == ("GPU-b", ("GPU-b",))
+    assert machine.environment_at_start().get(VISIBLE) == started_with
+    other = make_run(run.home, "other")
+    background.append("--tell")
+    launch_background(other, resume=False)
+    assert (other.path / "told").read_text().split("|")[0] == (started_with or "")
+    launch_thread(make_run(run.home, "third"), resume=False).join(20)
+    assert os.environ.get(VISIBLE) == started_with
+
+
+def test_a_start_that_is_refused_leaves_the_cards_as_they_were(run: Run, torch: types.SimpleNamespace) -> None:
+    _see_only(["GPU-a"])
+    with RunLock(run.lock_path), pytest.raises(UserError):
+        launch_thread(run, resume=False, cards=("GPU-b",))
+    assert os.environ[VISIBLE] == "GPU-a"
+    _see_only([])
+    assert os.environ[VISIBLE] == "0"
+
+
+def test_a_program_that_still_belongs_to_processes_that_failed_leads_no_others(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = types.SimpleNamespace(is_available=lambda: True, is_initialized=lambda: True)
+    monkeypatch.setitem(sys.modules, "torch.distributed", left)
+    monkeypatch.setattr(launch, "TrainingHandle", lambda run, **_: run)
+    with pytest.raises(UserError) as refused:
+        launch_thread(run, resume=False, place=Place(count=2, local_count=2))
+    assert refused.value.code == "launch.processes"
+    assert launch_thread(run, resume=False) == run
+    left.is_initialized = lambda: False
+    assert launch_thread(run, resume=False, place=Place(count=2, local_count=2)) == run

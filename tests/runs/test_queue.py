@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,13 +10,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from core.events import Stopped
+from core.files import explain
 from core.runs import launch
 from core.runs.folder import Run
 from core.runs.history import summary
+from core.runs.journal import JournalWriter
 from core.runs.lock import RunLock, owner
 from core.runs.queue import (
     LOG,
@@ -24,10 +29,12 @@ from core.runs.queue import (
     add,
     ask_to_end,
     begin,
+    delete_run,
     lock_path,
     queue_directory,
     read_queue,
     remove,
+    rename_run,
     start,
 )
 from core.runs.worker import LOOK_SECONDS, Worker
@@ -56,6 +63,22 @@ try:
 except UserError as error:
     print(error.code, flush=True)
     sys.exit(2)
+"""
+
+NOTES_SIGNALS = """
+import signal, sys, time
+from pathlib import Path
+
+def note(number, frame):
+    with Path(sys.argv[1]).open("a") as file:
+        file.write(signal.Signals(number).name + "\\n")
+    if number == signal.SIGINT:
+        sys.exit(1)
+
+signal.signal(signal.SIGTERM, note)
+signal.signal(signal.SIGINT, note)
+Path(sys.argv[1]).touch()
+time.sleep(60)
 """
 
 
@@ -134,6 +157,41 @@ def test_a_run_waits_once_and_not_while_it_trains(tmp_path: Path) -> None:
     assert refused.value.code == "queue.not-there"
 
 
+def test_a_run_that_waits_waits_under_its_new_name_and_at_its_place(tmp_path: Path) -> None:
+    clock, _ = waiting(tmp_path, "clock", "cat")
+    before = read_queue(tmp_path).entries[0]
+    assert rename_run(clock, "watch", "0") == Run.open(tmp_path, "watch")
+    assert read_queue(tmp_path).entries[0] == replace(before, name="watch")
+    assert names(tmp_path) == ["watch", "cat"]
+    with pytest.raises(UserError) as refused:
+        rename_run(Run.open(tmp_path, "watch"), "cat", "0")
+    assert refused.value.code == "run.rename-taken"
+    assert names(tmp_path) == ["watch", "cat"]
+    assert len(list(queue_directory(tmp_path).glob("*.json"))) == 2
+
+
+def test_a_run_that_is_deleted_waits_no_more_and_one_that_is_not_waits_still(tmp_path: Path) -> None:
+    clock, cat = waiting(tmp_path, "clock", "cat")
+    delete_run(clock)
+    assert not clock.path.exists()
+    assert names(tmp_path) == ["cat"]
+    with RunLock(cat.lock_path), pytest.raises(UserError) as refused:
+        delete_run(cat)
+    assert refused.value.code == "run.locked"
+    assert names(tmp_path) == ["cat"]
+
+
+def test_the_run_whose_turn_it_is_keeps_its_name(tmp_path: Path) -> None:
+    (run,) = waiting(tmp_path, "clock")
+    begin(tmp_path, read_queue(tmp_path).entries[0])
+    with RunLock(lock_path(tmp_path)):
+        for change in (lambda: rename_run(run, "watch", "0"), lambda: delete_run(run)):
+            with pytest.raises(UserError) as refused:
+                change()
+            assert refused.value.code == "queue.its-turn"
+    assert run.path.exists()
+
+
 def test_many_at_once_lose_none_and_share_no_number(tmp_path: Path) -> None:
     runs = [make_run(tmp_path, f"run-{number}") for number in range(12)]
     threads = [threading.Thread(target=add, args=(tmp_path, run)) for run in runs]
@@ -191,6 +249,109 @@ def test_a_run_that_is_gone_is_passed_over(tmp_path: Path, working: Callable[[],
     gone.delete()
     assert working().told()[0] == "queue.passed-over gone"
     assert summary(last).state == "done"
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What trains each run, as shell commands: nothing where none is named."""
+    scripts: dict[str, str] = {}
+    monkeypatch.setattr(launch, "command_line", lambda run, resume: ["sh", "-c", scripts.get(run.name, ":")])
+    monkeypatch.setattr("core.runs.worker.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("core.runs.lock.HEARTBEAT_SECONDS", 0.0)
+    return scripts
+
+
+def test_a_disk_that_is_full_ends_the_worker_and_every_run_still_waits(
+    tmp_path: Path, commands: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(tmp_path, "a", "b", "c")
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("core.runs.queue.write_atomic", full)
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 1
+    assert [one.code for one in said] == ["queue.cannot-go-on"]
+    assert "no room left" in said[0].text
+    assert "Free some space" in said[0].advice
+    assert names(tmp_path) == ["a", "b", "c"]
+    monkeypatch.undo()
+    assert owner(lock_path(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("subprocess.Popen", BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))),
+        ("open_log", explain(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "train.log")),
+    ],
+    ids=["process", "log"],
+)
+def test_a_run_for_which_nothing_starts_still_waits(
+    what: str, error: Exception, tmp_path: Path, commands: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(tmp_path, "a", "b")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(f"core.runs.worker.{what}", fail)
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 1
+    assert [one.code for one in said] == ["queue.cannot-go-on"]
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_a_worker_whose_folder_vanishes_waits_for_its_run_before_it_ends(
+    tmp_path: Path, commands: dict[str, str]
+) -> None:
+    run, _ = waiting(tmp_path, "a", "b")
+    commands["a"] = f"rm -r {queue_directory(tmp_path)}; sleep 0.3; touch {run.path}/whole"
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 1
+    assert [one.code for one in said] == ["queue.begins", "queue.done", "queue.cannot-go-on"]
+    assert (run.path / "whole").exists()
+
+
+def test_one_wish_to_end_is_one_signal_and_the_second_ends_the_run_at_once(
+    tmp_path: Path, commands: dict[str, str]
+) -> None:
+    run, _ = waiting(tmp_path, "a", "b")
+    note = run.path / "signals"
+    program = run.path / "program.py"
+    program.write_text(NOTES_SIGNALS)
+    commands["a"] = f"exec {sys.executable} {program} {note}"
+    told: list[Message] = []
+    worker = Worker(tmp_path, told.append)
+    thread = threading.Thread(target=worker.work)
+    thread.start()
+    until(note.exists)
+    worker.stop()
+    until(note.read_text)
+    time.sleep(0.1)
+    assert note.read_text() == "SIGTERM\n"
+    worker.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert note.read_text().splitlines()[-1] == "SIGINT"
+    assert [one.code for one in told] == ["queue.begins", "queue.interrupted", "queue.ended"]
+    assert names(tmp_path) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("reason", "goes_on"), [("terminated", True), ("user", False)])
+def test_a_run_that_was_ended_together_with_its_worker_goes_on_and_one_that_a_person_stopped_does_not(
+    reason: str, goes_on: bool, tmp_path: Path, commands: dict[str, str]
+) -> None:
+    (run,) = waiting(tmp_path, "a")
+    begin(tmp_path, read_queue(tmp_path).entries[0])
+    journal = JournalWriter(run.journal_path)
+    journal.write(Stopped(step=3, saved=True, reason=reason), last=True)
+    journal.close()
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 0
+    assert ("queue.begins" in [one.code for one in said]) is goes_on
+    assert names(tmp_path) == []
 
 
 def test_two_workers_train_nothing_twice(tmp_path: Path, working: Callable[[], Working]) -> None:

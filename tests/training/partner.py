@@ -30,6 +30,7 @@ from core.training.gradients import Gradients
 from core.training.meeting import join
 from core.training.ranks import Ranks
 from core.training.requests import Command
+from core.training.saving import Saving
 from core.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
@@ -127,11 +128,20 @@ def exchanged(ranks: Ranks) -> list[dict[str, float | None]]:
     return seen
 
 
-FAULTS = {"memory": short_of_memory, "number": not_a_number, "kill": killed, "picture": unreadable}
+FAULTS = {
+    "memory": short_of_memory, "number": not_a_number, "numbers": not_a_number, "kill": killed, "picture": unreadable,
+}  # fmt: skip
+LASTING = {"numbers"}
+"""They come with every pass from there on."""
+
+
+def refuse_to_save(self: Saving, *arguments: Any, **more: Any) -> None:
+    raise AssertionError("this process has nothing to save")
 
 
 def main() -> None:
     whole = Gradients._pass
+    Saving.save = refuse_to_save  # type: ignore[method-assign,assignment]
     for line in sys.stdin:
         port, fault, after = (*line.split(), "", "0")[:3]
         if fault == "toy":
@@ -145,7 +155,10 @@ def main() -> None:
         def faulty(self: Gradients, *arguments: Any, of: Any = (fault, int(after), passes)) -> Tensor:
             parts = whole(self, *arguments)
             kind, at, counter = of
-            return FAULTS[kind](parts) if kind in FAULTS and next(counter) == at else parts
+            if kind not in FAULTS:
+                return parts
+            number = next(counter)
+            return FAULTS[kind](parts) if number == at or (kind in LASTING and number > at) else parts
 
         Gradients._pass = faulty  # type: ignore[method-assign]
         handle = HelpingHandle(Place(1, 2, 1, 2, port=int(port)))

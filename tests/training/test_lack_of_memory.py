@@ -21,7 +21,10 @@ from core.training.optimization import Optimization
 from core.training.passes import Pass, Portion
 from tests.training.runs import final_weights, first_gradients, quick_config, ready_trainer, run_to_end
 
-NO_MEMORY = torch.OutOfMemoryError("made by the test")
+ON_THE_CPU = (
+    "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+    "4000000000000 bytes. Error code 12 (Cannot allocate memory)"
+)
 
 
 def steps_of(events: list[Event]) -> list[Step]:
@@ -38,7 +41,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, images: int) -> None:
 
     def denoise(self: Model, x: torch.Tensor, *rest: Any) -> torch.Tensor:
         if torch.is_grad_enabled() and len(x) > images:
-            raise torch.OutOfMemoryError("made by the test")
+            raise RuntimeError(ON_THE_CPU)
         return original(self, x, *rest)
 
     monkeypatch.setattr(Model, "denoise", denoise)
@@ -124,7 +127,7 @@ def test_what_filled_the_memory_is_let_go_before_it_is_emptied(
     def too_large(_: Any, x0: torch.Tensor, *__: torch.Tensor) -> torch.Tensor:
         activation = x0.clone()
         held.append(weakref.ref(activation))
-        raise torch.OutOfMemoryError("made by the test")
+        raise RuntimeError(ON_THE_CPU)
 
     trainer = ready_trainer(quick_config(tiny_sd1, pictures, batch__size=2), tmp_path / "run")
     monkeypatch.setattr("core.training.gradients.add_noise", too_large)
@@ -137,7 +140,7 @@ def test_an_optimizer_that_finds_no_memory_stops_the_run_and_nothing_is_saved(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_room(*_: Any) -> None:
-        raise torch.OutOfMemoryError("made by the test")
+        raise RuntimeError(ON_THE_CPU)
 
     monkeypatch.setattr(Optimization, "update", no_room)
     with pytest.raises(UserError, match="adamw_8bit") as refused:
@@ -169,7 +172,7 @@ def test_validation_takes_one_picture_at_a_time_where_memory_is_short_or_is_skip
 
     def denoise(self: Model, x: torch.Tensor, *rest: Any) -> torch.Tensor:
         if not torch.is_grad_enabled() and len(x) > room:
-            raise torch.OutOfMemoryError("made by the test")
+            raise RuntimeError(ON_THE_CPU)
         return original(self, x, *rest)
 
     monkeypatch.setattr(Model, "denoise", denoise)
@@ -187,7 +190,7 @@ def test_a_preview_that_does_not_fit_is_skipped_and_training_goes_on_the_same(
     run_to_end(config, tmp_path / "enough")
 
     def no_room(*_: Any, **__: Any) -> Any:
-        raise torch.OutOfMemoryError("made by the test")
+        raise RuntimeError(ON_THE_CPU)
 
     monkeypatch.setattr(previews, "denoise", no_room)
     events = run_to_end(config, tmp_path / "short")

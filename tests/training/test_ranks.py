@@ -212,6 +212,16 @@ def test_a_step_that_is_not_a_number_in_one_is_skipped_by_both(
     assert [step.skipped for step in steps_of(events)] == [False, True, False]
 
 
+def test_where_no_step_is_a_number_any_more_the_first_alone_saves_and_both_end(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner
+) -> None:
+    config = config_of(tiny_sd1, pictures, intervals__epochs=6)
+    with pytest.raises(UserError, match="3 steps in a row gave no number"):
+        partner.train(config, tmp_path, fault="numbers 5")  # two passes a step, and a dry one before
+    assert "3 steps in a row gave no number" in partner.outcome()
+    assert [step for step, _ in list_checkpoints(tmp_path / "runs" / "quick" / "checkpoints")] == [3]
+
+
 @pytest.mark.slow
 def test_another_number_of_processes_goes_on_with_the_same_updates(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, partner: Partner

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -16,6 +18,8 @@ from core.events import Event, Measured, Phase, Step, Warned
 from core.families.model import Model
 from core.tensors import digest
 from core.training import device, rehearsal
+from core.training.gradients import Figures, Gradients
+from core.training.precision import LossScale
 from core.training.trainer import Trainer
 from dbtui.monitor.words import measured_in_words
 from tests.training.runs import final_weights, quick_config, ready_trainer, run_to_end
@@ -131,3 +135,27 @@ def test_a_system_that_does_not_tell_its_memory_is_said_to_be_one(
     measured = of(Measured, run_to_end(quick_config(tiny_sd1, pictures, intervals__max_steps=1), tmp_path / "run"))
     assert [event.peak_bytes for event in measured] == [None]
     assert "does not tell" in measured_in_words(measured[0])
+
+
+@pytest.mark.parametrize(
+    ("instances", "norms", "repeats"),
+    [((0.5, 0.5), (2.0, 2.0), True), ((0.5, 0.5), (math.nan, math.nan), True), ((0.5, 0.5), (2.0, 2.1), False),
+     ((0.5, 0.6), (2.0, 2.0), False)],
+    ids=["same", "no-number", "other-norm", "other-loss"],
+)  # fmt: skip
+def test_bits_that_repeat_are_told_by_a_loss_that_is_not_scaled(
+    monkeypatch: pytest.MonkeyPatch, instances: tuple[float, float], norms: tuple[float, float], repeats: bool
+) -> None:
+    gradients = Gradients.__new__(Gradients)
+    gradients._scale, gradients._steps = LossScale.for_precision("fp16"), 1
+    gradients._optimization = SimpleNamespace(discard_gradients=lambda: None)  # type: ignore[assignment]
+    scales: list[float] = []
+
+    def of(self: Gradients, *_: Any) -> Figures:
+        scales.append(self._scale.scale)
+        return Figures(instances[len(scales) - 1], 0.0, norms[len(scales) - 1])
+
+    monkeypatch.setattr(Gradients, "of", of)
+    assert gradients.repeat((), 1.0) is repeats
+    assert scales == [1.0, 1.0]
+    assert gradients._scale.scale == LossScale.START

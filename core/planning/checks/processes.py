@@ -8,7 +8,7 @@ from core.config.findings import Finding, Level
 from core.config.options import RunConfig
 from core.planning.buckets import images_per_step
 from core.planning.facts import Facts
-from core.texts import counted, listed, message
+from core.texts import UserError, counted, listed, message
 
 
 def room(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -17,10 +17,7 @@ def room(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     if machine is None or here == 1:
         return
     if machine.device == "cuda" and here > machine.gpus:
-        yield Finding(Level.ERROR, "", message(
-            "processes.cards", "{processes} processes on this computer need a card each, and there {verb} {cards}.",
-            mend="Use --processes {cards}.", processes=here, cards=machine.gpus,
-            verb="is" if machine.gpus == 1 else "are"))  # fmt: skip
+        yield Finding(Level.ERROR, "", too_few_cards(here, machine.gpus).message)
     elif machine.device == "cpu" and here > machine.cores:
         yield Finding(Level.WARNING, "", message(
             "processes.cores", "{processes} processes take turns on {cores}: that is slower than one.",
@@ -37,6 +34,15 @@ def shares(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             "processes.share", "Each update of this run has {pictures}, which cannot be shared evenly by {processes} "
             "processes.", mend="Go on with {fitting} of them.", pictures=counted(pictures, "picture"),
             processes=facts.processes, fitting=listed(fitting, 20).replace(", ", " or ")))  # fmt: skip
+
+
+def too_few_cards(count: int, cards: int) -> UserError:
+    """Why `count` processes cannot train on a computer with so many cards, whoever starts them."""
+    return UserError(
+        "processes.cards", "{count} processes on this computer need a card each, and there {verb} {cards}.",
+        mend="Start {cards}: --processes with dbtui, --num_processes (over all machines) with accelerate, "
+        "--nproc_per_node with torchrun.", count=count, cards=cards, verb="is" if cards == 1 else "are",
+    )  # fmt: skip
 
 
 CHECKS = (room, shares)
