@@ -167,7 +167,7 @@ class Trainer:
             loss=loss,
             instance_loss=figures.instance,
             prior_loss=figures.prior if any(slot.prior is not None for slot in slots) else None,
-            rate=next(iter(rates.values())),
+            rate=rates.get("unet"),
             text_encoder_rate=next((rate for name, rate in rates.items() if name != "unet"), None),
             gradient_norm=figures.norm,
             images_per_second=speed,

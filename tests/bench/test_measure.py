@@ -83,20 +83,31 @@ def test_the_bare_loop_trains_the_trainers_own_weights_and_no_others(
 
 
 @pytest.mark.parametrize(
-    ("family", "method", "text", "prior"),
-    [("sd1", "full", "0", "0"), ("sd1", "lora", "1", "0"), ("sdxl", "full", "1", "1"), ("sdxl", "lora", "0", "0")],
+    ("family", "method", "unet", "text", "prior"),
+    [
+        ("sd1", "full", "true", "0", "0"),
+        ("sd1", "lora", "true", "1", "0"),
+        ("sd1", "full", "false", "1", "0"),
+        ("sdxl", "full", "true", "1", "1"),
+        ("sdxl", "lora", "true", "0", "0"),
+        ("sdxl", "lora", "false", "1", "0"),
+    ],
 )
 def test_counted_operations_are_those_that_a_step_computes(
-    family: str, method: str, text: str, prior: str, sources: dict[str, Path], tmp_path: Path
+    family: str, method: str, unet: str, text: str, prior: str, sources: dict[str, Path], tmp_path: Path
 ) -> None:
-    options = SMALL | {"performance.text_encoder_ratio": text, "concepts.0.prior.images_per_instance": prior}
+    options = SMALL | {
+        "performance.train_unet": unet,
+        "performance.text_encoder_ratio": text,
+        "concepts.0.prior.images_per_instance": prior,
+    }
     trainer, source = trained(sources[family], tmp_path, Setting(family, method, 2, options))
     bare = trainer.bare_loop()
     counter = FlopCounterMode(display=False)
     with counter, sdpa_kernel(SDPBackend.MATH):  # of a processor's own attention torch counts nothing
         bare.step()
     counted = flops_of_a_step(trainer._config, source, side=64, pictures=trainer.pictures_in_a_step,
-                              text_trains=text == "1")  # fmt: skip
+                              components=trainer.components)  # fmt: skip
     assert trainer.pictures_in_a_step == (4 if prior == "1" else 2)
     assert counted == counter.get_total_flops()
 
@@ -107,7 +118,7 @@ def test_what_checkpointing_computes_twice_counts_once(sources: dict[str, Path],
     counter = FlopCounterMode(display=False)
     with counter:
         trainer.bare_loop().step()
-    counted = flops_of_a_step(trainer._config, source, side=64, pictures=1, text_trains=False)
+    counted = flops_of_a_step(trainer._config, source, side=64, pictures=1, components=trainer.components)
     assert counted < counter.get_total_flops()
 
 
