@@ -236,7 +236,7 @@ class DbtuiApp(App[int]):
         self.screen.refresh_bindings()
         try:
             await asyncio.to_thread(remember, **{SETTING: chosen})
-        except OSError as error:
+        except UserError as error:
             self.say(error)
 
     def action_command_palette(self) -> None:
@@ -265,7 +265,7 @@ class DbtuiApp(App[int]):
         self.theme = theme_of(chosen, no_color=self.no_color)
         try:
             await asyncio.to_thread(remember, **{SETTING: chosen})
-        except OSError as error:
+        except UserError as error:
             self.say(error)
 
     def action_graphics(self) -> None:
@@ -287,7 +287,7 @@ class DbtuiApp(App[int]):
             return
         try:
             await asyncio.to_thread(put_in_force, chosen)
-        except OSError as error:
+        except UserError as error:
             self.say(error)
         for screen in self.screen_stack:
             for picture in screen.query(Picture):
