@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import shutil
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -149,6 +151,22 @@ def test_weights_and_biases_gets_every_figure_and_preview(run: Run, library: Lib
     assert library.told[1] == {"step": 1, "validation/instance": 0.5, "validation/prior": 0.25}
     assert library.told[2]["previews/dog-1"][1] == "a sks dog (seed 1)"
     assert library.finished
+
+
+def test_a_run_goes_on_with_its_own_curve_alone(run: Run, library: Library) -> None:
+    from core.runs.trackers.weights_and_biases import WeightsAndBiases
+
+    def curve(of: Run) -> str:
+        WeightsAndBiases(with_changes(of.config(), {"tracking.wandb_project": "dogs"}), of.path)
+        return str(library.asked["id"])
+
+    config, first = run.config(), curve(run)
+    assert curve(run) == first and re.fullmatch(r"[a-z0-9]{8,64}", first)
+    renamed = Run(run.home, "renamed")
+    run.path.rename(renamed.path)
+    assert curve(renamed) == first
+    shutil.rmtree(renamed.path)
+    assert curve(Run.create(run.home, config, "0.1.0")) != first
 
 
 def test_what_is_sent_holds_no_folder_of_this_computer(run: Run, library: Library) -> None:
