@@ -217,6 +217,28 @@ def test_a_tracker_that_fails_is_told_once_and_training_goes_on(
     assert "no way to the server" in warned[0].message and "Training goes on" in warned[0].message
 
 
+@pytest.mark.parametrize("closing", [None, OSError("gone too")])
+def test_a_tracker_that_fails_on_its_way_is_closed_and_told_once(folder: Path, closing: Exception | None) -> None:
+    calls: list[str] = []
+
+    class Fails:
+        title = "It"
+
+        def tell(self, event: Event) -> None:
+            raise ConnectionError("no way to the server")
+
+        def flush(self) -> None: ...
+
+        def close(self) -> None:
+            calls.append("close")
+            if closing is not None:
+                raise closing
+
+    troubles = follow(folder, [[started(), step(1)]], Fails)
+    assert calls == ["close"]
+    assert len(troubles) == 1 and "no way to the server" in troubles[0]
+
+
 def test_the_end_of_a_run_does_not_wait_for_a_tracker_that_hangs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
