@@ -126,11 +126,19 @@ def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.WARNING, field, message(
             "memory.in-use", "Training will take about {need} (an estimate); {where} has {holds} of memory, but only "
             "{free} of it are free now.", mend="Close other programs. " + advice, **values), fixes)  # fmt: skip
-    elif machine.device == "cuda" and machine.memory and need.host > machine.memory:
-        yield Finding(Level.WARNING, "", message(
-            "memory.host", "Beside the GPU's memory, training will take about {need} of the computer's own (an "
-            "estimate), which has {holds}.", mend="Close other programs, or add swap space.",
-            need=size_in_words(need.host), holds=size_in_words(machine.memory)))  # fmt: skip
+    elif machine.device == "cuda" and machine.memory and need.host * facts.processes_here > machine.memory:
+        values = {"need": size_in_words(need.host * facts.processes_here), "holds": size_in_words(machine.memory)}
+        if facts.processes_here == 1:
+            yield Finding(Level.WARNING, "", message(
+                "memory.host", "Beside the GPU's memory, training will take about {need} of the computer's own (an "
+                "estimate), which has {holds}.", mend="Close other programs, or add swap space.",
+                **values))  # fmt: skip
+        else:
+            yield Finding(Level.WARNING, "", message(
+                "memory.host-shared", "Beside the GPUs' memory, the {count} processes here will take about {need} of "
+                "the computer's own together (an estimate), which has {holds}.",
+                mend="Close other programs, add swap space, or train with fewer processes.",
+                count=facts.processes_here, **values))  # fmt: skip
     elif config.performance.text_encoder_ratio > 0 and holds < LITTLE_MEMORY and need.total > NEARLY_FULL * holds:
         yield Finding(Level.HINT, "performance.text_encoder_ratio", message(
             "text-encoder.memory", "With {holds} of memory the text encoder is usually left alone.",
