@@ -149,13 +149,16 @@ class DbtuiApp(App[int]):
         self.run_worker(start())
 
     async def launch(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> bool:
-        """Train `run` in a thread of this process, or in a process of its own; whether it has begun.
+        """Train `run` in a thread of this process, or in a process of its own; whether it has begun. A run that goes on
+        gets as many processes as it had.
 
         One run trains in this process at a time; whatever stands in the way is said.
         """
+        from core.runs.again import Share, share_of
         from core.runs.launch import launch_background, launch_thread
 
-        given: dict[str, Any] = {"cards": cards} if cards else {}
+        share = await asyncio.to_thread(share_of, run) if resume and not cards else Share(cards=cards)
+        given = share.arguments(background=background)
         if not background and self.is_training:
             self.notify(say("app.one-trains",
                             "A run is training in this program already. Start this one in the background."),

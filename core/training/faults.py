@@ -114,6 +114,16 @@ def data_changed(step: int) -> Warned:
     )  # fmt: skip
 
 
+def other_processes(step: int, before: int, now: int) -> Warned:
+    """A resumed run that other many processes go on with."""
+    return warning(
+        "resume.other-processes",
+        "Until step {step} this run was trained by {before}, and now it is {now}. Each update learns from as many "
+        "pictures as before; the time that it takes is another.",
+        step=step, before=counted(before, "process", "processes"), now=counted(now, "process", "processes"),
+    )  # fmt: skip
+
+
 def warning(code: str, english: str, id: str | None = None, **values: Any) -> Warned:  # noqa: A002
     """A `warning` event of a message."""
     said = message(code, english, **values)
