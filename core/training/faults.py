@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from core.config.options import RunConfig
 from core.events import Warned
 from core.files import explain
+from core.planning.remedies import ways
 from core.texts import UserError, counted, listed, message, say
 
 
@@ -22,24 +24,23 @@ def not_finite(steps: int, step: int, pictures: Iterable[str]) -> UserError:
     )  # fmt: skip
 
 
-def out_of_memory(size: int) -> UserError:
+def out_of_memory(config: RunConfig, size: int) -> UserError:
     """Where not even one picture fits."""
     return UserError(
         "training.out-of-memory",
         "The device's memory is not enough for a single picture at {size} px.",
-        mend="In order of effect: turn on performance.gradient_checkpointing, use adamw_8bit, set "
-        "performance.text_encoder_ratio to 0, lower model.resolution, close other programs on the GPU.",
-        size=size,
+        mend="What may help, the most promising first: {ways}.", size=size,
+        ways=ways("training.out-of-memory", config, size),
     )  # fmt: skip
 
 
-def no_room_for_the_optimizer() -> UserError:
+def no_room_for_the_optimizer(config: RunConfig) -> UserError:
     """Where the gradients fit and the optimizer's own memory does not."""
     return UserError(
         "training.no-room-for-the-optimizer",
         "The device's memory is enough for the gradients, but not for what the optimizer keeps beside them.",
-        mend="Use adamw_8bit, set performance.text_encoder_ratio to 0, or close other programs on the GPU. The run can "
-        "be resumed from the last saved state.",
+        mend="What may help, the most promising first: {ways}. The run can be resumed from the last saved state.",
+        ways=ways("training.no-room-for-the-optimizer", config),
     )  # fmt: skip
 
 

@@ -115,8 +115,8 @@ class Trainer:
         if text_stopped:
             self._freeze_text_encoders()
         self._gradients = Gradients(
-            prepared, self._settled, self._optimization, self._scale, self._ranks,
-            steps=self._plan.steps, portion=portion, snr_gamma=config.performance.snr_gamma, look=self._requests.look,
+            config, prepared, self._settled, self._optimization, self._scale, self._ranks,
+            steps=self._plan.steps, portion=portion, look=self._requests.look,
         )  # fmt: skip
         return Saving(config, self._folder, self._model, self._optimization, trained, self._average, resumed=found)
 
