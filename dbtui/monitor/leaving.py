@@ -137,12 +137,10 @@ class EndingScreen(ModalScreen[bool]):
 
     async def _hand_over(self) -> None:
         """Start the run again where this terminal does not matter."""
-        from core.runs.again import share_of
         from core.runs.launch import launch_background
 
-        given = (await asyncio.to_thread(share_of, self.run)).arguments(background=True)
         try:
-            self.process = await asyncio.to_thread(launch_background, self.run, resume=True, **given)
+            self.process = await asyncio.to_thread(launch_background, self.run, resume=True)
         except (UserError, OSError) as error:
             told = safe_message(error.message) if isinstance(error, UserError) else safe(error)
             saved = say("ending.saved", "The run is saved: r trains on here.")
