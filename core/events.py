@@ -71,7 +71,8 @@ class Measured(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Event):
-    """One optimizer step. Losses are means over their own pictures; `loss` is instance + weight · prior.
+    """One optimizer step. Losses are means over their own pictures; `loss` is instance + weight · prior. `rate` is the
+    U-Net's, `None` where it is not trained.
 
     A skipped step (not a number) has `skipped` set; figures that are not numbers are `null` in the journal.
     """
@@ -82,12 +83,17 @@ class Step(Event):
     loss: float | None
     instance_loss: float | None
     prior_loss: float | None
-    rate: float
+    rate: float | None
     text_encoder_rate: float | None
     gradient_norm: float | None
     images_per_second: float
     memory_bytes: int
     skipped: bool = False
+
+    @property
+    def main_rate(self) -> float | None:
+        """The U-Net's, else that of what is trained in its place."""
+        return self.text_encoder_rate if self.rate is None else self.rate
 
 
 @dataclass(frozen=True, kw_only=True)

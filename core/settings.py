@@ -1,9 +1,14 @@
-"""What the program remembers of a person from one time to the next: `$XDG_CONFIG_HOME/dbtui/settings.toml`."""
+"""What the program remembers of a person from one time to the next: `$XDG_CONFIG_HOME/dbtui/settings.toml`.
+
+People write into it too: what they wrote stays as it is, comments included.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+from core.texts import UserError
 
 
 def settings_path() -> Path:
@@ -15,28 +20,61 @@ def settings_path() -> Path:
 
 def remembered(name: str) -> Any:
     """The setting called `name`, `None` where there is none. A file that cannot be read counts as none."""
-    return _read(settings_path()).get(name)
-
-
-def remember(**settings: Any) -> None:
-    """Keep `settings` beside those that are kept already. Raises `OSError` where the file cannot be written."""
-    import tomlkit
-
-    from core.files import write_atomic
-
-    path = settings_path()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomic(path, tomlkit.dumps(_read(path) | settings))
-
-
-def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return {}
+        return read_settings().get(name)
+    except UserError:
+        return None
+
+
+def read_settings() -> dict[str, Any]:
+    """All settings, none where there is no file. Raises `UserError` where it cannot be read."""
     import tomllib
 
+    path = settings_path()
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def remember(**settings: str) -> None:
+    """Keep `settings` beside all that stands there already. Raises `UserError` where the file cannot be read (it is
+    left as it is) or written.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    from core.files import explain, write_atomic
+
+    path = settings_path()
+    try:
+        document = tomlkit.parse(_text(path))
+    except TOMLKitError as error:
+        raise _unreadable(path, str(error)) from error
+    new = {name: value for name, value in settings.items() if name not in document}
+    document.update({name: value for name, value in settings.items() if name in document})
+    text = tomlkit.dumps(document)
+    if new:  # before the first table and the comment above it
+        text = tomlkit.dumps(new) + ("\n" if text.startswith(("#", "[")) else "") + text
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomic(path, text)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")  # editors on Windows begin a file with a byte order mark
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise _unreadable(path, f"line {line} is not text in UTF-8") from error
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return UserError("settings.unreadable", "The settings in {path} cannot be read: {reason}.",
+                     mend="Mend the file, or move it away.", path=path, reason=reason.rstrip("."))  # fmt: skip

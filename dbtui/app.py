@@ -149,13 +149,16 @@ class DbtuiApp(App[int]):
         self.run_worker(start())
 
     async def launch(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> bool:
-        """Train `run` in a thread of this process, or in a process of its own; whether it has begun.
+        """Train `run` in a thread of this process, or in a process of its own; whether it has begun. A run that goes on
+        gets as many processes as it had.
 
         One run trains in this process at a time; whatever stands in the way is said.
         """
+        from core.runs.again import Share, share_of
         from core.runs.launch import launch_background, launch_thread
 
-        given: dict[str, Any] = {"cards": cards} if cards else {}
+        share = await asyncio.to_thread(share_of, run) if resume and not cards else Share(cards=cards)
+        given = share.arguments(background=background)
         if not background and self.is_training:
             self.notify(say("app.one-trains",
                             "A run is training in this program already. Start this one in the background."),
@@ -236,7 +239,7 @@ class DbtuiApp(App[int]):
         self.screen.refresh_bindings()
         try:
             await asyncio.to_thread(remember, **{SETTING: chosen})
-        except OSError as error:
+        except UserError as error:
             self.say(error)
 
     def action_command_palette(self) -> None:
@@ -265,7 +268,7 @@ class DbtuiApp(App[int]):
         self.theme = theme_of(chosen, no_color=self.no_color)
         try:
             await asyncio.to_thread(remember, **{SETTING: chosen})
-        except OSError as error:
+        except UserError as error:
             self.say(error)
 
     def action_graphics(self) -> None:
@@ -287,7 +290,7 @@ class DbtuiApp(App[int]):
             return
         try:
             await asyncio.to_thread(put_in_force, chosen)
-        except OSError as error:
+        except UserError as error:
             self.say(error)
         for screen in self.screen_stack:
             for picture in screen.query(Picture):

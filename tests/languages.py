@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.languages import LANGUAGES, texts_of
+from core.planning.remedies import SAVES
 from core.texts import ENGLISH
 
 ROOT = Path(__file__).parents[1]
@@ -29,14 +30,13 @@ UNSAID = ("core/demo/recipe",)
 
 
 CODE = re.compile(r"[a-z][a-z0-9-]*\.[\w.*-]+")
-SAVES = " (saves {saving})"
-"""What `resources.py` puts behind the label of each of its fixes."""
 SEEN_ELSEWHERE = {
     ("core/data/captions.py", "f'{kind}.not-a-file'"),
     ("core/data/captions.py", "f'{kind}.unreadable'"),
     ("core/data/captions.py", "f'{kind}.too-long'"),
     ("core/planning/checks/pictures.py", "code"),
     ("core/planning/checks/resources.py", "code"),
+    ("core/planning/remedies.py", "self.code"),
     ("core/texts.py", "f'count.{singular}'"),
     ("core/runs/trackers/weights_and_biases.py", "SIGNED_OUT.code"),
 }

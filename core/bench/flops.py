@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -15,16 +17,16 @@ from core.training.trained import train_only, trained_of
 
 
 def flops_of_a_step(
-    config: RunConfig, source: SourceDescription, *, side: int, pictures: int, text_trains: bool
+    config: RunConfig, source: SourceDescription, *, side: int, pictures: int, components: Sequence[str]
 ) -> int:
-    """Of forward and backward for so many pictures of `side` px: matrix products, convolutions and attention, a
-    product and its sum counting as two.
+    """Of forward and backward for so many pictures of `side` px where these `components` are trained: matrix products,
+    convolutions and attention, a product and its sum counting as two.
 
     What is computed twice under gradient checkpointing counts once, as in the model FLOPs utilization of Chowdhery et
     al. (PaLM, 2022, appendix B).
     """
     model = _empty_model(source)
-    components = ["unet", *(model.text_encoders if text_trains else ())]
+    text_trains = not set(components).isdisjoint(model.text_encoders)
     trained = trained_of(model, components, kind_of(config.lora, tuple(model.text_encoders)), seed=0)
     train_only(model, trained, components, gradient_checkpointing=False)
     with torch.device("meta"):

@@ -157,7 +157,7 @@ class Rounds:
         settled = self._trainer.settled
         images = self._config.batch.size * self._config.batch.accumulation
         flops = flops_of_a_step(self._config, source, side=settled.size, pictures=self._trainer.pictures_in_a_step,
-                                text_trains=self._config.performance.text_encoder_ratio > 0)  # fmt: skip
+                                components=self._trainer.components)  # fmt: skip
         own, bare = (statistics.median(spent.clock for spent in side) / count for side in (ours, theirs))
         limit = peak_of(settled.name, settled.precision)
         return Measurement(

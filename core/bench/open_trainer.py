@@ -22,6 +22,11 @@ class OpenTrainer(Trainer):
         slots = self._prepared.batches.step(self._step)
         return len(slots) + sum(slot.prior is not None for slot in slots)
 
+    @property
+    def components(self) -> list[str]:
+        """What is trained now."""
+        return self._optimization.components
+
     def wait(self) -> None:
         """Until the device has nothing left to do."""
         if self._settled.device.type == "cuda":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from core.choices.attention import ATTENTIONS
 from core.choices.optimizers import OPTIMIZERS
@@ -175,13 +176,19 @@ def _problem(home: Path) -> UserError | None:
     return None
 
 
-def _batch_of(run: Path) -> int | None:
-    """The pictures of each update, as the newest saved state tells them."""
+def state_of(run: Path) -> dict[str, Any]:
+    """What the newest saved state in this run's folder says beside its tensors; nothing where it cannot be read."""
     states = sorted((run / "checkpoints").glob("step-*/state.json"), key=lambda path: (len(path.parent.name), path))
     try:
-        batch = json.loads(states[-1].read_text()).get("batch") if states else None
-    except (OSError, ValueError, AttributeError):
-        return None  # whoever resumes it says what is wrong with it
+        state = json.loads(states[-1].read_text()) if states else {}
+    except (OSError, ValueError):
+        return {}  # whoever resumes it says what is wrong with it
+    return state if isinstance(state, dict) else {}
+
+
+def _batch_of(run: Path) -> int | None:
+    """The pictures of each update, as the newest saved state tells them."""
+    batch = state_of(run).get("batch")
     return batch if isinstance(batch, int) and batch > 0 else None
 
 

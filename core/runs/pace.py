@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from core.config.options import RunConfig
-from core.events import Checkpoint, Event, Phase, RunStarted, Step
+from core.events import Checkpoint, Continued, Event, Export, Paused, Phase, RunStarted, Step, Validation, Warned
 from core.planning.duration import Pace, sampling_steps, settled_kind
 from core.runs.folder import Run, list_runs
 from core.runs.journal import JournalTail
@@ -50,6 +50,10 @@ def pace_of(config: RunConfig, events: Sequence[Event]) -> Pace | None:
         denoising=_each(events, "sampling", sampling_steps(config)),
         class_denoising=_each(events, "class-images", statistics.mean(class_steps) if class_steps else 0),
         save=_median(event.seconds for event in events if isinstance(event, Checkpoint)),
+        gap=_gap(events),
+        export=_export(events),
+        validation=_median(after.time - before.time for before, after in pairwise(events)
+                           if isinstance(before, Step) and isinstance(after, Validation)),
         start=_start(events),
     )  # fmt: skip
 
@@ -94,6 +98,50 @@ def _each(events: Iterable[Event], phase: str, steps: float) -> float | None:
             if before.name == after.name == phase and after.done > before.done]  # fmt: skip
     seconds = _median(made)
     return None if seconds is None or not steps else seconds / steps
+
+
+def _gap(events: Sequence[Event]) -> float | None:
+    """Seconds that a save left between two steps, beside what else was done there."""
+    saved = {event.step for event in events if isinstance(event, Checkpoint)}
+    places = [place for place, event in enumerate(events) if isinstance(event, Step)]
+    pairs = [(events[place], list(events[place + 1 : then]), events[then]) for place, then in pairwise(places)]
+    paired = [(one, between, after) for one, between, after in pairs
+              if isinstance(one, Step) and isinstance(after, Step) and after.step == one.step + 1]  # fmt: skip
+    pictures = _median((after.time - one.time) * after.images_per_second
+                       for one, between, after in paired if not between and one.step not in saved)  # fmt: skip
+    if pictures is None:
+        return None
+    gaps = [_left(one, between, after, pictures) for one, between, after in paired
+            if one.step in saved and after.images_per_second > 0]  # fmt: skip
+    known = [gap for gap in gaps if gap is not None]
+    return statistics.median(known) if known else None
+
+
+def _left(one: Step, between: Iterable[Event], after: Step, pictures: float) -> float | None:
+    """Of the time between these steps that of the save; `None` where people or warnings came between."""
+    begun = one.time
+    for event in between:
+        if _is_phase(event, "exporting"):
+            return max(0.0, event.time - begun)
+        if isinstance(event, Paused | Continued | Warned | RunStarted) or _is_phase(event, "resting"):
+            return None
+        if not isinstance(event, Checkpoint):  # previews and validations come before the save
+            begun = event.time
+    return max(0.0, after.time - pictures / after.images_per_second - begun)
+
+
+def _export(events: Iterable[Event]) -> float | None:
+    """Seconds for each byte of what was exported."""
+    timed = [
+        (after, after.time - before.time)
+        for before, after in pairwise(events)
+        if isinstance(after, Export) and (isinstance(before, Export) or _is_phase(before, "exporting"))
+    ]
+    return _median(seconds / written.bytes for written, seconds in timed if written.bytes)
+
+
+def _is_phase(event: Event, name: str) -> bool:
+    return isinstance(event, Phase) and event.name == name
 
 
 def _start(events: Sequence[Event]) -> float | None:

@@ -20,6 +20,7 @@ from core.events import Done, Event, Failed, Phase, Step, Stopped, Warned
 from core.files import explain, sweep_staging
 from core.machine import is_out_of_memory
 from core.place import ALONE, Place
+from core.planning.remedies import ways
 from core.runs.commands import Command, CommandReader, Requests, new_command
 from core.runs.folder import Run
 from core.runs.journal import JournalWriter
@@ -277,19 +278,12 @@ def explained(error: Exception, run: Run, config: RunConfig) -> Message:
 
 
 def _out_of_memory(config: RunConfig) -> Message:
-    """What helps, the strongest first, without what is in force already."""
-    performance = config.performance
-    ways = (
-        (config.batch.size > 1, say("memory.out.batch", "batch.size = 1 with a larger batch.accumulation")),
-        (not performance.gradient_checkpointing, "performance.gradient_checkpointing = true"),
-        (performance.text_encoder_ratio > 0, "performance.text_encoder_ratio = 0"),
-        (performance.optimizer == "adamw", 'performance.optimizer = "adamw_8bit"'),
-        (performance.mixed_precision == "no", 'performance.mixed_precision = "bf16"'),
-        (True, say("memory.out.resolution", "a smaller model.resolution")),
+    return message(
+        "memory.out",
+        "There was not enough memory to train.",
+        mend="What may help, the most promising first: {ways}.",
+        ways=ways("memory.out", config),
     )
-    return message("memory.out", "There was not enough memory to train.",
-                   mend="What helps, the strongest first: {ways}. Close other programs that use the memory.",
-                   ways=say("list.semicolon", "; ").join(way for possible, way in ways if possible))  # fmt: skip
 
 
 def _interrupted(by: str) -> Message:

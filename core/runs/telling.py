@@ -16,7 +16,7 @@ from typing import Any
 
 from core.events import Done, Event, Failed, Stopped
 from core.runs.output import open_log
-from core.settings import remembered
+from core.settings import read_settings
 from core.texts import Message, UserError, message
 
 SETTING = "notify"
@@ -36,7 +36,10 @@ class Wishes:
 
 def wishes() -> Wishes:
     """From the settings, read anew each time: a run may last for days."""
-    held = remembered(SETTING)
+    try:
+        held = read_settings().get(SETTING)
+    except UserError as error:
+        return Wishes(trouble=error.message)
     if not isinstance(held, dict):
         return Wishes()
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from core.config.options import RunConfig
 from core.events import Warned
 from core.files import explain
+from core.planning.remedies import ways
 from core.texts import UserError, counted, listed, message, say
 
 
@@ -22,24 +24,23 @@ def not_finite(steps: int, step: int, pictures: Iterable[str]) -> UserError:
     )  # fmt: skip
 
 
-def out_of_memory(size: int) -> UserError:
+def out_of_memory(config: RunConfig, size: int) -> UserError:
     """Where not even one picture fits."""
     return UserError(
         "training.out-of-memory",
         "The device's memory is not enough for a single picture at {size} px.",
-        mend="In order of effect: turn on performance.gradient_checkpointing, use adamw_8bit, set "
-        "performance.text_encoder_ratio to 0, lower model.resolution, close other programs on the GPU.",
-        size=size,
+        mend="What may help, the most promising first: {ways}.", size=size,
+        ways=ways("training.out-of-memory", config, size),
     )  # fmt: skip
 
 
-def no_room_for_the_optimizer() -> UserError:
+def no_room_for_the_optimizer(config: RunConfig) -> UserError:
     """Where the gradients fit and the optimizer's own memory does not."""
     return UserError(
         "training.no-room-for-the-optimizer",
         "The device's memory is enough for the gradients, but not for what the optimizer keeps beside them.",
-        mend="Use adamw_8bit, set performance.text_encoder_ratio to 0, or close other programs on the GPU. The run can "
-        "be resumed from the last saved state.",
+        mend="What may help, the most promising first: {ways}. The run can be resumed from the last saved state.",
+        ways=ways("training.no-room-for-the-optimizer", config),
     )  # fmt: skip
 
 
@@ -111,6 +112,16 @@ def data_changed(step: int) -> Warned:
         "The pictures, captions or source model have changed since step {step}: the run goes on with what is there "
         "now, not as it would have.",
         step=step,
+    )  # fmt: skip
+
+
+def other_processes(step: int, before: int, now: int) -> Warned:
+    """A resumed run that other many processes go on with."""
+    return warning(
+        "resume.other-processes",
+        "Until step {step} this run was trained by {before}, and now it is {now}. Each update learns from as many "
+        "pictures as before; the time that it takes is another.",
+        step=step, before=counted(before, "process", "processes"), now=counted(now, "process", "processes"),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.config.options import RunConfig
 from core.data.batches import Slot
 from core.events import Warned
 from core.training import faults
@@ -45,11 +46,11 @@ class Gradients:
     """Forward and backward of this rank's slots, one `portion` at a time. `look` is called after each pass.
 
     `steps` is how many the run has: the first pictures of the next one are drawn while the device still computes.
-    `snr_gamma` is that of min-SNR, 0 for none.
     """
 
     def __init__(
         self,
+        config: RunConfig,
         prepared: Prepared,
         settled: Settled,
         optimization: Optimization,
@@ -58,15 +59,15 @@ class Gradients:
         *,
         steps: int,
         portion: Portion,
-        snr_gamma: float,
         look: Callable[[], None],
     ) -> None:
-        self._prepared, self._settled = prepared, settled
+        self._config, self._prepared, self._settled = config, prepared, settled
         self._optimization, self._scale, self._ranks = optimization, scale, ranks
         self._trained: list[str] = []
         self._sums = Exchange(ranks, ())
         self._steps = steps
-        self._error_weights = snr_weights(prepared.model.schedule, snr_gamma) if snr_gamma > 0 else None
+        gamma = config.performance.snr_gamma
+        self._error_weights = snr_weights(prepared.model.schedule, gamma) if gamma > 0 else None
         self._look = look
         self._ahead: tuple[int, Batch] | None = None
         self.portion = portion
@@ -165,7 +166,7 @@ class Gradients:
             return
         except torch.OutOfMemoryError:
             pass
-        raise faults.no_room_for_the_optimizer()
+        raise faults.no_room_for_the_optimizer(self._config)
 
     def halve(self) -> Warned:
         """After a lack of memory: the same effective batch in smaller pieces, down to a single picture.
@@ -178,7 +179,7 @@ class Gradients:
         pairs = any(concept.prior for concept in self._prepared.dataset.concepts)
         smaller = self.portion.halved(pairs=pairs)
         if smaller is None:
-            raise faults.out_of_memory(self._settled.size)
+            raise faults.out_of_memory(self._config, self._settled.size)
         self.portion = smaller
         return faults.smaller_batches(smaller.slots, with_class=pairs and not smaller.split_pairs)
 

@@ -66,6 +66,8 @@ def open_run(
     use_threads(settled.threads)
     plan = plan_run(config, material, ranks.count, state.batch if state else None)
     yield started(config, material.source, settled, plan, state)
+    if state and state.processes != plan.processes:
+        yield faults.other_processes(state.step, state.processes, plan.processes)
     for damage in damages:
         yield Warned(code=damage.code, message=str(damage.message))
     return Opening(material, found, state, settled, plan)

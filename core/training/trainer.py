@@ -115,8 +115,8 @@ class Trainer:
         if text_stopped:
             self._freeze_text_encoders()
         self._gradients = Gradients(
-            prepared, self._settled, self._optimization, self._scale, self._ranks,
-            steps=self._plan.steps, portion=portion, snr_gamma=config.performance.snr_gamma, look=self._requests.look,
+            config, prepared, self._settled, self._optimization, self._scale, self._ranks,
+            steps=self._plan.steps, portion=portion, look=self._requests.look,
         )  # fmt: skip
         return Saving(config, self._folder, self._model, self._optimization, trained, self._average, resumed=found)
 
@@ -167,7 +167,7 @@ class Trainer:
             loss=loss,
             instance_loss=figures.instance,
             prior_loss=figures.prior if any(slot.prior is not None for slot in slots) else None,
-            rate=next(iter(rates.values())),
+            rate=rates.get("unet"),
             text_encoder_rate=next((rate for name, rate in rates.items() if name != "unet"), None),
             gradient_norm=figures.norm,
             images_per_second=speed,

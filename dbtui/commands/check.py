@@ -132,7 +132,12 @@ def _memory_rows(plan: Plan) -> list[tuple[str, str]]:
         return []
     rows = [("", f"{size_in_words(count)} {what}") for what, count in plan.memory.parts]
     beside = plan.memory.host if plan.memory.host != plan.memory.total else None
-    return rows if beside is None else [*rows, (say("check.memory-beside", "Memory beside the GPU"), _size(beside))]
+    if beside is None:
+        return rows
+    held = _size(beside)
+    if plan.processes > 1:
+        held = say("check.memory-each", "{size} for each process", size=held)
+    return [*rows, (say("check.memory-beside", "Memory beside the GPU"), held)]
 
 
 def _size(count: int | None) -> str:

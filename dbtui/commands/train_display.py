@@ -78,7 +78,8 @@ def step_line(event: Step, clock: Clock) -> str:
     if left is not None:
         parts.append(say("line.left", "{time} left", time=duration_in_words(left)))
     parts.append(say("line.speed", "{speed:.2f} images/s", speed=event.images_per_second))
-    parts.append(say("line.rate", "rate {rate:.2g}", rate=event.rate))
+    if event.main_rate is not None:
+        parts.append(say("line.rate", "rate {rate:.2g}", rate=event.main_rate))
     if event.prior_loss is not None:
         parts.append(say("line.parts", "yours {instance}, class {prior}", instance=_figure(event.instance_loss),
                          prior=_figure(event.prior_loss)))  # fmt: skip

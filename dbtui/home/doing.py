@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -108,13 +109,14 @@ class RunActions(Screen[None]):
 
     def _train(self, run: Run, where: str, *, changes: Callable[[], object] | None = None) -> None:
         """Begin or go on with `run`, here, in the background or when its turn comes, once `changes` were made to it."""
+        from core.runs.again import share_of
         from core.runs.queue import add, read_queue, remove
 
         def prepare() -> None:
             if changes is not None:
                 changes()
             if where == "queue":
-                add(self.home, run)
+                add(self.home, run, **asdict(share_of(run)))
             elif read_queue(self.home).place(run.name):
                 remove(self.home, run.name)
 
@@ -176,6 +178,7 @@ class RunActions(Screen[None]):
 
     def _change_queue(self, answer: str, entry: Entry | None) -> None:
         from core.runs import queue
+        from core.runs.again import share_of
         from core.runs.folder import Run
 
         name = entry.name if entry is not None else ""
@@ -184,7 +187,7 @@ class RunActions(Screen[None]):
             "end": lambda: queue.ask_to_end(self.home),
             "interrupt": lambda: queue.ask_to_end(self.home, now=True),
             "go-on": lambda: queue.take_back(self.home),
-            "add": lambda: queue.add(self.home, Run.open(self.home, name)),
+            "add": lambda: queue.add(self.home, run := Run.open(self.home, name), **asdict(share_of(run))),
             "remove": lambda: queue.remove(self.home, name),
         }
         if answer == "start":

@@ -65,7 +65,7 @@ def about_protocols() -> dict[Protocol, str]:
 
 
 def put_in_force(chosen: Protocol) -> None:
-    """Draw in this way from now on, here and in processes started from here; and the next time. Raises `OSError`."""
+    """Draw in this way from now on, here and in processes started from here; and the next time. Raises `UserError`."""
     os.environ[VARIABLE] = chosen
     remember(**{SETTING: chosen})
 

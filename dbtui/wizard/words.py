@@ -68,7 +68,8 @@ def _time(context: WizardContext) -> Rows:
     named = (
         (took.start, say("plan.time.start", "start")), (took.class_pictures, say("plan.time.class", "class pictures")),
         (took.training, say("plan.time.training", "training")), (took.previews, say("plan.time.previews", "previews")),
-        (took.saves, say("plan.time.saves", "saves")),
+        (took.saves, say("plan.time.saves", "saves")), (took.exports, say("plan.time.exports", "exports")),
+        (took.validations, say("plan.time.validations", "validations")), (took.rests, say("plan.time.rests", "rests")),
     )  # fmt: skip
     parts = [say("plan.time.part", "{what} {time}", what=what, time=roughly(seconds))
              for seconds, what in named if seconds]  # fmt: skip

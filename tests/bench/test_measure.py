@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,15 +16,18 @@ from torch.utils.flop_counter import FlopCounterMode
 from core.bench import measure
 from core.bench.bare import BareLoop
 from core.bench.flops import flops_of_a_step
-from core.bench.measure import Bench
+from core.bench.measure import Bench, Rounds, Spent
 from core.bench.open_trainer import OpenTrainer
 from core.bench.results import Measurement, Refused, Result
 from core.bench.settings import Setting, config_of, pictures_of
 from core.bench.source import draw_pictures, make_source
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
 from core.config.settle import settle
 from core.events import Step
 from core.families.describe import SourceDescription, describe
 from core.texts import UserError
+from core.training.device import Settled
 from tests.training.runs import no_commands
 
 
@@ -68,6 +72,37 @@ def test_a_measurement_has_every_figure_and_its_costs() -> None:
     assert any(cost.name == "matrix products" for cost in found.costs)
 
 
+def figures_of(device: str, ours: list[Spent], theirs: list[Spent], monkeypatch: pytest.MonkeyPatch) -> Measurement:
+    """Of rounds of four steps that took so long, with eight pictures and 6e12 operations in a step."""
+    monkeypatch.setattr(measure, "flops_of_a_step", lambda *_, **__: 6 * 10**12)
+    monkeypatch.setattr(measure, "peak_of", lambda name, precision: 1e12 if (name, precision) == ("X", "bf16") else 0)
+    rounds = Rounds.__new__(Rounds)
+    rounds._config = with_changes(RunConfig(), {"batch.size": 2, "batch.accumulation": 4})
+    rounds._notes = []
+    settled = Settled(torch.device(device), "bf16", "adamw", 512, 1, "sdpa")
+    rounds._trainer = SimpleNamespace(settled=SimpleNamespace(**vars(settled), name="X"),  # type: ignore[assignment]
+                                      pictures_in_a_step=8, components=["unet"])  # fmt: skip
+    return rounds._figures(Setting("sd1", "full", 2), SimpleNamespace(), ours, theirs,  # type: ignore[arg-type]
+                           peak=7, first=1.5, count=4, costs=())  # fmt: skip
+
+
+def test_figures_are_the_medians_of_the_rounds_each_beside_its_own_bare_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = [Spent(40.0, 20.0), Spent(32.0, 10.0), Spent(80.0, 50.0)]
+    theirs = [Spent(20.0, 15.0), Spent(24.0, 8.0), Spent(16.0, 10.0)]
+    found = figures_of("cpu", ours, theirs, monkeypatch)
+    assert found.images_per_second == 8 / 10, "the median round of 40 s has four steps of eight pictures"
+    assert found.bare_images_per_second == 8 / 5
+    assert found.ratio == 0.5, "their time over ours, round by round: 0.5, 0.75 and 0.2"
+    assert found.computing_ratio == 0.75, "0.75, 0.8 and 0.2"
+    assert found.mfu == 0.6, "6e12 operations in 10 s on a card of 1e12 a second"
+    assert (found.rounds, found.steps_in_a_round, found.peak_bytes, found.first_step_seconds) == (3, 4, 7, 1.5)
+
+
+def test_a_card_has_no_ratio_of_computing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = figures_of("cuda", [Spent(40.0, 20.0)], [Spent(20.0, 15.0)], monkeypatch)
+    assert found.computing_ratio is None and (found.ratio, found.mfu) == (0.5, 0.6)
+
+
 @pytest.mark.parametrize(("family", "method"), [("sd1", "full"), ("sdxl", "lora")])
 def test_the_bare_loop_trains_the_trainers_own_weights_and_no_others(
     family: str, method: str, sources: dict[str, Path], tmp_path: Path
@@ -83,20 +118,31 @@ def test_the_bare_loop_trains_the_trainers_own_weights_and_no_others(
 
 
 @pytest.mark.parametrize(
-    ("family", "method", "text", "prior"),
-    [("sd1", "full", "0", "0"), ("sd1", "lora", "1", "0"), ("sdxl", "full", "1", "1"), ("sdxl", "lora", "0", "0")],
+    ("family", "method", "unet", "text", "prior"),
+    [
+        ("sd1", "full", "true", "0", "0"),
+        ("sd1", "lora", "true", "1", "0"),
+        ("sd1", "full", "false", "1", "0"),
+        ("sdxl", "full", "true", "1", "1"),
+        ("sdxl", "lora", "true", "0", "0"),
+        ("sdxl", "lora", "false", "1", "0"),
+    ],
 )
 def test_counted_operations_are_those_that_a_step_computes(
-    family: str, method: str, text: str, prior: str, sources: dict[str, Path], tmp_path: Path
+    family: str, method: str, unet: str, text: str, prior: str, sources: dict[str, Path], tmp_path: Path
 ) -> None:
-    options = SMALL | {"performance.text_encoder_ratio": text, "concepts.0.prior.images_per_instance": prior}
+    options = SMALL | {
+        "performance.train_unet": unet,
+        "performance.text_encoder_ratio": text,
+        "concepts.0.prior.images_per_instance": prior,
+    }
     trainer, source = trained(sources[family], tmp_path, Setting(family, method, 2, options))
     bare = trainer.bare_loop()
     counter = FlopCounterMode(display=False)
     with counter, sdpa_kernel(SDPBackend.MATH):  # of a processor's own attention torch counts nothing
         bare.step()
     counted = flops_of_a_step(trainer._config, source, side=64, pictures=trainer.pictures_in_a_step,
-                              text_trains=text == "1")  # fmt: skip
+                              components=trainer.components)  # fmt: skip
     assert trainer.pictures_in_a_step == (4 if prior == "1" else 2)
     assert counted == counter.get_total_flops()
 
@@ -107,7 +153,7 @@ def test_what_checkpointing_computes_twice_counts_once(sources: dict[str, Path],
     counter = FlopCounterMode(display=False)
     with counter:
         trainer.bare_loop().step()
-    counted = flops_of_a_step(trainer._config, source, side=64, pictures=1, text_trains=False)
+    counted = flops_of_a_step(trainer._config, source, side=64, pictures=1, components=trainer.components)
     assert counted < counter.get_total_flops()
 
 

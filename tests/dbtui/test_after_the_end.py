@@ -55,6 +55,9 @@ def make(home: Path, name: str, **changes: Any) -> Run:
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     import time
 
+    from tests.planning.example import card
+
+    monkeypatch.setattr("core.planning.remedies.inspect_machine", card)  # what may help depends on it
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("DBTUI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TZ", "UTC")

@@ -8,9 +8,11 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from core.runs.again import Share
 from core.runs.folder import Run
 from dbtui.actions import ACTIONS, actions, bindings
 from dbtui.app import EXPORT, DbtuiApp
@@ -206,6 +208,27 @@ async def test_a_second_run_is_not_started_in_this_process(tmp_path: Path, monke
         app.training, app.training_run = SimpleNamespace(running=True), SyntheticRun(tmp_path, "dog")  # type: ignore[assignment]
         assert not await app.launch(SyntheticRun(tmp_path, "clock"), resume=False, background=False)
         await until(pilot, lambda: any("already" in notice.message for notice in app._notifications))
+
+
+@pytest.mark.parametrize("background", [True, False])
+async def test_a_run_that_goes_on_gets_as_many_processes_as_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, background: bool
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def launch(run: Run, resume: bool, on_event: object = None, **given: Any) -> Any:
+        asked.append(given)
+        return SimpleNamespace(running=False)
+
+    monkeypatch.setattr("core.runs.launch.launch_thread", launch)
+    monkeypatch.setattr("core.runs.launch.launch_background", launch)
+    monkeypatch.setattr("core.runs.again.share_of", lambda run: Share(2, ("GPU-0", "GPU-1")))
+    app, run = DbtuiApp(tmp_path), SyntheticRun(tmp_path, "clock")
+    async with app.run_test():
+        assert await app.launch(run, resume=True, background=background)
+        assert await app.launch(run, resume=True, background=background, cards=("GPU-2",))
+        assert await app.launch(run, resume=False, background=background)
+    assert asked == [{"cards": ("GPU-0", "GPU-1")}, {"cards": ("GPU-2",)}, {}]
 
 
 async def test_what_stands_in_the_way_of_a_start_is_said_and_the_app_goes_on(

@@ -13,6 +13,7 @@ from textual.widgets import Input, OptionList
 from core.config.options import Concept, RunConfig
 from core.config.parsing import with_changes
 from core.events import Done, Failed, Phase, RunStarted, Step, Stopped, encode
+from core.runs.again import Share
 from core.runs.folder import Run
 from core.runs.history import Summary, summary
 from core.runs.lock import RunLock
@@ -412,6 +413,22 @@ async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypa
                 await until(pilot, lambda end=end: asked_to_end(tmp_path) == end)
                 app.screen.look()  # type: ignore[attr-defined]
                 await until(pilot, lambda end=end: ("it ends after that" in shown(app)) == (end == "end"))
+
+
+async def test_what_waits_to_go_on_keeps_its_share_of_the_cards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
+    monkeypatch.setattr("core.runs.again.share_of", lambda run: Share(2, ("GPU-0", "GPU-1")))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "stopped" in shown(app))
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("q")
+        await until(pilot, lambda: read_queue(tmp_path).entries)
+    (entry,) = read_queue(tmp_path).entries
+    assert (entry.name, entry.cards) == ("clock", ("GPU-0", "GPU-1"))
 
 
 async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

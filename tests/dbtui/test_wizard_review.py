@@ -144,7 +144,7 @@ async def test_the_time_is_told_by_a_former_run_and_unknown_without_one(
         screen.show()
         await until(pilot, lambda: "11 min or more, as a former run went" in shown(app))
         said = [text for _, text in screen.query_one(PlanLines).lines]
-        assert "start 20 s, training 10 min, previews 40 s, not known: saves" in said
+        assert "start 20 s, training 10 min, previews 40 s, not known: saves, exports, validations" in said
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 50)], ids=["80x24", "120x36", "160x50"])
@@ -160,7 +160,7 @@ def test_review_with_several_cards_looks_as_it_did(
         assert facts is not None and screen.context.looked is not None
         kind = kind_of(screen.context.config, facts)
         assert kind is not None
-        pace = Pace(kind, picture=0.4, denoising=0.05, save=9, start=40)
+        pace = Pace(kind, picture=0.4, denoising=0.05, save=9, gap=0.4, export=2e-9, validation=3, start=40)
         screen.context.take(screen.context.config, replace(screen.context.looked, paces=(pace,)))
         screen.show()
         await until(pilot, lambda: "as a former run went" in shown(pilot.app) or size == (80, 24))

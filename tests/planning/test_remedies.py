@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
-from core.planning.remedies import DISK, MEMORY, NOT_A_NUMBER, remedies
+from core.machine import Machine
+from core.planning.remedies import DISK, FOR_MEMORY, FOR_THE_DISK, MEMORY, NOT_A_NUMBER, Remedy, remedies
 
 
 def config(**changes: Any) -> RunConfig:
@@ -68,3 +70,42 @@ def test_a_smaller_picture_is_offered_where_the_present_size_is_known() -> None:
     assert offered(config(), None) is None
     assert [offered(config(), size) for size in (1024, 768, 512, 384)] == [768, 576, 384, None]
     assert offered(config(model__resolution=512), 1024) == 384
+
+
+NOTHING = Machine("cpu", "", 0, 0, 64, 60, 8, False)
+
+
+def test_what_cannot_work_on_this_computer_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = config(performance__optimizer="adamw", performance__mixed_precision="no")
+
+    def offered() -> set[str]:
+        return {fix.label.code for fix in remedies("memory.out", options)}
+
+    helped = {"remedy.8bit", "remedy.bf16", "remedy.bf16-weights"}
+    monkeypatch.setattr("core.planning.remedies.inspect_machine", lambda: replace(NOTHING, knows_bf16=True))
+    monkeypatch.setattr("core.planning.remedies._missing", frozenset)
+    assert helped <= offered()
+    monkeypatch.setattr("core.planning.remedies.inspect_machine", lambda: NOTHING)
+    monkeypatch.setattr("core.planning.remedies._missing", lambda: frozenset({"bitsandbytes"}))
+    assert not helped & offered()
+
+
+def test_another_optimizer_does_not_take_over_a_rate_that_meant_something_else() -> None:
+    options = config(performance__optimizer="prodigy", learning_rate__rate=1.0)
+    changes = [fix.changes for fix in remedies("memory.out", options) if fix.label.code == "remedy.8bit"]
+    assert changes == [{"performance.optimizer": "adamw_8bit", "learning_rate.rate": "auto"}]
+
+
+def test_where_only_the_optimizer_lacked_room_nothing_is_said_of_pictures() -> None:
+    code, options = "training.no-room-for-the-optimizer", config(batch__size=4, performance__cache_latents=False)
+    touched = {path for fix in remedies(code, options, 512) for path in fix.changes}
+    assert touched and not touched & {"batch.size", "performance.gradient_checkpointing", "model.resolution",
+                                      "performance.cache_latents"}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", [FOR_MEMORY, FOR_THE_DISK])
+def test_whatever_a_check_proposes_may_help_afterwards_too(table: tuple[Remedy, ...]) -> None:
+    assert len({remedy.code for remedy in table}) == len(table) == len({remedy.changes for remedy in table})
+    assert {remedy.code.replace("remedy.", "fix.") for remedy in table if remedy.brief} == {
+        remedy.brief[0] for remedy in table if remedy.brief
+    }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.config.findings import Level
@@ -121,6 +123,16 @@ def test_beside_a_gpu_the_computers_own_memory_is_looked_at() -> None:
     world = facts(machine=card(memory=2 * GB))
     assert found("memory.host", {}, world).level is Level.WARNING
     assert "memory.host" not in codes({}, facts(machine=card()))
+
+
+def test_each_process_beside_a_gpu_takes_the_computers_own_memory() -> None:
+    need = memory_of(config(), facts(machine=card()))
+    assert need is not None
+    world = facts(machine=card(memory=8 * need.host), processes=9, processes_here=9)
+    finding = found("memory.host-shared", {}, world)
+    assert finding.level is Level.WARNING
+    assert "9 processes" in finding.message.text and size_in_words(9 * need.host) in finding.message.text
+    assert "memory.host-shared" not in codes({}, replace(world, processes_here=8)), "the ninth is on another computer"
 
 
 def test_a_text_encoder_on_a_small_device_is_remarked_on() -> None:

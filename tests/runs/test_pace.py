@@ -9,7 +9,7 @@ import pytest
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
-from core.events import Checkpoint, Event, Phase, RunStarted, Step, encode
+from core.events import Checkpoint, Continued, Event, Export, Paused, Phase, RunStarted, Step, Validation, encode
 from core.runs.folder import Run
 from core.runs.pace import former_paces, pace_of
 
@@ -55,6 +55,58 @@ def test_each_figure_is_what_was_measured_for_one_of_its_kind() -> None:
     assert pace.save == 3.0
     assert pace.start == 60 - 41, "class pictures are counted apart: until the next phase began"
     assert (pace.kind.device, pace.kind.family, pace.kind.prior) == ("Imagined 24", "sd1", True)
+
+
+def saved(number: int, at: float) -> Checkpoint:
+    return Checkpoint(step=number, path="x", bytes=1, seconds=30.0, time=at)
+
+
+def exported(size: int, at: float) -> Export:
+    return Export(path="x", format="safetensors", bytes=size, time=at)
+
+
+TEN = [step(number, 2.0, 100 + 2 * number) for number in range(1, 11)]
+"""Steps of four pictures, two seconds each."""
+
+
+def gap_of(between: list[Event], seconds: float) -> float | None:
+    """With this between steps 10 and 11, which ends so many seconds later than its pictures take."""
+    pace = pace_of(config(), [story()[0], *TEN, *between, step(11, 2.0, 122 + seconds), saved(10, 150)])
+    assert pace is not None
+    return pace.gap
+
+
+def test_a_save_costs_what_it_leaves_between_two_steps_and_not_what_is_written_beside_them() -> None:
+    assert gap_of([], 0.5) == pytest.approx(0.5)
+    assert gap_of([], 0.0) == 0
+    assert gap_of([saved(0, 121)], 3.0) == pytest.approx(3.0), "the state before it was waited for"
+
+
+def test_previews_and_exports_beside_a_save_are_not_counted_with_it() -> None:
+    previews = [Phase(name="sampling", total=1, time=120), Phase(name="training", done=10, time=150)]
+    assert gap_of(previews, 30.75) == pytest.approx(0.75)
+    exports = [Phase(name="exporting", total=1, time=121), exported(10, 140)]
+    assert gap_of(exports, 21) == pytest.approx(1.0)
+    assert gap_of([Paused(step=10, time=121), Continued(step=10, time=300)], 181) is None
+
+
+def test_without_a_save_between_two_steps_its_cost_is_not_known() -> None:
+    pace = pace_of(config(), [story()[0], *TEN, saved(10, 150)])
+    assert pace is not None and pace.gap is None and pace.save == 30.0
+
+
+def test_a_validation_takes_from_its_step_on() -> None:
+    def validated(at: float) -> Validation:
+        return Validation(step=8, instance=1.0, prior=None, time=at)
+
+    pace = pace_of(config(), [*story()[:-5], validated(170.25), Phase(name="sampling", time=180), validated(190)])
+    assert pace is not None and pace.validation == 2.25, "step 8 was done at 168"
+
+
+def test_an_export_is_timed_by_the_bytes_that_it_wrote() -> None:
+    both = [Phase(name="exporting", total=1, time=200), exported(10, 220), exported(40, 300)]
+    pace = pace_of(config(), [*story(), *both])
+    assert pace is not None and pace.export == 2.0
 
 
 @pytest.mark.parametrize("events", [story(steps=3), story(settled={}), story()[1:], [], story(speed=0.0, steps=6)[:-2]])

@@ -17,9 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Done, Event, Failed, Paused, Phase, RunStarted, Step, Stopped, Warned
 from core.files import STAGING, LineAppender
+from core.planning.remedies import remedies
 from core.runs import journal as journal_module
 from core.runs import pump
 from core.runs.commands import Command, Requests, new_command, send
@@ -29,6 +31,7 @@ from core.runs.lock import owner
 from core.runs.pump import TrainingHandle, train
 from core.settings import settings_path
 from core.texts import UserError
+from core.training import faults
 from tests.runs.conftest import ROOT, Spawn, until
 from tests.runs.fakes import FakeTrainer, started, step
 
@@ -192,7 +195,16 @@ def test_advice_for_lack_of_memory_leaves_out_what_is_in_force(run: Run, trains:
     event = train(run, resume=False).event
     assert isinstance(event, Failed)
     assert "gradient_checkpointing" not in event.advice
-    assert event.advice.index("batch.size") < event.advice.index("model.resolution")
+    assert event.advice.index("batch.size = 1, batch.accumulation = 4") < event.advice.index("model.resolution")
+
+
+def test_what_is_said_of_lack_of_memory_is_what_is_offered_after_it() -> None:
+    config = RunConfig()
+    for error, size in ((faults.out_of_memory(config, 512), 512), (faults.no_room_for_the_optimizer(config), None)):
+        said = error.message.advice
+        places = [said.find(fix.label.text) for fix in remedies(error.code, config, size)]
+        assert places and places == sorted(places) and -1 not in places
+        assert ("384" in said) is (size is not None)
 
 
 def test_an_ending_without_a_word_is_a_mistake_of_the_program(run: Run, trains: Callable[[Body], None]) -> None:

@@ -70,6 +70,12 @@ def test_a_command_that_fails_or_is_missing_is_told(settings: Path, tmp_path: Pa
     assert wishes().trouble is not None
 
 
+def test_settings_that_cannot_be_read_are_told(settings: Path, tmp_path: Path) -> None:
+    wish(settings, "touch it")
+    unread = run_command("clock", DONE, tmp_path / "log")
+    assert unread is not None and unread.code == "settings.unreadable" and "line 2" in unread.text
+
+
 def test_a_slow_command_is_left_to_itself(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.runs.telling.PATIENCE_SECONDS", 0.2)
     said = tmp_path / "said"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import shutil
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -151,6 +153,22 @@ def test_weights_and_biases_gets_every_figure_and_preview(run: Run, library: Lib
     assert library.finished
 
 
+def test_a_run_goes_on_with_its_own_curve_alone(run: Run, library: Library) -> None:
+    from core.runs.trackers.weights_and_biases import WeightsAndBiases
+
+    def curve(of: Run) -> str:
+        WeightsAndBiases(with_changes(of.config(), {"tracking.wandb_project": "dogs"}), of.path)
+        return str(library.asked["id"])
+
+    config, first = run.config(), curve(run)
+    assert curve(run) == first and re.fullmatch(r"[a-z0-9]{8,64}", first)
+    renamed = Run(run.home, "renamed")
+    run.path.rename(renamed.path)
+    assert curve(renamed) == first
+    shutil.rmtree(renamed.path)
+    assert curve(Run.create(run.home, config, "0.1.0")) != first
+
+
 def test_what_is_sent_holds_no_folder_of_this_computer(run: Run, library: Library) -> None:
     from core.runs.trackers.weights_and_biases import WeightsAndBiases
 
@@ -197,6 +215,28 @@ def test_a_tracker_that_fails_is_told_once_and_training_goes_on(
     warned = [event for event in read_journal(run.journal_path) if isinstance(event, Warned)]
     assert len(warned) == 1 and warned[0].code == "tracking.failed"
     assert "no way to the server" in warned[0].message and "Training goes on" in warned[0].message
+
+
+@pytest.mark.parametrize("closing", [None, OSError("gone too")])
+def test_a_tracker_that_fails_on_its_way_is_closed_and_told_once(folder: Path, closing: Exception | None) -> None:
+    calls: list[str] = []
+
+    class Fails:
+        title = "It"
+
+        def tell(self, event: Event) -> None:
+            raise ConnectionError("no way to the server")
+
+        def flush(self) -> None: ...
+
+        def close(self) -> None:
+            calls.append("close")
+            if closing is not None:
+                raise closing
+
+    troubles = follow(folder, [[started(), step(1)]], Fails)
+    assert calls == ["close"]
+    assert len(troubles) == 1 and "no way to the server" in troubles[0]
 
 
 def test_the_end_of_a_run_does_not_wait_for_a_tracker_that_hangs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,8 @@ def test_without_the_unet_only_the_text_encoder_learns(
     after = trainer._model.unet.state_dict()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     assert set(final_weights(tmp_path / "run")) == {"text_encoder.safetensors", "optimizer.safetensors"}
-    assert [(step.rate, step.text_encoder_rate) for step in of(Step, events)] == [(5e-4, 5e-4)] * 4
+    assert [(step.rate, step.text_encoder_rate) for step in of(Step, events)] == [(None, 5e-4)] * 4
+    assert {step.main_rate for step in of(Step, events)} == {5e-4}
     assert isinstance(events[-1], Done)
 
 

@@ -234,6 +234,7 @@ def test_another_number_of_processes_goes_on_with_the_same_updates(
     events = run_to_end(config, folder, resume=True)
     assert [step.step for step in steps_of(events)] == [3]
     assert not next(event for event in events if isinstance(event, RunStarted)).exact
+    assert "resume.other-processes" in {event.code for event in events if isinstance(event, Warned)}
     expected = weights_of(tmp_path / "one")
     for name, weight in weights_of(folder).items():
         torch.testing.assert_close(weight, expected[name], rtol=1e-5, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,18 @@ def test_a_changed_source_is_told_when_resuming(tmp_path: Path, pictures: Path) 
     make_tiny_sd1(source, seed=1)
     resumed = run_to_end(config, tmp_path / "run", resume=True)
     assert any(isinstance(event, Warned) and event.code == "resume.data-changed" for event in resumed)
+
+
+def test_another_number_of_processes_is_told_when_resuming(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=1)
+    killed_after(config, tmp_path / "run", 2)
+    monkeypatch.setattr("core.training.start.read_state", lambda path: replace(read_state(path), processes=2))
+    resumed = run_to_end(config, tmp_path / "run", resume=True)
+    (told,) = [event for event in resumed if isinstance(event, Warned)]
+    assert told.code == "resume.other-processes"
+    assert "by 2 processes" in told.message and "now it is 1 process." in told.message
 
 
 def test_a_state_of_another_version_is_refused_in_words(tmp_path: Path) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from core.choices.adapters import WHOLE
 from core.choices.attention import ATTENTIONS, problem
 from core.choices.optimizers import OPTIMIZERS, settle, without_cuda
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.planning.facts import Facts
-from core.planning.memory import device_of, optimizer_of, precision_of
+from core.planning.memory import device_of, precision_of
 from core.planning.plan import make_plan, memory_of
+from core.planning.remedies import FOR_MEMORY, FOR_THE_DISK, Case, Remedy
 from core.texts import message, say, size_in_words
 
 LITTLE_MEMORY = 12_000_000_000
@@ -110,7 +109,7 @@ def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         other = memory_of(changed, facts)
         return other.total if other is not None else need.total
 
-    fixes = _helpful(config, bytes_of, _memory_changes(config, facts))
+    fixes = _helpful(_case(config, facts), bytes_of, FOR_MEMORY)
     advice = "In order of effect: {advice}." if fixes else "Use a machine with more memory."
     values["advice"] = "; ".join(fix.label.text for fix in fixes)
     field = _field_of(fixes, "performance.gradient_checkpointing")
@@ -126,11 +125,19 @@ def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.WARNING, field, message(
             "memory.in-use", "Training will take about {need} (an estimate); {where} has {holds} of memory, but only "
             "{free} of it are free now.", mend="Close other programs. " + advice, **values), fixes)  # fmt: skip
-    elif machine.device == "cuda" and machine.memory and need.host > machine.memory:
-        yield Finding(Level.WARNING, "", message(
-            "memory.host", "Beside the GPU's memory, training will take about {need} of the computer's own (an "
-            "estimate), which has {holds}.", mend="Close other programs, or add swap space.",
-            need=size_in_words(need.host), holds=size_in_words(machine.memory)))  # fmt: skip
+    elif machine.device == "cuda" and machine.memory and need.host * facts.processes_here > machine.memory:
+        values = {"need": size_in_words(need.host * facts.processes_here), "holds": size_in_words(machine.memory)}
+        if facts.processes_here == 1:
+            yield Finding(Level.WARNING, "", message(
+                "memory.host", "Beside the GPU's memory, training will take about {need} of the computer's own (an "
+                "estimate), which has {holds}.", mend="Close other programs, or add swap space.",
+                **values))  # fmt: skip
+        else:
+            yield Finding(Level.WARNING, "", message(
+                "memory.host-shared", "Beside the GPUs' memory, the {count} processes here will take about {need} of "
+                "the computer's own together (an estimate), which has {holds}.",
+                mend="Close other programs, add swap space, or train with fewer processes.",
+                count=facts.processes_here, **values))  # fmt: skip
     elif config.performance.text_encoder_ratio > 0 and holds < LITTLE_MEMORY and need.total > NEARLY_FULL * holds:
         yield Finding(Level.HINT, "performance.text_encoder_ratio", message(
             "text-encoder.memory", "With {holds} of memory the text encoder is usually left alone.",
@@ -152,7 +159,7 @@ def disk(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         other = make_plan(changed, facts)
         return other.disk_bytes if other is not None and other.disk_bytes is not None else need
 
-    fixes = _helpful(config, bytes_of, _disk_changes(config))
+    fixes = _helpful(_case(config, facts), bytes_of, FOR_THE_DISK)
     states = min(plan.save_steps, config.saving.keep_checkpoints) + 1
     values = {"need": size_in_words(need), "free": size_in_words(facts.free_bytes), "states": states,
               "state": size_in_words(plan.checkpoint_bytes)}  # fmt: skip
@@ -170,53 +177,19 @@ def disk(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 
 CHECKS = (optimizer, precision, attention, memory, disk)
 
-_Change = tuple[str, str, Mapping[str, Any]]
-"""Code, label, changes."""
 
-
-def _memory_changes(config: RunConfig, facts: Facts) -> list[_Change]:
-    """What may save memory and works on this machine."""
-    product, chosen, machine = config.batch.size * config.batch.accumulation, config.performance, facts.machine
-    changes: list[_Change] = [
-        ("fix.checkpointing", "turn gradient checkpointing on", {"performance.gradient_checkpointing": True}),
-        ("fix.no-text-encoder", "do not train the text encoder", {"performance.text_encoder_ratio": 0.0}),
-        ("fix.batch-one", "one picture at a time, with the same effect",
-         {"batch.size": 1, "batch.accumulation": min(product, 1024)}),
-        ("fix.no-ema", "keep no average of the weights", {"performance.ema": False}),
-        ("fix.cache", "encode the pictures once", {"performance.cache_latents": True}),
-    ]  # fmt: skip
-    if not facts.missing_modules.intersection(OPTIMIZERS["adamw_8bit"].needs):
-        changes.append(("fix.8bit", "use 8bit AdamW", {"performance.optimizer": "adamw_8bit"}))
-    if config.method == WHOLE:
-        rate = {} if isinstance(config.learning_rate.rate, str) else {"learning_rate.rate": "auto"}
-        changes.append(("fix.lora-instead", "train a LoRA instead",
-                        {"lora.enabled": True, "performance.weights": "fp32", **rate}))  # fmt: skip
-        if machine is not None and machine.knows_bf16 and optimizer_of(config, machine).steps_parts:
-            precision = {} if chosen.mixed_precision == "auto" else {"performance.mixed_precision": "bf16"}
-            changes.append(("fix.bf16-weights", "keep the weights in bf16",
-                            {"performance.weights": "bf16", **precision}))  # fmt: skip
-    return changes
-
-
-def _disk_changes(config: RunConfig) -> list[_Change]:
-    return [
-        ("fix.no-export-on-save", "do not export at each save", {"saving.on_save": False}),
-        ("fix.keep", "keep 2 states", {"saving.keep_checkpoints": 2}),
-        ("fix.save-end", "save at the end only",
-         {"intervals.save_every_epochs": 0, "intervals.save_every_steps": 0}),
-        ("fix.8bit", "use 8bit AdamW", {"performance.optimizer": "adamw_8bit"}),
-        ("fix.no-text-encoder", "do not train the text encoder", {"performance.text_encoder_ratio": 0.0}),
-        ("fix.half", "export in half precision", {"saving.half": True}),
-    ]  # fmt: skip
-
-
-def _helpful(config: RunConfig, measure: Callable[[RunConfig], int], changes: list[_Change]) -> tuple[Fix, ...]:
+def _helpful(case: Case, measure: Callable[[RunConfig], int], table: Sequence[Remedy]) -> tuple[Fix, ...]:
     """The changes that lower what is measured (bytes), the one that saves the most first, each with its saving."""
-    now = measure(config)
-    saved = [(now - measure(with_changes(config, change)), code, label, change) for code, label, change in changes]
+    now = measure(case.config)
+    possible = [(remedy.brief, changes) for remedy in table if remedy.brief and (changes := remedy.changes(case))]
+    saved = [(now - measure(with_changes(case.config, changes)), brief, changes) for brief, changes in possible]
     found = sorted((entry for entry in saved if entry[0] > 0), key=lambda entry: -entry[0])
-    return tuple(Fix(message(code, label + " (saves {saving})", saving=size_in_words(saving)), change)
-                 for saving, code, label, change in found)  # fmt: skip
+    return tuple(Fix(message(code, label + saves, saving=size_in_words(saving)), changes)
+                 for saving, (code, label, saves), changes in found)  # fmt: skip
+
+
+def _case(config: RunConfig, facts: Facts) -> Case:
+    return Case(config, facts.machine, facts.missing_modules)
 
 
 def _field_of(fixes: tuple[Fix, ...], otherwise: str) -> str:

@@ -25,7 +25,7 @@ CLOSE_SECONDS = 20.0
 
 
 class Tracker(Protocol):
-    """Gets every event of one life of a run, in order."""
+    """Gets every event of one life of a run, in order, until one cannot be told; `close` is the last call then too."""
 
     title: str
 
@@ -93,9 +93,19 @@ class Tracking:
             for events in self._news():
                 if trackers is None and events:  # the trainer has imported torch by now: two threads must not at once
                     trackers = [made for title, build in self._builds if (made := self._attempt(title, build))]
-                trackers = trackers and [each for each in trackers if self._attempt(each.title, _telling(each, events))]
+                trackers = trackers and [each for each in trackers if self._told(each, events)]
         for tracker in trackers or ():
             self._attempt(tracker.title, tracker.close)
+
+    def _told(self, tracker: Tracker, events: Sequence[Event]) -> bool:
+        """Whether it goes on: one that failed is closed, so that what it has got is kept."""
+        if self._attempt(tracker.title, _telling(tracker, events)):
+            return True
+        try:
+            tracker.close()
+        except Exception:
+            self._log.exception("%s could not be closed", tracker.title)
+        return False
 
     def _news(self) -> Iterator[list[Event]]:
         """All that the journal says by now, a piece at a time."""

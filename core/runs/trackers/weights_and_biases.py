@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -9,12 +10,16 @@ from typing import Any
 from core.choices.tracking import SIGNED_OUT, signed_in
 from core.config.options import RunConfig
 from core.events import Event, RunStarted, Sample
+from core.files import write_atomic
 from core.runs.trackers.figures import figures
 from core.texts import UserError
 
+ID_FILE = "wandb-id"
+"""In the run's folder: the run's id there."""
+
 
 class WeightsAndBiases:
-    """One run there for one run here: resuming goes on with it."""
+    """One run there for one run here: resuming goes on with it, under another name too."""
 
     title = "Weights & Biases"
 
@@ -26,8 +31,8 @@ class WeightsAndBiases:
         self._folder = folder
         quiet = wandb.Settings(console="off", silent=True, disable_git=True, disable_code=True, save_code=False)
         self._run = wandb.init(
-            project=config.tracking.wandb_project, name=folder.name, id=f"{folder.name}-{config.performance.seed}",
-            resume="allow", dir=str(folder), config=dict(_without_places(config)), settings=quiet,
+            project=config.tracking.wandb_project, name=folder.name, id=_id_of(folder), resume="allow",
+            dir=str(folder), config=dict(_without_places(config)), settings=quiet,
         )  # fmt: skip
         self._run.define_metric("step")
         self._run.define_metric("*", step_metric="step")  # a resumed run repeats steps: the library's own count cannot
@@ -52,6 +57,19 @@ class WeightsAndBiases:
 
     def close(self) -> None:
         self._run.finish()
+
+
+def _id_of(folder: Path) -> str:
+    """Drawn once: a run that is made anew under a name that was used before begins a curve of its own."""
+    path = folder / ID_FILE
+    try:
+        known = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        known = ""
+    if not known:
+        known = secrets.token_hex(8)
+        write_atomic(path, known + "\n")
+    return known
 
 
 def _without_places(config: RunConfig) -> Iterator[tuple[str, Any]]:
