@@ -104,6 +104,25 @@ async def test_a_caption_is_edited_in_place_and_shows_what_it_becomes(tmp_path: 
         assert sorted(path.name for path in folder.glob("*.txt")) == ["01 beach.txt", "02.txt"], "asked once"
 
 
+async def test_words_go_to_the_picture_they_were_typed_for(tmp_path: Path, folder: Path) -> None:
+    """A click on another name, or a folder that gained a picture, does not move them to another file."""
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, WORDY)
+        names = screen.query_one("#names", OptionList)
+        await pilot.press("e", *", at")
+        await pilot.click("#names", offset=(2, 2))
+        await until(pilot, lambda: names.highlighted == 0)
+        Image.new("RGB", (64, 64)).save(folder / "00 first.png")
+        screen.wizard.look_again()
+        await until(pilot, lambda: screen.names[0] == "00 first.png" and names.highlighted == 1)
+        assert screen.is_editing and app.focused is not None and app.focused.id == "caption"
+        await pilot.press(*" noon", "enter", "m")
+        await until(pilot, lambda: not screen.is_editing)
+        assert [path.name for path in folder.glob("*.txt")] == ["01 beach.txt"]
+        assert (folder / "01 beach.txt").read_text() == "beach, at noon\n"
+
+
 async def test_escape_leaves_the_caption_as_it_was_and_a_question_can_be_refused(tmp_path: Path, folder: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
