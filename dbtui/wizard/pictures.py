@@ -68,6 +68,8 @@ class PicturesScreen(ModalScreen[None]):
         self.refused: tuple[Refused, ...] = ()
         self._edited: Picture | None = None
         """Whose words stand in the field, while it is open."""
+        self._before = ""
+        """What they were, with what the field shows as escapes."""
         self._may_make = False
 
     @property
@@ -199,8 +201,9 @@ class PicturesScreen(ModalScreen[None]):
         self._edited = picture = self.chosen[0]
         facts = self.context.facts
         words = facts.words.get(picture.path, "") if facts is not None else ""
+        self._before = "" if isinstance(words, UserError) else words
         field = self.query_one(f"#{CAPTION}", Field)
-        field.value = "" if isinstance(words, UserError) else words
+        field.value = self._before
         field.display = True
         self.query_one("#names").can_focus = False  # a click on a name leaves the field open, with the focus
         field.focus()
@@ -234,8 +237,10 @@ class PicturesScreen(ModalScreen[None]):
         picture = self._edited
         if picture is None:
             return
-        text = self.query_one(f"#{CAPTION}", Field).value
-        if picture.caption_file is None and not self._may_make:
+        text = as_meant(self.query_one(f"#{CAPTION}", Field).value, self._before)
+        if picture.caption_file is not None and text == self._before:
+            self._end_editing()
+        elif picture.caption_file is None and not self._may_make:
             name = safe(picture.path.with_suffix(CAPTION_SUFFIX).name)
             question = Question(
                 say("pictures.make", "Make {name}?", name=name),
@@ -263,6 +268,15 @@ class PicturesScreen(ModalScreen[None]):
             self._end_editing()
         self.app.notify(safe(path), title=say("pictures.written", "Caption written"), timeout=4, markup=False)
         self.wizard.look_again()
+
+
+def as_meant(typed: str, before: str) -> str:
+    """What was typed, with the invisible characters of the text `before` where the field shows their escapes."""
+    hidden = {safe(character): character for character in before if safe(character) != character}
+    for shown, character in hidden.items():
+        if shown not in before:
+            typed = typed.replace(shown, character)
+    return typed
 
 
 def cut_in_words(picture: Picture, size: Size, crop: str) -> str:

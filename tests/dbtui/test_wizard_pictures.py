@@ -19,7 +19,7 @@ from core.planning.facts import Facts
 from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
-from dbtui.wizard.pictures import PicturesScreen, drawn
+from dbtui.wizard.pictures import PicturesScreen, as_meant, drawn
 from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
 
 PROMPT = "concepts.0.instance.prompt"
@@ -157,6 +157,34 @@ async def test_hostile_names_and_captions_are_only_shown(tmp_path: Path, folder:
             await pilot.pause()
             assert not any(mark in shown(app) for mark in ("\x1b", "\x9b", "\u202e"))
         assert app.screen is screen and app.is_running
+
+
+@pytest.mark.parametrize(
+    ("typed", "before", "meant"),
+    [
+        (r"a\u200bb", "a\u200bb", "a\u200bb"),
+        (r"a\u200bb, at noon\x07", "a\u200bb\x07", "a\u200bb, at noon\x07"),
+        (r"a\u200bb, the path C:\x07", "a\u200bb", r"a\u200bb, the path C:\x07".replace(r"\u200b", "\u200b")),
+        (r"a\u200bb\u200b", "a\\u200bb\u200b", r"a\u200bb\u200b"),
+        ("plain", "plain", "plain"),
+    ],
+)
+def test_what_is_shown_of_invisible_characters_is_not_what_is_written(typed: str, before: str, meant: str) -> None:
+    """Escapes that stood for a character of the old text are that character; where it has such words itself, no."""
+    assert as_meant(typed, before) == meant
+
+
+async def test_a_caption_that_nobody_changed_stays_as_it_was(tmp_path: Path, folder: Path) -> None:
+    (folder / "01 beach.txt").write_text("a\u200bb  at noon", encoding="utf-8")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, WORDY)
+        await pilot.press("e", "enter")
+        await until(pilot, lambda: not screen.is_editing)
+        assert (folder / "01 beach.txt").read_text() == "a\u200bb  at noon"
+        await pilot.press("e", "!", "enter")
+        await until(pilot, lambda: not screen.is_editing)
+        assert (folder / "01 beach.txt").read_text() == "a\u200bb at noon!\n"
 
 
 def test_the_large_picture_has_its_frame(tmp_path: Path) -> None:
