@@ -24,7 +24,7 @@ from dbtui import __version__
 from dbtui.actions import bindings, relabel
 from dbtui.home.screen import HomeScreen
 from dbtui.looks import THEMES, theme_of
-from dbtui.safe import safe, safe_message
+from dbtui.safe import safe
 from dbtui.widths import break_lines_between_characters
 
 if TYPE_CHECKING:
@@ -202,9 +202,10 @@ class DbtuiApp(App[int]):
     # --- what is everywhere -------------------------------------------------------------------------------------
 
     def say(self, error: BaseException) -> None:
-        """Show an error as a notice: a person's own in full, a bug by its type and text."""
-        text = safe_message(error.message) if isinstance(error, UserError) else safe(f"{type(error).__name__}: {error}")
-        self.notify(text, severity="error", timeout=12, markup=False)
+        """Show an error as a notice (see `told`)."""
+        from dbtui.faults import told
+
+        self.notify(told(error, self.home), severity="error", timeout=12, markup=False)
 
     def action_help(self) -> None:
         from dbtui.widgets.guidance import Guidance, keys_of, topic_of

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from core.best import best_step, mark_best
@@ -26,17 +25,17 @@ from dbtui.gallery.layout import Layout, layout, window
 from dbtui.monitor.after import export_step
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
+from dbtui.working import Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
-    from dbtui.app import DbtuiApp
 
 REFRESH_SECONDS = 4.0
 AROUND = 7
 """Lines of the title, the keys and what is told of the focused preview."""
 
 
-class GalleryScreen(Screen[None]):
+class GalleryScreen(Working):
     """The cursor is a row and a column of the grid; `chosen` are up to two previews that are to be compared."""
 
     CSS_PATH = "gallery.tcss"
@@ -323,7 +322,7 @@ class GalleryScreen(Screen[None]):
         try:
             mark_best(self.run.path, wanted)
         except OSError as error:
-            self._dbtui.say(explain(error, self.run.path))
+            self.dbtui.say(explain(error, self.run.path))
             return
         self.best = wanted
         if wanted is not None and wanted in self.saved:
@@ -333,7 +332,7 @@ class GalleryScreen(Screen[None]):
 
     def action_export(self) -> None:
         if self.step is not None:
-            export_step(self._dbtui, self.run, self.step, self.saved)
+            export_step(self, self.run, self.step, self.saved)
 
     def action_copy_path(self) -> None:
         if self.sample is not None:
@@ -341,7 +340,3 @@ class GalleryScreen(Screen[None]):
 
     def action_close(self) -> None:
         self.dismiss(None)
-
-    @property
-    def _dbtui(self) -> DbtuiApp:
-        return cast("DbtuiApp", self.app)

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-from textual.screen import Screen
+from typing import TYPE_CHECKING
 
 from core.texts import UserError, say
 from dbtui.home.rows import RESUMABLE, Entry
 from dbtui.home.waiting import can_wait
 from dbtui.home.welcome import demo_words
 from dbtui.safe import safe_message
+from dbtui.working import Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.queue import Queue
-    from dbtui.app import DbtuiApp
 
 
-class RunActions(Screen[None]):
+class RunActions(Working):
     """The keys of home. Whoever shows the list tells which entry is `selected` and reads it anew with `look`."""
 
     def __init__(self, home: Path) -> None:
         super().__init__()
         self.home = home
         self._queue: Queue | None = None
-        self._is_asking = False
-        """Whether a question is on its way: no second one is asked meanwhile."""
-
-    @property
-    def dbtui(self) -> DbtuiApp:
-        return cast("DbtuiApp", self.app)
 
     @property
     def selected(self) -> Entry | None:
@@ -123,7 +115,7 @@ class RunActions(Screen[None]):
                 self.dbtui.start_run(run, resume=True, background=where == "background")
             self.look()
 
-        self._in_thread(prepare, begin)
+        self.in_thread(prepare, begin)
 
     def action_longer(self) -> None:
         from core.runs.history import summary
@@ -133,7 +125,7 @@ class RunActions(Screen[None]):
         run = self._run()
         if run is None:
             return
-        self._ask(lambda: length_of(run, summary(run)), lambda length: self.app.push_screen(
+        self.ask(lambda: length_of(run, summary(run)), lambda length: self.app.push_screen(
             longer_question(run, length),
             lambda more: self._longer(run, int(more), length.steps_per_epoch) if more else None))  # fmt: skip
 
@@ -154,7 +146,7 @@ class RunActions(Screen[None]):
 
         run = self._run()
         if run is not None:
-            self._ask(lambda: draft_of(self.home, run.config()), lambda draft: start(self.app, self.home, draft))
+            self.ask(lambda: draft_of(self.home, run.config()), lambda draft: start(self.app, self.home, draft))
 
     def action_rename(self) -> None:
         from dbtui import __version__
@@ -162,7 +154,7 @@ class RunActions(Screen[None]):
 
         run = self._run()
         if run is not None:
-            self.app.push_screen(rename_question(self.home, run), lambda name: self._in_thread(
+            self.app.push_screen(rename_question(self.home, run), lambda name: self.in_thread(
                 lambda: run.rename(name, __version__), lambda _: self.look()) if name else None)  # fmt: skip
 
     def action_queue(self) -> None:
@@ -189,7 +181,7 @@ class RunActions(Screen[None]):
         if answer == "start":
             self.app.notify(say("queue.starting", "Starting the process that trains them. It takes some seconds."),
                             markup=False)  # fmt: skip
-        self._in_thread(doing[answer], lambda _: self._queue_changed(answer))
+        self.in_thread(doing[answer], lambda _: self._queue_changed(answer))
 
     def _queue_changed(self, answer: str) -> None:
         from core.runs.logout import ended_at_logout
@@ -204,7 +196,7 @@ class RunActions(Screen[None]):
 
         run = self._run()
         if run is not None:
-            ask_export(self.dbtui, run)
+            ask_export(self, run)
 
     def action_gallery(self) -> None:
         run = self._run()
@@ -232,44 +224,10 @@ class RunActions(Screen[None]):
             return
 
         def ask(lost: str) -> None:
-            self.app.push_screen(deletion_question(entry, lost), lambda answer: self._in_thread(
+            self.app.push_screen(deletion_question(entry, lost), lambda answer: self.in_thread(
                 lambda: delete(self.home, entry), lambda _: self.look()) if answer == "delete" else None)  # fmt: skip
 
         if entry.draft is not None:
             ask("")
         else:
-            self._ask(lambda: what_is_lost(self.home, entry.name), ask)
-
-    def _ask(self, work: Callable[[], Any], then: Callable[[Any], Any]) -> None:
-        """`_in_thread`, where `then` opens something over the list: one at a time, and not over something else."""
-        if self._is_asking:
-            return
-        self._is_asking = True
-
-        def over() -> None:
-            self._is_asking = False
-
-        self._in_thread(work, lambda result: then(result) if self.app.screen is self else None, over)
-
-    def _in_thread(
-        self, work: Callable[[], Any], then: Callable[[Any], Any], over: Callable[[], None] = lambda: None
-    ) -> None:
-        """`then` what `work` returned, in the app; what it raises is said. `over` comes before either."""
-
-        def answered(result: Any) -> None:
-            over()
-            then(result)
-
-        def failed(error: Exception) -> None:
-            over()
-            self.dbtui.say(error)
-
-        def job() -> None:
-            try:
-                result = work()
-            except (UserError, OSError) as error:
-                self.app.call_later(failed, error)
-                return
-            self.app.call_later(answered, result)
-
-        self.run_worker(job, thread=True, group="do", exit_on_error=False)
+            self.ask(lambda: what_is_lost(self.home, entry.name), ask)

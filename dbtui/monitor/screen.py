@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from core.events import ENDINGS, Failed
@@ -45,11 +44,11 @@ from dbtui.monitor.state import Notice, StateLines, glance
 from dbtui.monitor.tabs import TabLine
 from dbtui.monitor.words import ENDED
 from dbtui.safe import safe_message
+from dbtui.working import Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
-    from dbtui.app import DbtuiApp
 
 ROOM_FOR_ALL = (120, 34)
 """Columns and rows from which every pane is shown at once."""
@@ -61,7 +60,7 @@ CHANGING = ("pause", "continue", "sample", "background", "resume", "export", "tu
 PANES = tuple(TITLES)
 
 
-class MonitorScreen(Screen[None]):
+class MonitorScreen(Working):
     """`handle` is the training thread if the run trains in this process. `gauge` and `environment` are for tests."""
 
     CSS_PATH = "monitor.tcss"
@@ -138,10 +137,6 @@ class MonitorScreen(Screen[None]):
         self.call_after_refresh(self.look)
 
     # --- looking ------------------------------------------------------------------------------------------------
-
-    @property
-    def dbtui(self) -> DbtuiApp:
-        return cast("DbtuiApp", self.app)
 
     @property
     def trains_here(self) -> bool:
@@ -309,7 +304,7 @@ class MonitorScreen(Screen[None]):
             await self.look()
 
     def action_export(self) -> None:
-        ask_export(self.dbtui, self.run)
+        ask_export(self, self.run)
 
     def action_use(self) -> None:
         from dbtui.monitor.using import UsingScreen

@@ -318,14 +318,26 @@ async def test_e_offers_the_state_that_was_marked_as_the_best(run: Run, monkeypa
     app = DbtuiApp(run.home)
     async with app.run_test(size=NARROW) as pilot:
         await opened(app, pilot, run)
-        await pilot.press("e", "1")
-        await settle(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: "Export clock as what?" in shown(app))
+        await pilot.press("1")
         mark_best(run.path, 200)
         await pilot.press("e")
-        assert "you marked it as the best" in shown(app)
+        await until(pilot, lambda: "you marked it as the best" in shown(app))
         await pilot.press("b", "2")
         await settle(pilot)
         assert written == [("safetensors", None), ("ckpt", 200)]
+
+
+async def test_a_damaged_run_toml_is_said_instead_of_an_export(run: Run) -> None:
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    run.config_path.write_text("[[[")
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        monitor = await opened(app, pilot, run)
+        await pilot.press("e")
+        await until(pilot, lambda: app._notifications)
+        assert "run.toml" in next(iter(app._notifications)).message and app.screen is monitor
 
 
 # --- two runs -----------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from core.runs.queue import add, begin, lock_path, read_queue
 from core.runs.queue import asked as asked_to_end
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts, save_draft
+from dbtui.faults import told
 from dbtui.home.rows import STATES, Entry, bar, heads
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.asked import Asked
@@ -165,6 +166,32 @@ async def test_a_key_that_is_pressed_twice_asks_once(tmp_path: Path, monkeypatch
         await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "do"))
         await pilot.pause(0.1)
         assert len(app.screen_stack) == 2
+
+
+async def test_a_mistake_in_the_program_is_said_and_its_place_is_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        raise TypeError("evil \x1b")
+    except TypeError as error:
+        assert "TypeError: evil \\x1b. Please report" in told(error, tmp_path)
+    logged = capsys.readouterr().err
+    assert "test_home.py" in logged and "\x1b" not in logged
+
+    def mistaken(home: Path, name: str) -> str:
+        raise TypeError("no such thing")
+
+    monkeypatch.setattr("dbtui.home.deleting.what_is_lost", mistaken)
+    make_run(tmp_path, "clock", begun())
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "not started" in shown(app) or "cut off" in shown(app))
+        for _ in range(2):
+            app.clear_notifications()
+            await pilot.press("d")
+            await until(pilot, lambda: app._notifications)
+            said = next(iter(app._notifications)).message
+            assert "fault of dbtui itself: TypeError: no such thing" in said and "app.log" in said
 
 
 async def test_resuming_asks_where_and_goes_through_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
