@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from textual.screen import Screen
@@ -57,3 +58,39 @@ class Working(Screen[None]):
             self._is_asking = False
 
         self.in_thread(work, lambda result: then(result) if self.app.screen is self else None, over)
+
+    _reads = False
+    _reads_again = False
+    _last_trouble = ""
+
+    def read(self, work: Callable[[], Result], then: Callable[[Result], Any]) -> None:
+        """`in_thread` for what is read again and again: one after the other, and once more after it where it was asked
+        for meanwhile. What it raises is said once, not every time.
+        """
+        if self._reads:
+            self._reads_again = True
+            return
+        self._reads, self._reads_again = True, False
+        app = self.dbtui
+
+        async def finished(error: Exception | None, answer: Callable[[], Any]) -> None:
+            self._reads = False
+            trouble = repr(error) if error is not None else ""
+            if error is not None and trouble != self._last_trouble:
+                app.say(error)
+            self._last_trouble = trouble
+            if self._reads_again and self.is_attached:
+                self.read(work, then)
+            outcome = answer()
+            if isawaitable(outcome):
+                await outcome
+
+        def job() -> None:
+            try:
+                result = work()
+            except Exception as error:  # said, and a mistake in the program as one
+                app.call_later(finished, error, lambda: None)
+                return
+            app.call_later(finished, None, lambda: then(result))
+
+        self.run_worker(job, thread=True, group="look", exit_on_error=False)

@@ -52,7 +52,6 @@ class GalleryScreen(Working):
         self.saved: list[int] = []
         self._history = History()
         self._tail = JournalTail(run.journal_path)
-        self._reading = False
         self._was_read = False
         self._first = (0, 0)
         self._layout: Layout | None = None
@@ -99,23 +98,16 @@ class GalleryScreen(Working):
 
     def look(self) -> None:
         """Read in a thread what the journal has gained."""
-        if not self._reading:
-            self._reading = True
-            self.run_worker(self._read, thread=True, exit_on_error=False)
+        self.read(self._read, lambda found: self._seen(*found))
 
-    def _read(self) -> None:
+    def _read(self) -> tuple[Grid, int | None, list[int], str]:
+        """The previews, the best step, the saved ones, and what is wrong with the journal."""
         trouble = ""
         try:
-            while True:
-                self._history.add(event for event in self._tail.poll() if not isinstance(event, Step))
-                if not self._tail.behind:
-                    break
+            self._history.add(event for event in self._tail.rest() if not isinstance(event, Step))
         except UserError as error:
             trouble = safe_message(error.message)
-        finally:
-            self._reading = False
-        found = grid_of(self._history.samples), best_step(self.run.path), saved_steps(self.run.path), trouble
-        self.app.call_later(self._seen, *found)
+        return grid_of(self._history.samples), best_step(self.run.path), saved_steps(self.run.path), trouble
 
     async def _seen(self, grid: Grid, best: int | None, saved: list[int], trouble: str) -> None:
         if not self.is_attached:

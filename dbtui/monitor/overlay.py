@@ -27,10 +27,7 @@ class Overlay:
 
     def read(self) -> None:
         """All that is there, in a thread: a long run takes a second. Raises `UserError`."""
-        while True:
-            self.history.add(self._tail.poll())
-            if not self._tail.behind:
-                break
+        self.history.add(self._tail.rest())
 
     def follow(self) -> None:
         """What came since; what cannot be read now is read the next time."""

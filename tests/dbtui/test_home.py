@@ -194,6 +194,25 @@ async def test_a_mistake_in_the_program_is_said_and_its_place_is_in_the_log(
             assert "fault of dbtui itself: TypeError: no such thing" in said and "app.log" in said
 
 
+async def test_a_mistake_that_comes_with_every_look_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def mistaken(home: Path) -> list[Draft]:
+        asked.append(home)
+        raise KeyError("drafts")
+
+    monkeypatch.setattr("dbtui.drafts.list_drafts", mistaken)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for number in (1, 2, 3):
+            await until(pilot, lambda number=number: len(asked) >= number and not app.screen._reads)  # type: ignore[misc]
+            app.screen.look()  # type: ignore[attr-defined]
+        await until(pilot, lambda: app._notifications)
+        assert ["fault of dbtui itself: KeyError" in notice.message for notice in app._notifications] == [True]
+
+
 async def test_resuming_asks_where_and_goes_through_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
     asked: list[tuple[str, bool, bool]] = []
