@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
     from dbtui.widgets.graphics import Protocol
+    from dbtui.widgets.question import Question
 
 LEAVING = "leaving"
 EXPORT = "export"
@@ -210,15 +211,24 @@ class DbtuiApp(App[int]):
     def action_help(self) -> None:
         from dbtui.widgets.guidance import Guidance, keys_of, topic_of
 
-        if not isinstance(self.screen, ModalScreen):
+        if isinstance(self.screen, Guidance):
+            self.screen.dismiss(None)
+        else:
             self.push_screen(Guidance(topic_of(self.screen), keys_of(self.screen)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What a dialog says was said when it was opened: the language changes under none."""
+        return action != "language" or not isinstance(self.screen, ModalScreen)
+
+    def _ask(self, question: Question, then: Callable[[Any], Any]) -> None:
+        """Ask over whatever is shown, unless it is asked already."""
+        if all(screen.id != question.id for screen in self.screen_stack):
+            self.push_screen(question, then)
 
     def action_language(self) -> None:
         from core.languages import LANGUAGES
         from dbtui.widgets.question import Answer, Question
 
-        if isinstance(self.screen, ModalScreen):
-            return
         answers = [Answer(name, str(number), title) for number, (name, title) in enumerate(LANGUAGES.items(), 1)]
         self.push_screen(Question(say("language.question", "Which language?"), "", answers), self._speak)
 
@@ -251,11 +261,9 @@ class DbtuiApp(App[int]):
         from dbtui.looks import TITLES, possible
         from dbtui.widgets.question import Answer, Question
 
-        if isinstance(self.screen, ModalScreen):
-            return
         answers = [Answer(name, str(number), TITLES[name])
                    for number, name in enumerate(possible(no_color=self.no_color), 1)]  # fmt: skip
-        self.push_screen(Question(say("looks.question", "How shall it look?"), "", answers), self._look_so)
+        self._ask(Question(say("looks.question", "How shall it look?"), "", answers, id="looks"), self._look_so)
 
     async def _look_so(self, chosen: str | None) -> None:
         from core.settings import remember
@@ -274,11 +282,10 @@ class DbtuiApp(App[int]):
         from dbtui.widgets.graphics import about_protocols
         from dbtui.widgets.question import Answer, Question
 
-        if isinstance(self.screen, ModalScreen):
-            return
         answers = [Answer(known, str(number), known, about)
                    for number, (known, about) in enumerate(about_protocols().items(), 1)]  # fmt: skip
-        self.push_screen(Question(say("graphics.question", "How shall pictures be drawn?"), "", answers), self._draw_so)
+        question = Question(say("graphics.question", "How shall pictures be drawn?"), "", answers, id="graphics")
+        self._ask(question, self._draw_so)
 
     async def _draw_so(self, chosen: Protocol | None) -> None:
         from dbtui.widgets.graphics import put_in_force
@@ -336,7 +343,9 @@ class DbtuiApp(App[int]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the keys of `screen` do now, from the same table; then what is possible everywhere."""
         seen = {"command_palette"}
-        for active in screen.active_bindings.values():
+        from dbtui.widgets.guidance import active_in
+
+        for active in active_in(screen):
             binding = active.binding
             if binding.tooltip and active.enabled and binding.action not in seen and not binding.system:
                 seen.add(binding.action)

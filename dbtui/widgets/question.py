@@ -36,6 +36,11 @@ class Question(ModalScreen[str | None]):
         super().__init__(id=id)
         self.title_text, self.text, self.answers = title, text, tuple(answers)
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say("question.help", "Arrows and Enter choose an answer, or the key in front of it. Esc closes the "
+                   "question, and nothing is done.")  # fmt: skip
+
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(Content(self.title_text).stylize("bold"), id="dialog-title", markup=False)

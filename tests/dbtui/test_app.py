@@ -67,6 +67,27 @@ async def test_f1_explains_and_escape_closes_what_is_on_top_but_never_the_screen
         assert app.screen is screen
 
 
+async def test_what_works_everywhere_works_over_a_question_too_and_never_twice(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await pilot.press("t")
+        question = app.screen
+        assert isinstance(question, Question)
+        await pilot.press("f1")
+        assert isinstance(app.screen, Guidance) and "the key in front of it" in app.screen.topic.plain
+        assert "Pictures:" in app.screen.keys.plain and "Leave:" in app.screen.keys.plain
+        assert "Language:" not in app.screen.keys.plain
+        await pilot.press("f1")
+        assert app.screen is question
+        for key, place in (("ctrl+t", "looks"), ("ctrl+g", "graphics"), ("ctrl+p", "--command-palette")):
+            await pilot.press(key, key)
+            await until(pilot, lambda place=place: app.screen.id == place)  # type: ignore[misc]
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is question)
+        await pilot.press("ctrl+l")
+        assert app.screen is question, "its words would stay those of the language before"
+
+
 async def test_ctrl_c_asks_and_only_the_answer_leaves(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
