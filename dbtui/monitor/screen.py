@@ -119,9 +119,12 @@ class MonitorScreen(Working):
         yield Footer(compact=True)
 
     async def in_other_words(self) -> None:
-        """The language has changed: everything is drawn anew, and the journal told once more."""
-        self.history, self._tail = History(), JournalTail(self.run.journal_path)
+        """The language has changed: everything is drawn anew, and the journal told once more, none of it as news."""
+        await self.look()
+        self.history, self._tail, self._knows_the_past = History(), JournalTail(self.run.journal_path), False
+        overlay = self.query_one(LossPane).overlay
         await self.recompose()
+        self.query_one(LossPane).overlay = overlay
         self._arrange()
         await self.look()
 

@@ -5,6 +5,7 @@ runs behind this one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from dbtui.announcing import signal_of
 from dbtui.app import DbtuiApp
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.loss import LossPane
+from dbtui.monitor.overlay import Overlay
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.monitor.using import UsingScreen
 from dbtui.widgets.question import Question
@@ -388,6 +390,27 @@ async def test_o_lays_a_run_behind_this_one_follows_it_and_takes_it_away_again(t
         await pilot.press("o")
         await settle(pilot)
         assert loss.overlay is None and "face-with" not in shown(app) and loss._made._x_max < 300
+
+
+async def test_another_language_tells_no_end_again_and_keeps_the_other_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, other = both(tmp_path / "home")
+    journal_of(ours).say(DONE)
+    app = DbtuiApp(ours.home)
+    async with app.run_test(size=NARROW) as pilot:
+        monitor = await opened(app, pilot, ours)
+        overlay = Overlay(other)
+        overlay.read()
+        monitor.query_one(LossPane).overlay = overlay
+        told: list[str] = []
+        monkeypatch.setattr(app, "announce", lambda name, event: told.append(event.kind))
+        await monitor.in_other_words()
+        assert not told and monitor.query_one(LossPane).overlay is overlay
+        assert monitor.history.state == "done"
+        journal_of(ours).say(replace(DONE, time=NOON + 99))
+        await monitor.in_other_words()
+        assert told == ["done"], "what has just happened is news"
 
 
 async def test_without_another_run_o_says_so(run: Run) -> None:
