@@ -70,13 +70,18 @@ class Mending:
         return say("mend.from", "from step {step:,}", step=self.saved[-1])
 
 
-async def offer(monitor: MonitorScreen, failed: Failed) -> None:
+def offer(monitor: MonitorScreen, failed: Failed) -> None:
     """Say why the run failed, and do what is chosen of that which may help."""
     started = monitor.history.run
     size = started.settled.get("resolution") if started is not None else None
     size = size if isinstance(size, int) else None
-    mending = await asyncio.to_thread(Mending, monitor.run, failed, size)
-    chosen = await monitor.app.push_screen_wait(mending.question())
+    monitor.ask(
+        lambda: Mending(monitor.run, failed, size),
+        lambda mending: monitor.app.push_screen(mending.question(), lambda chosen: _do(monitor, mending, chosen)),
+    )
+
+
+async def _do(monitor: MonitorScreen, mending: Mending, chosen: str | None) -> None:
     if chosen == RESUME:
         monitor.action_resume()
     elif chosen == LOG:

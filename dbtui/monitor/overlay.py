@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, say
+from dbtui.monitor.loss import LossPane
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
-    from dbtui.monitor.loss import LossPane
     from dbtui.monitor.screen import MonitorScreen
 
 
@@ -61,21 +60,25 @@ async def lay_or_take_away(monitor: MonitorScreen, loss: LossPane) -> None:
         loss.overlay = None
         await monitor.draw()
         return
-    try:
-        found = await asyncio.to_thread(others, monitor.run)
-        if not found:
+
+    def ask(found: list[Run]) -> None:
+        if found:
+            runs = {run.name: run for run in found}
+            monitor.app.push_screen(overlay_question(monitor.run, found),
+                                    lambda chosen: read(runs[chosen]) if chosen is not None else None)  # fmt: skip
+        else:
             monitor.notify(say("overlay.none", "There is no other run that was trained."), markup=False)
-            return
-        chosen = await monitor.app.push_screen_wait(overlay_question(monitor.run, found))
-        if chosen is None:
-            return
-        overlay = Overlay(next(run for run in found if run.name == chosen))
-        await asyncio.to_thread(overlay.read)
-    except UserError as error:
-        monitor.dbtui.say(error)
-        return
-    if monitor.is_attached:
-        loss.overlay = overlay
-        if not loss.is_seen:
-            await monitor.action_maximise("loss")
-        await monitor.draw()
+
+    def read(run: Run) -> None:
+        overlay = Overlay(run)
+        monitor.in_thread(overlay.read, lambda _: lay(overlay))
+
+    async def lay(overlay: Overlay) -> None:
+        if monitor.is_attached:
+            loss = monitor.query_one(LossPane)
+            loss.overlay = overlay
+            if not loss.is_seen:
+                await monitor.action_maximise("loss")
+            await monitor.draw()
+
+    monitor.ask(lambda: others(monitor.run), ask)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -317,13 +316,11 @@ class MonitorScreen(Working):
     def action_gallery(self) -> None:
         self.dbtui.open_gallery(self.run)
 
-    @work
-    async def action_mend(self) -> None:
+    def action_mend(self) -> None:
         failed = self.history.ending
         if isinstance(failed, Failed):
-            await offer(self, failed)
+            offer(self, failed)
 
-    @work
     async def action_overlay(self) -> None:
         await lay_or_take_away(self, self.query_one(LossPane))
 

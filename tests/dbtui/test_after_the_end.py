@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from core import events
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
-from core.events import Done, Event, Failed, Paused, Stopped
+from core.events import Done, Failed, Paused, Stopped
 from core.runs.folder import Run
 from core.runs.lock import RunLock
 from core.settings import settings_path
@@ -192,6 +195,28 @@ async def test_a_damaged_run_toml_still_tells_what_happened(run: Run) -> None:
         assert "not enough memory" in shown(app)
 
 
+@pytest.mark.parametrize(("key", "reads"), [("f2", "mending.saved_steps"), ("o", "overlay.others")])
+async def test_a_key_that_is_pressed_twice_asks_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, reads: str
+) -> None:
+    pressed = Event()
+    module, name = reads.split(".")
+    read = getattr(import_module(f"dbtui.monitor.{module}"), name)
+    monkeypatch.setattr(f"dbtui.monitor.{reads}", lambda given: pressed.wait(9) and read(given))
+    ours, _ = both(tmp_path / "home")
+    journal_of(ours).say(OUT_OF_MEMORY)
+    app = DbtuiApp(ours.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, ours)
+        depth = len(app.screen_stack)
+        await pilot.press(key, key, key)
+        pressed.set()
+        await until(pilot, lambda: len(app.screen_stack) > depth)
+        await settle(pilot)
+        await pilot.pause(0.1)
+        assert len(app.screen_stack) == depth + 1
+
+
 # --- the notice ---------------------------------------------------------------------------------------------------
 
 DONE = Done(step=600, seconds=9, time=NOON)
@@ -209,7 +234,7 @@ DONE = Done(step=600, seconds=9, time=NOON)
         (Stopped(step=3, saved=True, reason="background"), "xterm", ""),
     ],
 )
-def test_the_terminal_rings_and_passes_on_a_notice(event: Event, term: str, sent: str | None) -> None:
+def test_the_terminal_rings_and_passes_on_a_notice(event: events.Event, term: str, sent: str | None) -> None:
     told = signal_of("clock", event, {"TERM": term})
     if sent is not None:
         assert told == sent
@@ -361,7 +386,7 @@ def test_snapshot_of_two_runs(snap_compare: Any, tmp_path: Path, size: tuple[int
         monitor = await opened(pilot.app, pilot, ours)  # type: ignore[arg-type]
         await pilot.press("o")
         await until(pilot, lambda: isinstance(pilot.app.screen, Question))
-        await pilot.press("1")
+        await pilot.press("enter")
         await until(pilot, lambda: monitor.query_one(LossPane).overlay is not None)
         await settle(pilot)
 
