@@ -9,7 +9,7 @@ from core.runs.journal import JournalTail
 from core.texts import UserError, say
 from dbtui.monitor.loss import LossPane
 from dbtui.safe import safe
-from dbtui.widgets.question import Answer, Question
+from dbtui.widgets.question import Answer, Question, key_of
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
@@ -45,10 +45,7 @@ def others(run: Run) -> list[Run]:
 
 def overlay_question(run: Run, found: list[Run]) -> Question:
     """Dismissed with the name of a run, or `None`."""
-    answers = [
-        Answer(other.name, str(number) if number <= 9 else " ", safe(other.name))
-        for number, other in enumerate(found, 1)
-    ]
+    answers = [Answer(other.name, key_of(number), safe(other.name)) for number, other in enumerate(found, 1)]
     return Question(say("overlay.question", "Which run behind {name}?", name=safe(run.name)),
                     say("overlay.text", "Its loss is drawn behind this one's. o takes it away again."),
                     answers)  # fmt: skip

@@ -17,14 +17,22 @@ from core.texts import say
 from dbtui.actions import binding
 
 
+KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
+
+
 @dataclass(frozen=True)
 class Answer:
-    """`key` is one character; `help` says in a few words what follows."""
+    """`key` is one character, or empty where only arrows choose it; `help` says in a few words what follows."""
 
     id: str
     key: str
     title: str
     help: str = ""
+
+
+def key_of(number: int) -> str:
+    """The key of one of many answers, counted from 1: a digit, then a letter; none where these are used up."""
+    return KEYS[number - 1] if number <= len(KEYS) else ""
 
 
 class Question(ModalScreen[str | None]):
@@ -69,4 +77,4 @@ class Question(ModalScreen[str | None]):
 
 def _line(answer: Answer) -> Content:
     rest = f"  {answer.help}" if answer.help else ""
-    return Content.assemble((f" {answer.key} ", "bold $accent"), f" {answer.title}", (rest, "$foreground-muted"))
+    return Content.assemble((f" {answer.key or ' '} ", "bold $accent"), f" {answer.title}", (rest, "$foreground-muted"))

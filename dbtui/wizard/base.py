@@ -297,13 +297,13 @@ class WizardScreen(Screen[None]):
 
     def action_fix(self) -> None:
         """One way to mend it is taken at once; of several one is chosen."""
-        from dbtui.widgets.question import Answer, Question
+        from dbtui.widgets.question import Answer, Question, key_of
 
         fixes = self._fixes()
         if len(fixes) == 1:
             self.mend(fixes[0])
         elif fixes:
-            answers = [Answer(str(number), str(number) if number < 10 else "", safe_message(fix.label))
+            answers = [Answer(str(number), key_of(number), safe_message(fix.label))
                        for number, fix in enumerate(fixes, 1)]  # fmt: skip
             question = Question(say("wizard.which-way", "Which way?"), "", answers)
             self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)

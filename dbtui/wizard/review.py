@@ -17,7 +17,7 @@ from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.safe import safe
-from dbtui.widgets.question import Answer, Question
+from dbtui.widgets.question import Answer, Question, key_of
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
 from dbtui.wizard.curve import RateCurve
@@ -150,7 +150,7 @@ class ReviewScreen(WizardScreen):
 
     def action_choose_cards(self) -> None:
         groups, present = self.context.groups, self.context.cards
-        answers = [Answer(str(number), str(number) if number < 10 else "", group_title(group),
+        answers = [Answer(str(number), key_of(number), group_title(group),
                           group_help(group, present)) for number, group in enumerate(groups, 1)]  # fmt: skip
         question = Question(say("cards.question", "Which graphics card?"), "", answers)
         self.app.push_screen(question, lambda chosen: self._give(groups[int(chosen) - 1]) if chosen else None)

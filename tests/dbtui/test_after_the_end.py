@@ -26,7 +26,7 @@ from dbtui.announcing import signal_of
 from dbtui.app import DbtuiApp
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.loss import LossPane
-from dbtui.monitor.overlay import Overlay
+from dbtui.monitor.overlay import Overlay, overlay_question
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.monitor.using import UsingScreen
 from dbtui.widgets.question import Question
@@ -415,6 +415,14 @@ async def test_o_lays_a_run_behind_this_one_follows_it_and_takes_it_away_again(t
         await pilot.press("o")
         await settle(pilot)
         assert loss.overlay is None and "face-with" not in shown(app) and loss._made._x_max < 300
+
+
+def test_each_of_many_runs_has_a_key_of_its_own_as_long_as_there_are_any(run: Run) -> None:
+    question = overlay_question(run, [Run(run.home, f"run-{number}") for number in range(40)])
+    keys = [answer.key for answer in question.answers]
+    assert keys[8:11] == ["9", "a", "b"] and keys[-1] == ""
+    used = [key for key in keys if key]
+    assert len(used) == len(set(used)) == 35 and all(key.isalnum() for key in used)
 
 
 async def test_another_language_tells_no_end_again_and_keeps_the_other_run(
