@@ -16,7 +16,6 @@ from textual.widgets.option_list import Option
 from core.texts import say
 from dbtui.actions import binding
 
-
 KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 
 
