@@ -137,13 +137,20 @@ class DbtuiApp(App[int]):
         ours = self.training_run is not None and self.training_run.name == run.name
         return self.training if ours else None
 
-    def start_run(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> None:
+    def start_run(
+        self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = (),
+        after: Callable[[bool], object] = lambda begun: None,
+    ) -> None:  # fmt: skip
         """Train `run`, on these graphics cards where any are named, a process on each; then show its monitor unless
-        somebody has gone on to another screen meanwhile.
+        somebody has gone on to another screen meanwhile. `after`, in a thread, is told whether it has begun.
         """
 
         async def start() -> None:
             begun = await self.launch(run, resume=resume, background=background, cards=cards)
+            try:
+                await asyncio.to_thread(after, begun)
+            except (UserError, OSError) as error:
+                self.say(error)
             if begun and isinstance(self.screen, HomeScreen):
                 self.open_run(run.name)
 

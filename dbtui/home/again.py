@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 MOST_EPOCHS = 100_000
 
 
+class Before:
+    """The options of `run` as they are now, to be put back where what they are changed for is refused."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._options = run, run.config_path.read_bytes()
+
+    def put_back(self) -> None:
+        """Unless some process trains it meanwhile. Raises `OSError`."""
+        from core.files import write_atomic
+        from core.runs.lock import owner
+
+        path = self._run.config_path
+        if path.read_bytes() != self._options and owner(self._run.lock_path) is None:
+            write_atomic(path, self._options)
+
+
 def where_question(app: DbtuiApp, run: Run, *, waits: bool) -> Question:
     """Dismissed with `here`, `background`, `queue` or `None`; `waits` is a run that stands in the queue already."""
     from dbtui.monitor.after import resume_question

@@ -99,20 +99,34 @@ class RunActions(Working):
             self.app.push_screen(question, lambda answer: self._train(run, answer) if answer else None)
 
     def _train(self, run: Run, where: str, *, changes: Callable[[], object] | None = None) -> None:
-        """Begin or go on with `run`, here, in the background or when its turn comes, once `changes` were made to it."""
+        """Begin or go on with `run`, here, in the background or when its turn comes, once `changes` were made to it.
+        Where that is refused its options are those of before, and what waits in the queue waits on.
+        """
         from core.runs.queue import add, read_queue, remove
+        from dbtui.home.again import Before
 
-        def prepare() -> None:
+        def prepare() -> Before:
+            before = Before(run)
             if changes is not None:
                 changes()
             if where == "queue":
-                add(self.home, run)
-            elif read_queue(self.home).place(run.name):
-                remove(self.home, run.name)
+                try:
+                    add(self.home, run)
+                except (UserError, OSError):
+                    before.put_back()
+                    raise
+            return before
 
-        def begin(_: object) -> None:
+        def begin(before: Before) -> None:
+            def settle(begun: bool) -> None:
+                if not begun:
+                    before.put_back()
+                elif read_queue(self.home).place(run.name):
+                    remove(self.home, run.name)
+                self.app.call_later(self.look)
+
             if where != "queue":
-                self.dbtui.start_run(run, resume=True, background=where == "background")
+                self.dbtui.start_run(run, resume=True, background=where == "background", after=settle)
             self.look()
 
         self.in_thread(prepare, begin)

@@ -12,6 +12,7 @@ from core.planning.remedies import remedies
 from core.runs.folder import fixed_for_life, saved_steps
 from core.texts import UserError, say
 from dbtui import __version__
+from dbtui.home.again import Before
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 
@@ -95,12 +96,14 @@ async def _train(monitor: MonitorScreen, mending: Mending, number: int) -> None:
     """Train the run as it was changed, or the new one that was made of it: here, unless another trains here."""
     app = monitor.dbtui
     try:
+        before = await asyncio.to_thread(Before, monitor.run)
         run = await asyncio.to_thread(mending.apply, number, __version__)
     except (UserError, OSError) as error:
         app.say(error)
         return
     background = app.is_training
     if run == monitor.run:
-        await monitor.go_on("background" if background else "here")
+        if not await monitor.go_on("background" if background else "here"):
+            await asyncio.to_thread(before.put_back)
     elif await app.launch(run, resume=False, background=background):
         app.open_run(run.name)

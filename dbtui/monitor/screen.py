@@ -299,11 +299,14 @@ class MonitorScreen(Working):
         if where is not None:
             self.app.run_worker(self.go_on(where))  # of the app: it ends though this screen may be left meanwhile
 
-    async def go_on(self, where: str) -> None:
-        if await self.dbtui.launch(self.run, resume=True, background=where == "background"):
+    async def go_on(self, where: str) -> bool:
+        """Train the run; whether it has begun."""
+        begun = await self.dbtui.launch(self.run, resume=True, background=where == "background")
+        if begun:
             self.handle = self.dbtui.handle_of(self.run)
         if self.is_attached:
             await self.look()
+        return begun
 
     def action_export(self) -> None:
         ask_export(self, self.run)

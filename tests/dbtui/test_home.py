@@ -19,6 +19,7 @@ from core.runs.lock import RunLock
 from core.runs.longer import changes_for
 from core.runs.queue import add, begin, lock_path, read_queue
 from core.runs.queue import asked as asked_to_end
+from core.texts import UserError
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts, save_draft
 from dbtui.faults import told
@@ -338,8 +339,9 @@ async def test_a_finished_run_is_trained_longer(tmp_path: Path, monkeypatch: pyt
     run = make_run(tmp_path, "clock", begun(600), a_step(600), Done(step=600, seconds=9))
     asked: list[tuple[str, bool, bool]] = []
     monkeypatch.setattr(
-        DbtuiApp, "start_run", lambda self, run, *, resume, background: asked.append((run.name, resume, background))
-    )
+        DbtuiApp, "start_run",
+        lambda self, run, *, resume, background, after: asked.append((run.name, resume, background)),
+    )  # fmt: skip
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await looked_at(app, pilot, "✓ done")
@@ -463,7 +465,7 @@ async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypa
 async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tmp_path, make_run(tmp_path, "clock"))
     asked: list[str] = []
-    monkeypatch.setattr(DbtuiApp, "start_run", lambda self, run, *, resume, background: asked.append(run.name))
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, *, resume: asked.append(run.name))
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         await looked_at(app, pilot, "waits, no. 1")
@@ -471,8 +473,33 @@ async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: 
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert "In the queue" not in shown(app)
         await pilot.press("b")
-        await until(pilot, lambda: asked == ["clock"])
-    assert not read_queue(tmp_path).entries
+        await until(pilot, lambda: asked == ["clock"] and not read_queue(tmp_path).entries)
+
+
+async def test_where_a_start_is_refused_all_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(run: Run, *, resume: bool) -> None:
+        refused.append(run.config().intervals.epochs)
+        raise UserError("x", "Not now.")
+
+    refused: list[int] = []
+    monkeypatch.setattr("core.runs.launch.launch_background", refuse)
+    add(tmp_path, make_run(tmp_path, "clock"))
+    done = make_run(tmp_path, "watch", begun(600), a_step(600), Done(step=600, seconds=9))
+    before = done.config_path.read_bytes()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "waits, no. 1")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("b")
+        await until(pilot, lambda: refused == [100] and len(app._notifications) > 1)
+        await pilot.press("end", "l")
+        await until(pilot, lambda: isinstance(app.screen, Asked))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("b")
+        await until(pilot, lambda: refused == [100, 125] and done.config_path.read_bytes() == before)
+    assert read_queue(tmp_path).place("clock") == 1
 
 
 async def test_deleting_what_waits_takes_it_out_of_the_queue(tmp_path: Path) -> None:
