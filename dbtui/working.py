@@ -18,7 +18,7 @@ class Working(Screen[None]):
     """`in_thread` for what is done, `ask` for what is read before a question."""
 
     _is_asking = False
-    """Whether a question is on its way: no second one is asked meanwhile."""
+    """Whether something is on its way for which nothing else may be begun: a question, a run."""
 
     @property
     def dbtui(self) -> DbtuiApp:
@@ -49,7 +49,11 @@ class Working(Screen[None]):
         self.run_worker(job, thread=True, group="do", exit_on_error=False)
 
     def ask(self, work: Callable[[], Result], then: Callable[[Result], Any]) -> None:
-        """`in_thread`, where `then` opens something over this screen: one at a time, and not over something else."""
+        """`alone`, where `then` opens something over this screen: not over something else."""
+        self.alone(work, lambda result: then(result) if self.app.screen is self else None)
+
+    def alone(self, work: Callable[[], Result], then: Callable[[Result], Any]) -> None:
+        """`in_thread`, one at a time: a key that is pressed twice does it once."""
         if self._is_asking:
             return
         self._is_asking = True
@@ -57,7 +61,7 @@ class Working(Screen[None]):
         def over() -> None:
             self._is_asking = False
 
-        self.in_thread(work, lambda result: then(result) if self.app.screen is self else None, over)
+        self.in_thread(work, then, over)
 
     _reads = False
     _reads_again = False

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Footer, Static
 
@@ -28,16 +27,16 @@ from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
 from dbtui.wizard.steps import STEPS as TITLES
+from dbtui.working import Working
 
 if TYPE_CHECKING:
-    from dbtui.app import DbtuiApp
     from dbtui.wizard.flow import Wizard
 
 CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards", "pictures")
 """Actions that come and go with the focus and with what is typed."""
 
 
-class WizardScreen(Screen[None]):
+class WizardScreen(Working):
     """One step. A subclass says `step` and composes its `rows`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,10 +59,6 @@ class WizardScreen(Screen[None]):
         self._possible: tuple[bool, ...] = ()
         self.is_ready = False
         self._told: dict[str, Content] = {}
-
-    @property
-    def dbtui(self) -> DbtuiApp:
-        return cast("DbtuiApp", self.app)
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 
