@@ -13,7 +13,7 @@ from core.runs.folder import fixed_for_life, saved_steps
 from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.home.again import Before
-from dbtui.safe import safe
+from dbtui.safe import safe, safe_message
 from dbtui.widgets.question import Answer, Question
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Mending:
         """Dismissed with the number of a remedy as text, with `resume`, `log`, or `None`."""
         failed, where = self.failed, self._where()
         answers = [
-            Answer(str(number), str(number + 1), fix.label.text,
+            Answer(str(number), str(number + 1), safe_message(fix.label),
                    say("mend.new-run", "new run, from the start") if self.makes_new_run(fix) else where)
             for number, fix in enumerate(self.fixes)
         ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import dbtui
 from core.runs.folder import Run
 from dbtui.actions import ACTIONS, actions, bindings
 from dbtui.app import EXPORT, DbtuiApp
@@ -52,6 +54,15 @@ def test_no_key_of_a_screen_is_given_away_twice() -> None:
     for places in (("everywhere", "home"), *(("everywhere", "wizard", step) for step in STEPS)):
         keys = [binding.key for binding in bindings(*places)]
         assert len(keys) == len(set(keys)), places
+
+
+def test_every_notice_is_plain_text() -> None:
+    """Names and what libraries say stand in them: brackets are no markup there."""
+    for path in Path(dbtui.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "notify":
+                given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert given.get("markup") == "False", f"{path}:{node.lineno}"
 
 
 async def test_f1_explains_and_escape_closes_what_is_on_top_but_never_the_screen(tmp_path: Path) -> None:
