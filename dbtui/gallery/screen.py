@@ -19,8 +19,9 @@ from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, joined, say
 from dbtui.actions import bindings
+from dbtui.copying import copy
 from dbtui.gallery.cells import Cell
-from dbtui.gallery.large import Compare, Large, copy_path, facts_of
+from dbtui.gallery.large import Compare, Large, facts_of
 from dbtui.gallery.layout import Layout, layout, window
 from dbtui.monitor.after import export_step
 from dbtui.safe import safe, safe_message
@@ -328,7 +329,7 @@ class GalleryScreen(Working):
 
     def action_copy_path(self) -> None:
         if self.sample is not None:
-            copy_path(self, self.run.path / self.sample.path)
+            copy(self, self.run.path / self.sample.path)
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -102,7 +102,8 @@ def draft_of(home: Path, config: RunConfig) -> Draft:
     from core.config.parsing import value_at
     from core.config.table import option_table
     from core.runs.folder import free_name
-    from dbtui.wizard.context import WizardContext, as_text
+    from dbtui.wizard.context import WizardContext
+    from dbtui.wizard.values import as_text
 
     count = len(config.concepts)
     base = WizardContext(home, Draft("", concepts=count, texts={"model.source": config.model.source}))

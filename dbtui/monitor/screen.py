@@ -24,6 +24,7 @@ from core.runs.journal import JournalTail
 from core.runs.lock import owner
 from core.texts import UserError, say
 from dbtui.actions import bindings
+from dbtui.copying import copy
 from dbtui.demo import demo_of
 from dbtui.monitor.after import ask_export, resume_question
 from dbtui.monitor.answers import Answers
@@ -38,7 +39,7 @@ from dbtui.monitor.overlay import lay_or_take_away
 from dbtui.monitor.pace import Pace
 from dbtui.monitor.pane import TITLES, Pane
 from dbtui.monitor.rate import RatePane
-from dbtui.monitor.samples import SampleScreen, SamplesPane, copy_path
+from dbtui.monitor.samples import SampleScreen, SamplesPane
 from dbtui.monitor.state import Notice, StateLines, glance
 from dbtui.monitor.tabs import TabLine
 from dbtui.monitor.words import ENDED
@@ -353,7 +354,7 @@ class MonitorScreen(Working):
     def action_copy_path(self) -> None:
         path = self.query_one(SamplesPane).path
         if path is not None:
-            copy_path(self, path)
+            copy(self, path)
 
     async def action_zoom(self, direction: int) -> None:
         for pane in self.query(CurvePane):

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from core.texts import UserError, say
 from dbtui.actions import bindings
+from dbtui.copying import copy
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe, safe_message
 
@@ -84,9 +85,7 @@ class UsingScreen(ModalScreen[None]):
 
     def action_copy(self) -> None:
         if self.copied:
-            self.app.copy_to_clipboard(self.copied)
-            self.notify(safe(self.copied), title=say("samples.copied", "Copied, if this terminal allows it"),
-                        markup=False)  # fmt: skip
+            copy(self, self.copied)
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -18,10 +18,11 @@ from core.config.findings import Fix
 from core.config.table import Option, generic, option_table
 from core.texts import say
 from dbtui.actions import bindings
+from dbtui.drafts import STEPS
 from dbtui.safe import safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
-from dbtui.wizard.context import PRESET, STEPS, WizardContext, step_of
+from dbtui.wizard.context import PRESET, WizardContext, step_of
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.parts import Form
