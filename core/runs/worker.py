@@ -54,9 +54,9 @@ class Worker:
         """Until nothing waits any more: 0; 3 if it was ended before. Raises `UserError` where it cannot begin."""
         queue = read_queue(self._home)
         if queue.worker is not None:
-            raise worked_already(queue.worker)
+            raise worked_already(queue.worker, self._home)
         if not queue.entries:
-            raise nothing_waits()
+            raise nothing_waits(self._home)
         lock = RunLock(lock_path(self._home))
         try:
             lock.acquire()
@@ -64,7 +64,7 @@ class Worker:
             holder = owner(lock_path(self._home))
             if error.code != "run.locked" or holder is None:
                 raise
-            raise worked_already(holder) from error
+            raise worked_already(holder, self._home) from error
         try:
             take_back(self._home)
             return self._work_off(lock)
