@@ -110,7 +110,8 @@ def test_a_machine_of_which_one_card_is_used_tells_that_ones_memory(nvml: Nvml) 
     assert (second.gpu, second.gpu_free, second.gpus) == ("GPU second", 3 << 30, 1)
     both = inspect_machine().using(["GPU-second", "GPU-first"])
     assert (both.gpu, both.gpu_free, both.gpus) == ("GPU first", 3 << 30, 2), "the fullest decides what fits"
-    assert inspect_machine().using([]) == inspect_machine()
+    whole = inspect_machine()
+    assert whole.using([]) == whole
 
 
 def test_cards_are_offered_alone_and_together_the_freest_first() -> None:

@@ -20,8 +20,8 @@ from core.export.exporters import export_model
 from core.export.metadata import modelspec, run_settings
 from core.families import FAMILIES, keys
 from core.families.describe import SourceDescription, describe
-from core.families.folder import TOKENIZER_FILES
 from core.families.model import Model
+from core.families.tokenizer_files import TOKENIZER_FILES
 from core.families.vocabulary import END, START, merges, vocabulary
 from core.families.weights import iterate_component
 from core.files import verify_directory
@@ -93,7 +93,7 @@ def tokenizer_files(description: SourceDescription) -> dict[str, dict[str, bytes
 
 def _tokenizer_files(description: SourceDescription, folder: str) -> dict[str, bytes]:
     if folder in description.tokenizers:
-        own = [description.tokenizers[folder] / name for name in TOKENIZER_FILES]
+        own = [description.tokenizers[folder].folder / name for name in TOKENIZER_FILES]
         return {file.name: file.read_bytes() for file in own if file.is_file()}
     config = FAMILIES[description.family].shipped_tokenizer(folder)
     special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": config["pad_token"]}

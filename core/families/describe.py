@@ -15,7 +15,7 @@ from core.demo.source import demo_model, is_demo
 from core.families import folder, hub, single_file
 from core.families.family import Configs, Family
 from core.families.other_vae import with_vae
-from core.families.stored import Parts, StoredTensor
+from core.families.stored import Parts, StoredTensor, TokenizerFiles
 from core.families.wholeness import check_whole
 from core.texts import UserError, path_in_words
 
@@ -37,8 +37,8 @@ class SourceDescription:
     configs: Configs
     tensors: Mapping[str, Mapping[str, StoredTensor]] = field(repr=False)
     """Component → file name (see `keys`) → where the tensor stands."""
-    tokenizers: Mapping[str, Path] = field(default_factory=dict)
-    """Folder → path of the source's own tokenizers; for others there is the vocabulary that ships with the package."""
+    tokenizers: Mapping[str, TokenizerFiles] = field(default_factory=dict)
+    """Folder → the source's own tokenizers; for others there is the vocabulary that ships with the package."""
     commit: str = ""
     """Of a hub id: the commit that was downloaded."""
 

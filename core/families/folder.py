@@ -10,6 +10,7 @@ from core.families import FAMILIES, keys, recognise
 from core.families.family import Configs, Family
 from core.families.single_file import refuse_foreign
 from core.families.stored import Parts, StoredTensor, read_json, read_weight_file
+from core.families.tokenizer_files import tokenizer_files
 from core.families.wholeness import SCHEDULERS, check_configs
 from core.texts import UserError, listed, path_in_words, say
 
@@ -44,11 +45,6 @@ WEIGHT_NAMES: Mapping[str, tuple[str, str]] = {
 }
 """Component → stem of its .safetensors and of its .bin file."""
 
-TOKENIZER_FILES = (
-    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-    "tokenizer.json",
-)  # fmt: skip
-
 
 def read(path: Path, variant: str = "") -> tuple[Family, Parts]:
     """The family and the parts of a folder; `UserError` says what is missing or what the folder is instead."""
@@ -68,7 +64,9 @@ def read(path: Path, variant: str = "") -> tuple[Family, Parts]:
             raise _incomplete(path, component)
         tensors[component] = _component(component, weight_files(path, component, variant), family, configs)
     folders = {encoder.tokenizer: path / encoder.tokenizer for encoder in family.encoders}
-    return family, Parts("folder", configs, tensors, {name: at for name, at in folders.items() if _has_tokenizer(at)})
+    return family, Parts(
+        "folder", configs, tensors, {name: files for name, at in folders.items() if (files := tokenizer_files(at))}
+    )
 
 
 def _family(pipeline: str, unet: Mapping[str, Any], scheduler: Mapping[str, Any], path: Path) -> Family:
@@ -160,16 +158,6 @@ def _index(path: Path) -> dict[str, Any]:
                 path=path_in_words(file), value=listed(value), component=component,
             )  # fmt: skip
     return index
-
-
-def _has_tokenizer(folder: Path) -> bool:
-    """Whether a folder has all that a tokenizer needs; what is there must be readable."""
-    if (folder / "tokenizer.json").exists() or ((folder / "vocab.json").exists() and (folder / "merges.txt").exists()):
-        for name in TOKENIZER_FILES:
-            if name.endswith(".json") and (folder / name).exists():
-                read_json(folder / name)
-        return True
-    return False
 
 
 def _there(file: Path, path: Path) -> Path:

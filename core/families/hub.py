@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from core.families.folder import INDEX, TOKENIZER_FILES, WEIGHT_NAMES
+from core.families.folder import INDEX, WEIGHT_NAMES
 from core.families.stored import read_json
+from core.families.tokenizer_files import TOKENIZER_FILES
 from core.texts import UserError, say
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")

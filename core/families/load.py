@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from core.families.describe import SourceDescription
 from core.families.family import Family
 from core.families.model import Model, NoiseSchedule
 from core.families.single_file import refuse_unexpected
+from core.families.stored import TokenizerFiles
 from core.families.vocabulary import END, START, merges, vocabulary
 from core.families.weights import iterate_component, refuse_not_finite
 from core.families.wholeness import refuse_missing, refuse_other_size
@@ -57,27 +57,20 @@ def load_tokenizer(description: SourceDescription, folder: str = "tokenizer") ->
     own = description.tokenizers.get(folder)
     if own is not None:
         try:
-            return _read_tokenizer(own, _stamp(own))
+            return _read_tokenizer(own)
         except Exception as error:
             # The library raises whatever its parsers raise; the files are a person's.
             raise UserError(
                 "source.tokenizer", "The tokenizer in {path} cannot be read: {reason}.",
                 mend="Copy or download the model again; without a tokenizer folder the usual one is used.",
-                path=path_in_words(own), reason=_first_line(error),
+                path=path_in_words(own.folder), reason=_first_line(error),
             ) from error  # fmt: skip
     return shipped_tokenizer(FAMILIES[description.family].shipped_tokenizer(folder)["pad_token"])
 
 
-@functools.lru_cache(maxsize=4)
-def _read_tokenizer(folder: Path, stamp: object) -> CLIPTokenizer:
-    """Reading 49,408 words takes half a second: files that are as they were are read once a process."""
-    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-
-
-def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes when a file in `folder` does."""
-    facts = ((file.name, file.stat()) for file in folder.iterdir())
-    return tuple(sorted((name, found.st_size, found.st_mtime_ns) for name, found in facts))
+@functools.lru_cache(maxsize=8)
+def _read_tokenizer(files: TokenizerFiles) -> CLIPTokenizer:
+    return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True)
 
 
 @functools.lru_cache(maxsize=4)

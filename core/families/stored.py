@@ -7,7 +7,7 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,12 +154,20 @@ def _unreadable(path: Path, reason: str) -> UserError:
 
 
 @dataclass(frozen=True)
+class TokenizerFiles:
+    """A folder with a tokenizer. Two are equal where every file of theirs is the same to the byte."""
+
+    folder: Path = field(compare=False)
+    content: str
+
+
+@dataclass(frozen=True)
 class Parts:
     """A source taken apart: `tensors` is component → file name (see `keys`) → where the tensor stands; `tokenizers` is
-    folder → path of its own tokenizers (those that it has).
+    folder → its own tokenizers (those that it has).
     """
 
     kind: Literal["folder", "safetensors", "ckpt"]
     configs: Mapping[str, Mapping[str, Any]]
     tensors: Mapping[str, Mapping[str, StoredTensor]]
-    tokenizers: Mapping[str, Path]
+    tokenizers: Mapping[str, TokenizerFiles]

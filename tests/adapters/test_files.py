@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline
 from safetensors import safe_open
 
 from core.adapters.files import read_kohya
@@ -23,7 +22,7 @@ from core.families.describe import describe
 from core.families.weights import iterate_component
 from core.tensors import read_tensors, write_tensors
 from core.texts import UserError
-from tests.tiny import FAMILY_IDS
+from tests.tiny import FAMILY_IDS, read_pipeline
 from tests.training.runs import draw_pictures, quick_config, run_to_end
 
 TinyOf = Callable[[str], Path]
@@ -54,7 +53,7 @@ def trained_file(folder: Path, source: Path, pictures: Path, **changes: Any) -> 
 
 def expected_modules(source: Path) -> dict[str, str]:
     """kohya's name of each attention matrix → component, from the pipeline's own modules."""
-    pipeline = DiffusionPipeline.from_pretrained(source, local_files_only=True)
+    pipeline = read_pipeline(source)
     two = hasattr(pipeline, "text_encoder_2")
     names = {}
     for name, module in pipeline.unet.named_modules():

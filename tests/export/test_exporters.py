@@ -27,6 +27,7 @@ from core.families.single_file import sidecar
 from core.files import verify_directory
 from core.texts import UserError
 from tests.families.conftest import export
+from tests.tiny import read_pipeline
 
 SD1 = FAMILIES["sd1"]
 NETWORKS = ("unet", "vae", "text_encoder")
@@ -48,7 +49,7 @@ def test_diffusers_reads_every_tensor_equal(model: Model, tiny_sd1: Path, tmp_pa
     path = export(model, tmp_path / ("x" + EXPORT_FORMATS[format].suffix), format, half)
     dtype = torch.float16 if half else torch.float32
     if format == "diffusers":
-        pipeline = StableDiffusionPipeline.from_pretrained(path, torch_dtype=dtype, local_files_only=True)
+        pipeline = read_pipeline(path, torch_dtype=dtype)
     else:
         pipeline = StableDiffusionPipeline.from_single_file(
             str(path), config=str(tiny_sd1), torch_dtype=dtype, local_files_only=True
@@ -62,7 +63,7 @@ def test_diffusers_reads_every_tensor_equal(model: Model, tiny_sd1: Path, tmp_pa
 
 def test_a_folder_carries_the_tokenizer_and_the_scheduler(model: Model, tmp_path: Path):
     path = export(model, tmp_path / "x", "diffusers")
-    pipeline = StableDiffusionPipeline.from_pretrained(path, local_files_only=True)
+    pipeline = read_pipeline(path)
     assert pipeline.tokenizer("a dog").input_ids == [49406, 320, 1929, 49407]
     assert type(pipeline.scheduler).__name__ == "PNDMScheduler"
     assert pipeline.scheduler.config.beta_start == 0.00085
@@ -95,8 +96,8 @@ def test_the_tokenizer_of_a_single_file_is_written_in_full(tiny_sd1: Path, model
         "tokenizer_config.json",
         "vocab.json",
     ]
-    pipeline = StableDiffusionPipeline.from_pretrained(path, local_files_only=True)
-    original = StableDiffusionPipeline.from_pretrained(tiny_sd1, local_files_only=True)
+    pipeline = read_pipeline(path)
+    original = read_pipeline(tiny_sd1)
     for text in ("a photo of sks dog", "Ünï <|endoftext|> 12"):
         arguments = {"padding": "max_length", "max_length": 77, "truncation": True}
         assert pipeline.tokenizer(text, **arguments).input_ids == original.tokenizer(text, **arguments).input_ids

@@ -6,11 +6,10 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
 from core.data.geometry import Geometry
@@ -22,7 +21,7 @@ from core.families.single_file import CONFIGS_KEY, Undecided, _configs, _family
 from core.families.stored import read_weight_file
 from core.texts import UserError
 from tests.families.conftest import export
-from tests.tiny import FAMILY_IDS, change_json
+from tests.tiny import FAMILY_IDS, change_json, read_pipeline
 
 TinyOf = Callable[[str], Path]
 
@@ -40,10 +39,6 @@ def loaded(tiny_of: TinyOf) -> Callable[[str], Model]:
     return of
 
 
-def pipeline_of(folder: Path) -> Any:
-    return DiffusionPipeline.from_pretrained(folder, local_files_only=True)
-
-
 def same_tensors(ours: torch.nn.Module, theirs: torch.nn.Module) -> bool:
     first, second = ours.state_dict(), theirs.state_dict()
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
@@ -58,7 +53,7 @@ def test_a_folder_is_recognised_and_loads_as_diffusers_loads_it(family: str, tin
     found = describe(str(tiny_of(family)))
     assert (found.family, found.kind, found.native_resolution) == (family, "folder", 64)
     assert found.prediction_type in FAMILIES[family].predictions
-    model, pipeline = loaded(family), pipeline_of(tiny_of(family))
+    model, pipeline = loaded(family), read_pipeline(tiny_of(family))
     assert list(model.networks) == list(FAMILIES[family].components)
     for name, network in model.networks.items():
         assert type(network) is type(getattr(pipeline, name))
@@ -69,7 +64,7 @@ def test_a_folder_is_recognised_and_loads_as_diffusers_loads_it(family: str, tin
 @pytest.mark.parametrize("family", ["sd1", "sd2-base", "sd2"])
 @pytest.mark.parametrize("caption", ["", "a photo of sks dog", "dog " * 100])
 def test_captions_are_encoded_as_the_pipeline_encodes_them(family: str, caption: str, tiny_of: TinyOf, loaded):
-    model, pipeline = loaded(family), pipeline_of(tiny_of(family))
+    model, pipeline = loaded(family), read_pipeline(tiny_of(family))
     expected, _ = pipeline.encode_prompt(caption, "cpu", 1, False)
     made = model.encode_text(model.tokenize([caption]))
     assert torch.equal(made.hidden, expected) and made.pooled is None
@@ -79,7 +74,7 @@ def test_captions_are_encoded_as_the_pipeline_encodes_them(family: str, caption:
 @pytest.mark.parametrize("negative", [None, "blurry"])
 def test_captions_of_sdxl_are_encoded_as_the_pipeline_encodes_them(caption, negative, tiny_of: TinyOf, loaded):
     """`negative=None` is the empty negative prompt of the pipeline: zeros, as the model's index says."""
-    model, pipeline = loaded("sdxl"), pipeline_of(tiny_of("sdxl"))
+    model, pipeline = loaded("sdxl"), read_pipeline(tiny_of("sdxl"))
     positive, unconditional, pooled, unconditional_pooled = pipeline.encode_prompt(
         caption, device="cpu", do_classifier_free_guidance=True, negative_prompt=negative
     )
@@ -93,7 +88,7 @@ def test_an_empty_caption_of_sdxl_is_encoded_where_the_source_does_not_want_zero
     source = Path(shutil.copytree(tiny_of("sdxl"), tmp_path / "source"))
     change_json(source / "model_index.json", force_zeros_for_empty_prompt=False)
     model = load_model(describe(str(source)), device="cpu")
-    _, expected, _, pooled = pipeline_of(source).encode_prompt("x", device="cpu", do_classifier_free_guidance=True)
+    _, expected, _, pooled = read_pipeline(source).encode_prompt("x", device="cpu", do_classifier_free_guidance=True)
     made = model.encode_text(model.tokenize([""]))
     assert torch.equal(made.hidden, expected) and torch.equal(made.pooled, pooled)
     for format, name in (("safetensors", "x.safetensors"), ("ckpt", "x.ckpt"), ("diffusers", "x")):  # noqa: A001
@@ -113,7 +108,7 @@ def test_captions_are_padded_as_the_family_pads_them(family: str, padding: list[
 
 
 def test_the_unet_of_sdxl_is_told_the_geometry_and_the_pooled_embedding(loaded, tiny_of: TinyOf):
-    model, pipeline = loaded("sdxl"), pipeline_of(tiny_of("sdxl"))
+    model, pipeline = loaded("sdxl"), read_pipeline(tiny_of("sdxl"))
     x, t = torch.randn(2, 4, 32, 32), torch.tensor([3, 900])
     told = [Geometry(800, 1200, 0, 18, 64, 64), Geometry(100, 64, 12, 0, 64, 64)]
     geometry = torch.tensor([one.numbers for one in told], dtype=torch.float)

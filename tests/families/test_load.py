@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
 
 from core.families import keys
 from core.families.describe import describe
@@ -14,7 +13,7 @@ from core.families.load import load_model, load_tokenizer
 from core.families.model import Model
 from core.texts import UserError
 from tests.families.conftest import changed, export
-from tests.tiny import change_json, make_tiny_sd1
+from tests.tiny import change_json, make_tiny_sd1, read_pipeline
 
 
 def equal(first: torch.nn.Module, second: torch.nn.Module) -> bool:
@@ -27,7 +26,7 @@ def same_networks(first: Model, second: Model) -> bool:
 
 
 def test_a_folder_loads_as_diffusers_loads_it(tiny_sd1: Path, tiny_model: Model):
-    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd1, local_files_only=True)
+    pipeline = read_pipeline(tiny_sd1)
     for name, network in tiny_model.networks.items():
         assert equal(network, getattr(pipeline, name))
         assert not network.training and not any(p.requires_grad for p in network.parameters())

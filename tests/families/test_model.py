@@ -14,6 +14,7 @@ from core.data.geometry import whole
 from core.families.describe import describe
 from core.families.load import load_model, noise_schedule
 from core.families.model import Model, TextEmbedding
+from tests.tiny import read_pipeline
 
 
 def geometry(count: int) -> torch.Tensor:
@@ -22,7 +23,7 @@ def geometry(count: int) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def pipeline(tiny_sd1: Path) -> StableDiffusionPipeline:
-    return StableDiffusionPipeline.from_pretrained(tiny_sd1, local_files_only=True)
+    return read_pipeline(tiny_sd1)
 
 
 @pytest.mark.parametrize("caption", ["", "a photo of sks dog", "dog " * 100])

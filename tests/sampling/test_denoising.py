@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
-from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
+from diffusers import DPMSolverMultistepScheduler
 
 from core.families.describe import describe
 from core.families.load import load_model
 from core.families.model import Model
 from core.sampling.denoising import SamplingSettings, denoise, initial_noise, prompt_embedding, to_pictures
 from core.training.precision import autocast
-from tests.tiny import make_tiny_sd1
+from tests.tiny import make_tiny_sd1, read_pipeline
 
 PLAIN = autocast("no", torch.device("cpu"))
 
@@ -30,7 +30,7 @@ def test_a_picture_is_the_one_that_diffusers_makes_of_the_same_prompt_and_seed(
     tmp_path: Path, prediction_type: str, guidance: float
 ) -> None:
     source = make_tiny_sd1(tmp_path / "source", prediction_type=prediction_type)
-    pipeline = StableDiffusionPipeline.from_pretrained(source)
+    pipeline = read_pipeline(source)
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     expected = pipeline(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from diffusers import DDPMScheduler, DiffusionPipeline, DPMSolverMultistepScheduler
+from diffusers import DDPMScheduler, DPMSolverMultistepScheduler
 from peft import LoHaConfig, LoKrConfig, LoraConfig, inject_adapter_in_model
 from PIL import Image
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from core.seeds import generator
 from core.tensors import read_tensors
 from core.training.checkpoints import list_checkpoints
 from core.training.trainer import Trainer
-from tests.tiny import FAMILY_IDS
+from tests.tiny import FAMILY_IDS, read_pipeline
 from tests.training.runs import final_weights, first_gradients, quick_config, ready_trainer, run_to_end
 from tests.training.test_resuming import killed_after, losses
 
@@ -43,7 +43,7 @@ class Reference:
 
     def __init__(self, source: Path, config: RunConfig) -> None:
         self.config = config
-        self.pipeline = DiffusionPipeline.from_pretrained(source, local_files_only=True)
+        self.pipeline = read_pipeline(source)
         self.networks: dict[str, nn.Module] = {"unet": self.pipeline.unet, "text_encoder": self.pipeline.text_encoder}
         if hasattr(self.pipeline, "text_encoder_2"):
             self.networks["text_encoder_2"] = self.pipeline.text_encoder_2
@@ -324,7 +324,7 @@ def test_diffusers_makes_the_runs_own_preview_of_the_exported_lora(
 ) -> None:
     config, path, preview = exported(tmp_path / "run", tiny_of(family), pictures, saving__export_format=export_format,
                                      lora__targets=targets)  # fmt: skip
-    pipeline = DiffusionPipeline.from_pretrained(tiny_of(family), local_files_only=True)
+    pipeline = read_pipeline(tiny_of(family))
     plain = picture_of(pipeline, config)
     pipeline.load_lora_weights(path)
     assert numpy.abs(picture_of(pipeline, config) - preview).max() <= 1, "to rounding of 8 bits"
@@ -339,5 +339,5 @@ def test_a_merged_export_makes_the_runs_own_preview(
 ) -> None:
     config, path, preview = exported(tmp_path / "run", tiny_of(family), pictures, saving__export_format="diffusers",
                                      lora__method=method, lora__targets="all")  # fmt: skip
-    pipeline = DiffusionPipeline.from_pretrained(path, local_files_only=True)
+    pipeline = read_pipeline(path)
     assert numpy.abs(picture_of(pipeline, config) - preview).max() <= 1

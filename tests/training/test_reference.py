@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,11 @@ from diffusers.training_utils import compute_snr
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from core.config.options import RunConfig
 from core.seeds import generator
-from tests.tiny import make_tiny
+from tests.tiny import make_tiny, tokenizers_of
 from tests.training.runs import draw_pictures, first_gradients, quick_config, ready_trainer
 
 SIDE = 32
@@ -29,11 +31,10 @@ class Reference:
         self.unet = UNet2DConditionModel.from_pretrained(source / "unet")
         self.vae = AutoencoderKL.from_pretrained(source / "vae")
         self.text_encoders = {"text_encoder": CLIPTextModel.from_pretrained(source / "text_encoder")}
-        self.tokenizers = [CLIPTokenizer.from_pretrained(source / "tokenizer")]
+        self.tokenizers = list(tokenizers_of(source).values())
         if (source / "text_encoder_2").exists():
             second = CLIPTextModelWithProjection.from_pretrained(source / "text_encoder_2")
             self.text_encoders["text_encoder_2"] = second
-            self.tokenizers.append(CLIPTokenizer.from_pretrained(source / "tokenizer_2"))
         self.scheduler = DDPMScheduler.from_pretrained(source / "scheduler")
 
     def loss(self, instances: list[Path], priors: list[Path]) -> Tensor:
@@ -87,6 +88,14 @@ class Reference:
         return torch.cat([one.hidden_states[-2] for one in made], -1), made[1].text_embeds
 
 
+@pytest.fixture(scope="module")
+def source_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """Family's id, what the model predicts → a tiny source, made once. Nothing writes into it."""
+    return functools.cache(
+        lambda family, predicts: make_tiny(family, tmp_path_factory.mktemp(family) / "m", prediction_type=predicts)
+    )
+
+
 @pytest.mark.parametrize(
     "family, prediction_type",
     [
@@ -100,9 +109,10 @@ class Reference:
 @pytest.mark.parametrize("class_pictures", [0, 1])
 @pytest.mark.parametrize(("offset_noise", "snr_gamma"), [(0.0, 0.0), (0.1, 0.0), (0.1, 5.0)])
 def test_one_step_has_the_loss_and_gradients_of_the_reference(
-    tmp_path: Path, family: str, prediction_type: str, class_pictures: int, offset_noise: float, snr_gamma: float
-) -> None:
-    source = make_tiny(family, tmp_path / "source", prediction_type=prediction_type)
+    tmp_path: Path, source_of: Callable[[str, str], Path], family: str, prediction_type: str, class_pictures: int,
+    offset_noise: float, snr_gamma: float,
+) -> None:  # fmt: skip
+    source = source_of(family, prediction_type)
     pictures = draw_pictures(tmp_path / "pictures", 3)
     config = quick_config(
         source,
