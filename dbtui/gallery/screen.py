@@ -312,16 +312,22 @@ class GalleryScreen(Working):
         if step is None:
             return
         wanted = None if step == self.best else step
-        try:
-            mark_best(self.run.path, wanted)
-        except OSError as error:
-            self.dbtui.say(explain(error, self.run.path))
-            return
-        self.best = wanted
-        if wanted is not None and wanted in self.saved:
-            self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.",
-                            step=wanted), markup=False)  # fmt: skip
-        self._fill()
+
+        def mark() -> None:
+            try:
+                mark_best(self.run.path, wanted)
+            except OSError as error:
+                raise explain(error, self.run.path) from error
+
+        def marked(_: None) -> None:
+            self.best = wanted
+            if wanted is not None and wanted in self.saved:
+                self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.",
+                                step=wanted), markup=False)  # fmt: skip
+            if self.is_attached:
+                self._fill()
+
+        self.alone(mark, marked)
 
     def action_export(self) -> None:
         if self.step is not None:

@@ -36,12 +36,14 @@ class Before:
             write_atomic(path, self._options)
 
 
-def where_question(app: DbtuiApp, run: Run, *, waits: bool) -> Question:
-    """Dismissed with `here`, `background`, `queue` or `None`; `waits` is a run that stands in the queue already."""
+def where_question(app: DbtuiApp, run: Run, *, waits: bool, started: bool = True) -> Question:
+    """Dismissed with `here`, `background`, `queue` or `None`; `waits` is a run that stands in the queue already,
+    `started` one that was trained before.
+    """
     from dbtui.monitor.after import resume_question
 
     question = resume_question(app, run)
-    if not run.started:
+    if not started:
         question.title_text = say("resume.first", "Train {name}: where?", name=safe(run.name))
         question.text = ""
     if not waits:

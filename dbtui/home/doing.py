@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.texts import UserError, say
 from dbtui.home.rows import RESUMABLE, Entry
 from dbtui.home.waiting import can_wait
 from dbtui.home.welcome import demo_words
 from dbtui.safe import safe_message
-from dbtui.working import Working
+from dbtui.working import Result, Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
+    from core.runs.longer import Length
     from core.runs.queue import Queue
 
 
@@ -93,10 +94,13 @@ class RunActions(Working):
     def action_resume(self) -> None:
         from dbtui.home.again import where_question
 
-        run, entry = self._run(), self.selected
-        if run is not None and entry is not None:
-            question = where_question(self.dbtui, run, waits=bool(entry.place))
+        entry = self.selected
+
+        def ask(run: Run, started: bool) -> None:
+            question = where_question(self.dbtui, run, waits=bool(entry and entry.place), started=started)
             self.app.push_screen(question, lambda answer: self._train(run, answer) if answer else None)
+
+        self._ask_of_run(lambda run: (run, run.started), lambda found: ask(*found))
 
     def _train(self, run: Run, where: str, *, changes: Callable[[], object] | None = None) -> None:
         """Begin or go on with `run`, here, in the background or when its turn comes, once `changes` were made to it.
@@ -136,12 +140,13 @@ class RunActions(Working):
         from core.runs.longer import length_of
         from dbtui.home.again import longer_question
 
-        run = self._run()
-        if run is None:
-            return
-        self.ask(lambda: length_of(run, summary(run)), lambda length: self.app.push_screen(
-            longer_question(run, length),
-            lambda more: self._longer(run, int(more), length.steps_per_epoch) if more else None))  # fmt: skip
+        def ask(run: Run, length: Length) -> None:
+            question = longer_question(run, length)
+            self.app.push_screen(
+                question, lambda more: self._longer(run, int(more), length.steps_per_epoch) if more else None
+            )
+
+        self._ask_of_run(lambda run: (run, length_of(run, summary(run))), lambda found: ask(*found))
 
     def _longer(self, run: Run, more: int, steps_per_epoch: int) -> None:
         from core.runs.longer import changes_for
@@ -158,18 +163,16 @@ class RunActions(Working):
         from dbtui.home.again import draft_of
         from dbtui.wizard.flow import start
 
-        run = self._run()
-        if run is not None:
-            self.ask(lambda: draft_of(self.home, run.config()), lambda draft: start(self.app, self.home, draft))
+        self._ask_of_run(lambda run: draft_of(self.home, run.config()),
+                         lambda draft: start(self.app, self.home, draft))  # fmt: skip
 
     def action_rename(self) -> None:
         from dbtui import __version__
         from dbtui.home.again import rename_question
 
-        run = self._run()
-        if run is not None:
-            self.app.push_screen(rename_question(self.home, run), lambda name: self.in_thread(
-                lambda: run.rename(name, __version__), lambda _: self.look()) if name else None)  # fmt: skip
+        self._ask_of_run(lambda run: run, lambda run: self.app.push_screen(
+            rename_question(self.home, run), lambda name: self.in_thread(
+                lambda: run.rename(name, __version__), lambda _: self.look()) if name else None))  # fmt: skip
 
     def action_queue(self) -> None:
         from dbtui.home.waiting import queue_question
@@ -206,29 +209,23 @@ class RunActions(Working):
         self.look()
 
     def action_export(self) -> None:
+        from core.runs.folder import Run
         from dbtui.monitor.after import ask_export
 
-        run = self._run()
-        if run is not None:
-            ask_export(self, run)
+        entry = self.selected
+        if entry is not None:
+            ask_export(self, Run(self.home, entry.name))
 
     def action_gallery(self) -> None:
-        run = self._run()
-        if run is not None:
-            self.dbtui.open_gallery(run)
+        self._ask_of_run(lambda run: run, self.dbtui.open_gallery)
 
-    def _run(self) -> Run | None:
-        """The highlighted run, if it is still there."""
+    def _ask_of_run(self, work: Callable[[Run], Result], then: Callable[[Result], Any]) -> None:
+        """`ask` with the highlighted run, if it is still there."""
         from core.runs.folder import Run
 
         entry = self.selected
-        if entry is None or entry.draft is not None:
-            return None
-        try:
-            return Run.open(self.home, entry.name)
-        except UserError as error:
-            self.dbtui.say(error)
-            return None
+        if entry is not None and entry.draft is None:
+            self.ask(lambda: work(Run.open(self.home, entry.name)), then)
 
     def action_delete(self) -> None:
         from dbtui.home.deleting import delete, deletion_question, what_is_lost

@@ -218,7 +218,9 @@ async def test_resuming_asks_where_and_goes_through_the_launch(tmp_path: Path, m
     make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
     asked: list[tuple[str, bool, bool]] = []
     monkeypatch.setattr(
-        DbtuiApp, "start_run", lambda self, run, *, resume, background: asked.append((run.name, resume, background))
+        DbtuiApp,
+        "start_run",
+        lambda self, run, *, resume, background, after: asked.append((run.name, resume, background)),
     )
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
