@@ -89,6 +89,8 @@ class MonitorScreen(Working):
         self._trouble = Content("")
         self._possible: tuple[bool, ...] = ()
         self.pace = Pace()
+        self._has_exports = False
+        """Whether files lie there, as it was at the last look."""
         self._knows_the_past = False
         """Whether the journal was read to its end once: what it says from then on is news."""
 
@@ -168,6 +170,7 @@ class MonitorScreen(Working):
         try:
             self.history.observe(owner(self.run.lock_path))
             happened = self._tail.poll()
+            self._has_exports = any(self.run.exports.glob("[!.]*"))
             self._trouble = Content("")
         except UserError as error:
             happened = []
@@ -254,7 +257,7 @@ class MonitorScreen(Working):
         if action == "mend":
             return not alive and self.history.state == "failed"
         if action == "use":
-            return bool(self.history.exports) or any(self.run.exports.glob("[!.]*"))
+            return bool(self.history.exports) or self._has_exports
         if action in ("turn", "enlarge", "copy_path"):
             return bool(self.history.samples)
         return True
@@ -313,9 +316,10 @@ class MonitorScreen(Working):
         ask_export(self, self.run)
 
     def action_use(self) -> None:
-        from dbtui.monitor.using import UsingScreen
+        from dbtui.monitor.using import UsingScreen, found_of
 
-        self.app.push_screen(UsingScreen(self.run, self._environment))
+        self.ask(lambda: found_of(self.run),
+                 lambda found: self.app.push_screen(UsingScreen(self.run, *found, self._environment)))  # fmt: skip
 
     def action_gallery(self) -> None:
         self.dbtui.open_gallery(self.run)

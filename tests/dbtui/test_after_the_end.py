@@ -291,8 +291,9 @@ def test_snapshot_of_how_to_use_it(snap_compare: Any, run: Run, size: tuple[int,
     journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
     run.exports.mkdir()
     (run.exports / "clock.safetensors").touch()
-    using = UsingScreen(run, {"SSH_CONNECTION": "10.0.0.2 5000 192.168.1.7 22", "USER": "me"})
-    using.files = [Path("/home/me/dbtui/runs/clock/export/clock.safetensors")]
+    files = [Path("/home/me/dbtui/runs/clock/export/clock.safetensors")]
+    environment = {"SSH_CONNECTION": "10.0.0.2 5000 192.168.1.7 22", "USER": "me"}
+    using = UsingScreen(run, files, run.config(), environment)
 
     async def before(pilot: Pilot[int]) -> None:
         await opened(pilot.app, pilot, run)  # type: ignore[arg-type]
