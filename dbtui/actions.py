@@ -33,14 +33,15 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys."),
+    Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys.", True, True),
     Action("language", "everywhere", "ctrl+l", "Language", "Speaks another language from now on: English, 简体中文.",
            False),
     Action("looks", "everywhere", "ctrl+t", "Looks",
-           "Dark, light, or the colours of the terminal; remembered for the next time.", False),
+           "Dark, light, or the colours of the terminal; remembered for the next time.", False, True),
     Action("graphics", "everywhere", "ctrl+g", "Pictures",
-           "How pictures are drawn in this terminal: half cells, kitty's graphics, sixel, or not at all.", False),
-    Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False),
+           "How pictures are drawn in this terminal: half cells, kitty's graphics, sixel, or not at all.", False, True),
+    Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False,
+           True),
     Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),
     Action("new", "home", "n", "New", "Teach a model something new, in four short screens."),
     Action("demo", "home", "t", "Try the demo",

@@ -24,7 +24,7 @@ from dbtui import __version__
 from dbtui.actions import bindings, relabel
 from dbtui.home.screen import HomeScreen
 from dbtui.looks import THEMES, theme_of
-from dbtui.safe import safe, safe_message
+from dbtui.safe import safe
 from dbtui.widths import break_lines_between_characters
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
     from dbtui.widgets.graphics import Protocol
+    from dbtui.widgets.question import Question
 
 LEAVING = "leaving"
 EXPORT = "export"
@@ -136,13 +137,20 @@ class DbtuiApp(App[int]):
         ours = self.training_run is not None and self.training_run.name == run.name
         return self.training if ours else None
 
-    def start_run(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> None:
+    def start_run(
+        self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = (),
+        after: Callable[[bool], object] = lambda begun: None,
+    ) -> None:  # fmt: skip
         """Train `run`, on these graphics cards where any are named, a process on each; then show its monitor unless
-        somebody has gone on to another screen meanwhile.
+        somebody has gone on to another screen meanwhile. `after`, in a thread, is told whether it has begun.
         """
 
         async def start() -> None:
             begun = await self.launch(run, resume=resume, background=background, cards=cards)
+            try:
+                await asyncio.to_thread(after, begun)
+            except (UserError, OSError) as error:
+                self.say(error)
             if begun and isinstance(self.screen, HomeScreen):
                 self.open_run(run.name)
 
@@ -205,22 +213,32 @@ class DbtuiApp(App[int]):
     # --- what is everywhere -------------------------------------------------------------------------------------
 
     def say(self, error: BaseException) -> None:
-        """Show an error as a notice: a person's own in full, a bug by its type and text."""
-        text = safe_message(error.message) if isinstance(error, UserError) else safe(f"{type(error).__name__}: {error}")
-        self.notify(text, severity="error", timeout=12, markup=False)
+        """Show an error as a notice (see `told`)."""
+        from dbtui.faults import told
+
+        self.notify(told(error, self.home), severity="error", timeout=12, markup=False)
 
     def action_help(self) -> None:
         from dbtui.widgets.guidance import Guidance, keys_of, topic_of
 
-        if not isinstance(self.screen, ModalScreen):
+        if isinstance(self.screen, Guidance):
+            self.screen.dismiss(None)
+        else:
             self.push_screen(Guidance(topic_of(self.screen), keys_of(self.screen)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What a dialog says was said when it was opened: the language changes under none."""
+        return action != "language" or not isinstance(self.screen, ModalScreen)
+
+    def _ask(self, question: Question, then: Callable[[Any], Any]) -> None:
+        """Ask over whatever is shown, unless it is asked already."""
+        if all(screen.id != question.id for screen in self.screen_stack):
+            self.push_screen(question, then)
 
     def action_language(self) -> None:
         from core.languages import LANGUAGES
         from dbtui.widgets.question import Answer, Question
 
-        if isinstance(self.screen, ModalScreen):
-            return
         answers = [Answer(name, str(number), title) for number, (name, title) in enumerate(LANGUAGES.items(), 1)]
         self.push_screen(Question(say("language.question", "Which language?"), "", answers), self._speak)
 
@@ -253,11 +271,9 @@ class DbtuiApp(App[int]):
         from dbtui.looks import TITLES, possible
         from dbtui.widgets.question import Answer, Question
 
-        if isinstance(self.screen, ModalScreen):
-            return
         answers = [Answer(name, str(number), TITLES[name])
                    for number, name in enumerate(possible(no_color=self.no_color), 1)]  # fmt: skip
-        self.push_screen(Question(say("looks.question", "How shall it look?"), "", answers), self._look_so)
+        self._ask(Question(say("looks.question", "How shall it look?"), "", answers, id="looks"), self._look_so)
 
     async def _look_so(self, chosen: str | None) -> None:
         from core.settings import remember
@@ -276,11 +292,10 @@ class DbtuiApp(App[int]):
         from dbtui.widgets.graphics import about_protocols
         from dbtui.widgets.question import Answer, Question
 
-        if isinstance(self.screen, ModalScreen):
-            return
         answers = [Answer(known, str(number), known, about)
                    for number, (known, about) in enumerate(about_protocols().items(), 1)]  # fmt: skip
-        self.push_screen(Question(say("graphics.question", "How shall pictures be drawn?"), "", answers), self._draw_so)
+        question = Question(say("graphics.question", "How shall pictures be drawn?"), "", answers, id="graphics")
+        self._ask(question, self._draw_so)
 
     async def _draw_so(self, chosen: Protocol | None) -> None:
         from dbtui.widgets.graphics import put_in_force
@@ -338,7 +353,9 @@ class DbtuiApp(App[int]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the keys of `screen` do now, from the same table; then what is possible everywhere."""
         seen = {"command_palette"}
-        for active in screen.active_bindings.values():
+        from dbtui.widgets.guidance import active_in
+
+        for active in active_in(screen):
             binding = active.binding
             if binding.tooltip and active.enabled and binding.action not in seen and not binding.system:
                 seen.add(binding.action)

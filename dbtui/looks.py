@@ -30,6 +30,7 @@ CALM = Theme(
         "block-cursor-foreground": "#f0f2f5",
         "block-cursor-blurred-background": "#2a323d",
         "input-selection-background": "#7aa2c8 35%",
+        "curve-other": "#c08bd0",
     },
 )
 CALM_LIGHT = Theme(
@@ -52,6 +53,7 @@ CALM_LIGHT = Theme(
         "block-cursor-foreground": "#14171b",
         "block-cursor-blurred-background": "#d9dfe6",
         "input-selection-background": "#2f5f8f 30%",
+        "curve-other": "#8a4fa3",
     },
 )
 
@@ -65,6 +67,7 @@ def _terminal(name: str, base: str, *, ground: str, text: str, key: str) -> Them
         "block-cursor-background": ground, "block-cursor-foreground": text, "block-cursor-text-style": "bold",
         "block-cursor-blurred-background": "ansi_default", "block-cursor-blurred-foreground": "ansi_default",
         "block-cursor-blurred-text-style": "bold", "footer-background": "ansi_default", "footer-key-foreground": key,
+        "curve-other": "ansi_magenta",
     }  # fmt: skip
     return replace(theme, name=name, accent=key, variables={**theme.variables, **more})
 

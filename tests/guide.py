@@ -118,8 +118,11 @@ def errors() -> dict[str, list[tuple[str, str]]]:
 
 
 def in_words(template: str) -> str:
-    """`{path}` → `‹path›`; what Markdown would take for HTML or emphasis stays as it is."""
-    text = re.sub(r"(?<!\{)\{(\w+)[^{}]*\}", lambda match: f"‹{match[1].replace('_', ' ')}›", template)
+    """`{path}` → `‹path›`; what Markdown would take for HTML or emphasis stays as it is. The `--home DIR` at the end of
+    a command is left out: it is said only where the runs are not in the usual place.
+    """
+    text = re.sub(r"(?<!\{)\{(\w+)[^{}]*\}", lambda match: f"‹{match[1].replace('_', ' ')}›",
+                  template.replace("{home}`", "`"))  # fmt: skip
     text = text.replace("{{", "{").replace("}}", "}")
     return re.sub(r"([<*|])", r"\\\1", " ".join(text.split()))
 

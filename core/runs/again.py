@@ -36,7 +36,7 @@ def share_of(run: Run) -> Share:
     count = state_of(run.path).get("processes")
     if not isinstance(count, int) or count < 2:
         return Share()
-    machine = inspect_machine()
+    machine = inspect_machine(all_cards=True)
     if machine.device != "cuda":
         return Share(count) if count <= machine.cores else Share()
     fitting = next((group for group in groups_of(machine.cards) if len(group) == count), ())

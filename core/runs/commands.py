@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.events import Event
 from core.files import LineAppender, explain
+from core.runs.home import home_option
 from core.runs.journal import JournalTail
 from core.runs.lock import owner
 from core.runs.output import TRAINING_LOGGER
@@ -53,8 +54,9 @@ def send(run: Run, command: str, **fields: Any) -> str:
     wish = new_command(command, **fields)
     if owner(run.lock_path) is None:
         raise UserError("run.not-running", "Nobody trains {name} now, so there is nobody to {command} it.",
-                        mend="Train it with `dbtui train {name} --resume`, or look at it with `dbtui attach {name}`.",
-                        name=run.name, command=command)  # fmt: skip
+                        mend="Train it with `dbtui train {name} --resume{home}`, or look at it with `dbtui attach "
+                             "{name}{home}`.",
+                        name=run.name, command=command, home=home_option(run.home))  # fmt: skip
     line = json.dumps({"time": time.time(), "command": wish.command, "id": wish.id, **fields}, allow_nan=False)
     try:
         appender = LineAppender(run.commands_path)
@@ -85,7 +87,8 @@ def await_answer(run: Run, id: str, timeout: float = 10.0) -> Event | None:  # n
                 break
         if gone:
             raise UserError("run.ended-unanswered", "{name} ended before it answered.",
-                            mend="`dbtui attach {name}` shows how.", name=run.name)  # fmt: skip
+                            mend="`dbtui attach {name}{home}` shows how.", name=run.name,
+                            home=home_option(run.home))  # fmt: skip
         if time.monotonic() >= deadline:
             return None
         time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from core.texts import UserError
@@ -19,3 +20,8 @@ def home_directory(option: Path | None) -> Path:
         raise UserError("home.unknown", "The home directory in {path} cannot be found.",
                         mend="Name a folder for your runs with --home, or set ${variable}.", path=chosen,
                         variable=VARIABLE) from error  # fmt: skip
+
+
+def home_option(home: Path) -> str:
+    """What makes a command line that is told work as it stands: ` --home DIR`, or nothing for the usual place."""
+    return "" if home == home_directory(None) else f" --home {shlex.quote(str(home))}"

@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,6 +190,12 @@ class JournalTail:
         self.behind = full and self._offset < facts.st_size
         return [event for line in piece[:whole].split(b"\n") if (event := decode(line)) is not None]
 
+    def rest(self) -> Iterator[Event]:
+        """Everything that is there, piece by piece. Raises `UserError`."""
+        yield from self.poll()
+        while self.behind:
+            yield from self.poll()
+
     def _notice_replacement(self, facts: os.stat_result) -> None:
         file_id = (facts.st_dev, facts.st_ino)
         if self._file_id not in (None, file_id) or facts.st_size < self._offset:
@@ -208,8 +214,4 @@ class JournalTail:
 
 def read_journal(path: Path) -> list[Event]:
     """Every event in the journal at `path`, in the order they were said; none if there is no journal."""
-    tail = JournalTail(path)
-    events = tail.poll()
-    while tail.behind:
-        events += tail.poll()
-    return events
+    return list(JournalTail(path).rest())

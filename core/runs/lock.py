@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import explain
+from core.runs.home import home_option
 from core.texts import UserError, say
 
 HEARTBEAT_SECONDS = 1.0
@@ -155,8 +156,9 @@ def taken(path: Path, holder: Owner) -> UserError:
     return UserError(
         "run.locked",
         "The run {name} is in the hands of another process: {pid} on {host}.",
-        mend="Watch it with `dbtui attach {name}`, or end it with `dbtui stop {name}` first.",
+        mend="Watch it with `dbtui attach {name}{home}`, or end it with `dbtui stop {name}{home}` first.",
         name=name,
+        home=home_option(path.parents[2]),
         pid=holder.pid or say("lock.unknown", "unknown"),
         host=holder.host or say("lock.here", "this machine"),
     )

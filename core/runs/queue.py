@@ -20,6 +20,7 @@ from typing import Any
 
 from core.files import explain, write_atomic
 from core.runs.folder import Run
+from core.runs.home import home_option
 from core.runs.launch import start_process
 from core.runs.lock import Owner, owner, taken
 from core.texts import UserError, message
@@ -108,7 +109,8 @@ def add(
         entries = _entries(home)
         if any(entry.name == run.name for entry in entries):
             raise UserError("queue.waits-already", "{name} waits in the queue already.",
-                            mend="`dbtui queue list` shows it.", name=run.name)  # fmt: skip
+                            mend="`dbtui queue list{home}` shows it.", name=run.name,
+                            home=home_option(home))  # fmt: skip
         number = max((entry.number for entry in entries), default=0) + 1
         entry = Waiting(number, run.name, time.time(), processes, cards, seconds)
         _write(home, entry)
@@ -122,8 +124,9 @@ def remove(home: Path, name: str) -> None:
         entry = next((entry for entry in queue.entries if entry.name == name), None)
         if entry is None:
             raise UserError("queue.not-there", "{name} does not wait in the queue.",
-                            mend="`dbtui queue list` shows what does.", name=name)  # fmt: skip
-        _refuse_its_turn(queue, entry)
+                            mend="`dbtui queue list{home}` shows what does.", name=name,
+                            home=home_option(home))  # fmt: skip
+        _refuse_its_turn(queue, entry, home)
         (queue_directory(home) / entry.file).unlink(missing_ok=True)
 
 
@@ -175,9 +178,9 @@ def start(home: Path) -> int:
     """
     queue = read_queue(home)
     if queue.worker is not None:
-        raise worked_already(queue.worker)
+        raise worked_already(queue.worker, home)
     if not queue.entries:
-        raise nothing_waits()
+        raise nothing_waits(home)
     log = queue_directory(home) / LOG
     return start_process(
         [sys.executable, "-P", "-m", "dbtui", "queue", "start", "--home", str(home)], lock_path(home), log,
@@ -194,7 +197,7 @@ def ask_to_end(home: Path, *, now: bool = False) -> None:
     """
     if owner(lock_path(home)) is None:
         raise UserError("queue.nobody", "Nobody works the queue off now.",
-                        mend="`dbtui queue start --background` begins.")  # fmt: skip
+                        mend="`dbtui queue start --background{home}` begins.", home=home_option(home))  # fmt: skip
     _put(home, _ASKED, {"end": "now" if now else "end"})
 
 
@@ -213,15 +216,16 @@ def asked(home: Path) -> str:
     return str(held.get("end", "")) if held else ""
 
 
-def worked_already(worker: Owner) -> UserError:
+def worked_already(worker: Owner, home: Path) -> UserError:
     return UserError("queue.worked", "The queue is worked off already, by process {pid} on {host}.",
-                     mend="What you add to it gets its turn; `dbtui queue stop` ends it.", pid=worker.pid,
+                     mend="What you add to it gets its turn; `dbtui queue stop{home}` ends it.", pid=worker.pid,
+                     home=home_option(home),
                      host=worker.host or message("lock.here", "this machine").text)  # fmt: skip
 
 
-def nothing_waits() -> UserError:
+def nothing_waits(home: Path) -> UserError:
     return UserError("queue.empty", "Nothing waits in the queue.",
-                     mend="`dbtui queue add RUN.toml` puts a run there.")  # fmt: skip
+                     mend="`dbtui queue add RUN.toml{home}` puts a run there.", home=home_option(home))  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -234,14 +238,15 @@ def _with_entry_of(run: Run) -> Iterator[Waiting | None]:
         queue = Queue(_entries(run.home), owner(lock_path(run.home)))
         entry = next((entry for entry in queue.entries if entry.name == run.name), None)
         if entry is not None:
-            _refuse_its_turn(queue, entry)
+            _refuse_its_turn(queue, entry, run.home)
         yield entry
 
 
-def _refuse_its_turn(queue: Queue, entry: Waiting) -> None:
+def _refuse_its_turn(queue: Queue, entry: Waiting, home: Path) -> None:
     if entry is queue.current:
         raise UserError("queue.its-turn", "{name} is being trained by the queue.",
-                        mend="`dbtui stop {name}` ends it, and the next one begins.", name=entry.name)  # fmt: skip
+                        mend="`dbtui stop {name}{home}` ends it, and the next one begins.", name=entry.name,
+                        home=home_option(home))  # fmt: skip
 
 
 def _entries(home: Path) -> tuple[Waiting, ...]:

@@ -60,9 +60,9 @@ class Worker:
         """
         queue = read_queue(self._home)
         if queue.worker is not None:
-            raise worked_already(queue.worker)
+            raise worked_already(queue.worker, self._home)
         if not queue.entries:
-            raise nothing_waits()
+            raise nothing_waits(self._home)
         lock = RunLock(lock_path(self._home))
         try:
             lock.acquire()
@@ -70,7 +70,7 @@ class Worker:
             holder = owner(lock_path(self._home))
             if error.code != "run.locked" or holder is None:
                 raise
-            raise worked_already(holder) from error
+            raise worked_already(holder, self._home) from error
         try:
             take_back(self._home)
             code = self._work_off(lock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from textual.widgets import Static
 from core.events import Sample
 from core.texts import say
 from dbtui.actions import bindings
+from dbtui.copying import copy
 from dbtui.gallery.pictures import reader
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe
@@ -77,7 +77,7 @@ class Large(ModalScreen[str | None]):
         self.dismiss("export")
 
     def action_copy_path(self) -> None:
-        copy_path(self, self.folder / self.sample.path)
+        copy(self, self.folder / self.sample.path)
 
 
 class Compare(ModalScreen[None]):
@@ -120,8 +120,3 @@ class Compare(ModalScreen[None]):
 
     def action_close(self) -> None:
         self.dismiss(None)
-
-
-def copy_path(screen: ModalScreen[str | None], path: Path) -> None:
-    screen.app.copy_to_clipboard(os.fspath(path))
-    screen.notify(safe(path), title=say("samples.copied", "Copied, if this terminal allows it"), markup=False)

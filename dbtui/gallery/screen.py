@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from core.best import best_step, mark_best
@@ -20,23 +19,24 @@ from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, joined, say
 from dbtui.actions import bindings
+from dbtui.copying import copy
 from dbtui.gallery.cells import Cell
-from dbtui.gallery.large import Compare, Large, copy_path, facts_of
+from dbtui.gallery.large import Compare, Large, facts_of
 from dbtui.gallery.layout import Layout, layout, window
 from dbtui.monitor.after import export_step
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
+from dbtui.working import Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
-    from dbtui.app import DbtuiApp
 
 REFRESH_SECONDS = 4.0
 AROUND = 7
 """Lines of the title, the keys and what is told of the focused preview."""
 
 
-class GalleryScreen(Screen[None]):
+class GalleryScreen(Working):
     """The cursor is a row and a column of the grid; `chosen` are up to two previews that are to be compared."""
 
     CSS_PATH = "gallery.tcss"
@@ -53,7 +53,6 @@ class GalleryScreen(Screen[None]):
         self.saved: list[int] = []
         self._history = History()
         self._tail = JournalTail(run.journal_path)
-        self._reading = False
         self._was_read = False
         self._first = (0, 0)
         self._layout: Layout | None = None
@@ -100,23 +99,16 @@ class GalleryScreen(Screen[None]):
 
     def look(self) -> None:
         """Read in a thread what the journal has gained."""
-        if not self._reading:
-            self._reading = True
-            self.run_worker(self._read, thread=True, exit_on_error=False)
+        self.read(self._read, lambda found: self._seen(*found))
 
-    def _read(self) -> None:
+    def _read(self) -> tuple[Grid, int | None, list[int], str]:
+        """The previews, the best step, the saved ones, and what is wrong with the journal."""
         trouble = ""
         try:
-            while True:
-                self._history.add(event for event in self._tail.poll() if not isinstance(event, Step))
-                if not self._tail.behind:
-                    break
+            self._history.add(event for event in self._tail.rest() if not isinstance(event, Step))
         except UserError as error:
             trouble = safe_message(error.message)
-        finally:
-            self._reading = False
-        found = grid_of(self._history.samples), best_step(self.run.path), saved_steps(self.run.path), trouble
-        self.app.call_later(self._seen, *found)
+        return grid_of(self._history.samples), best_step(self.run.path), saved_steps(self.run.path), trouble
 
     async def _seen(self, grid: Grid, best: int | None, saved: list[int], trouble: str) -> None:
         if not self.is_attached:
@@ -320,28 +312,30 @@ class GalleryScreen(Screen[None]):
         if step is None:
             return
         wanted = None if step == self.best else step
-        try:
-            mark_best(self.run.path, wanted)
-        except OSError as error:
-            self._dbtui.say(explain(error, self.run.path))
-            return
-        self.best = wanted
-        if wanted is not None and wanted in self.saved:
-            self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.",
-                            step=wanted), markup=False)  # fmt: skip
-        self._fill()
+
+        def mark() -> None:
+            try:
+                mark_best(self.run.path, wanted)
+            except OSError as error:
+                raise explain(error, self.run.path) from error
+
+        def marked(_: None) -> None:
+            self.best = wanted
+            if wanted is not None and wanted in self.saved:
+                self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.",
+                                step=wanted), markup=False)  # fmt: skip
+            if self.is_attached:
+                self._fill()
+
+        self.alone(mark, marked)
 
     def action_export(self) -> None:
         if self.step is not None:
-            export_step(self._dbtui, self.run, self.step, self.saved)
+            export_step(self, self.run, self.step, self.saved)
 
     def action_copy_path(self) -> None:
         if self.sample is not None:
-            copy_path(self, self.run.path / self.sample.path)
+            copy(self, self.run.path / self.sample.path)
 
     def action_close(self) -> None:
         self.dismiss(None)
-
-    @property
-    def _dbtui(self) -> DbtuiApp:
-        return cast("DbtuiApp", self.app)

@@ -20,12 +20,30 @@ if TYPE_CHECKING:
 MOST_EPOCHS = 100_000
 
 
-def where_question(app: DbtuiApp, run: Run, *, waits: bool) -> Question:
-    """Dismissed with `here`, `background`, `queue` or `None`; `waits` is a run that stands in the queue already."""
+class Before:
+    """The options of `run` as they are now, to be put back where what they are changed for is refused."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._options = run, run.config_path.read_bytes()
+
+    def put_back(self) -> None:
+        """Unless some process trains it meanwhile. Raises `OSError`."""
+        from core.files import write_atomic
+        from core.runs.lock import owner
+
+        path = self._run.config_path
+        if path.read_bytes() != self._options and owner(self._run.lock_path) is None:
+            write_atomic(path, self._options)
+
+
+def where_question(app: DbtuiApp, run: Run, *, waits: bool, started: bool = True) -> Question:
+    """Dismissed with `here`, `background`, `queue` or `None`; `waits` is a run that stands in the queue already,
+    `started` one that was trained before.
+    """
     from dbtui.monitor.after import resume_question
 
     question = resume_question(app, run)
-    if not run.started:
+    if not started:
         question.title_text = say("resume.first", "Train {name}: where?", name=safe(run.name))
         question.text = ""
     if not waits:
@@ -86,7 +104,8 @@ def draft_of(home: Path, config: RunConfig) -> Draft:
     from core.config.parsing import value_at
     from core.config.table import option_table
     from core.runs.folder import free_name
-    from dbtui.wizard.context import WizardContext, as_text
+    from dbtui.wizard.context import WizardContext
+    from dbtui.wizard.values import as_text
 
     count = len(config.concepts)
     base = WizardContext(home, Draft("", concepts=count, texts={"model.source": config.model.source}))

@@ -5,35 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-from textual.screen import Screen
+from typing import TYPE_CHECKING, Any
 
 from core.texts import UserError, say
 from dbtui.home.rows import RESUMABLE, Entry
 from dbtui.home.waiting import can_wait
 from dbtui.home.welcome import demo_words
 from dbtui.safe import safe_message
+from dbtui.working import Result, Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
+    from core.runs.longer import Length
     from core.runs.queue import Queue
-    from dbtui.app import DbtuiApp
 
 
-class RunActions(Screen[None]):
+class RunActions(Working):
     """The keys of home. Whoever shows the list tells which entry is `selected` and reads it anew with `look`."""
 
     def __init__(self, home: Path) -> None:
         super().__init__()
         self.home = home
         self._queue: Queue | None = None
-        self._is_asking = False
-        """Whether a question is on its way: no second one is asked meanwhile."""
-
-    @property
-    def dbtui(self) -> DbtuiApp:
-        return cast("DbtuiApp", self.app)
 
     @property
     def selected(self) -> Entry | None:
@@ -102,42 +95,60 @@ class RunActions(Screen[None]):
     def action_resume(self) -> None:
         from dbtui.home.again import where_question
 
-        run, entry = self._run(), self.selected
-        if run is not None and entry is not None:
-            question = where_question(self.dbtui, run, waits=bool(entry.place))
+        entry = self.selected
+
+        def ask(run: Run, started: bool) -> None:
+            question = where_question(self.dbtui, run, waits=bool(entry and entry.place), started=started)
             self.app.push_screen(question, lambda answer: self._train(run, answer) if answer else None)
 
+        self._ask_of_run(lambda run: (run, run.started), lambda found: ask(*found))
+
     def _train(self, run: Run, where: str, *, changes: Callable[[], object] | None = None) -> None:
-        """Begin or go on with `run`, here, in the background or when its turn comes, once `changes` were made to it."""
+        """Begin or go on with `run`, here, in the background or when its turn comes, once `changes` were made to it.
+        Where that is refused its options are those of before, and what waits in the queue waits on.
+        """
         from core.runs.again import share_of
         from core.runs.queue import add, read_queue, remove
+        from dbtui.home.again import Before
 
-        def prepare() -> None:
+        def prepare() -> Before:
+            before = Before(run)
             if changes is not None:
                 changes()
             if where == "queue":
-                add(self.home, run, **asdict(share_of(run)))
-            elif read_queue(self.home).place(run.name):
-                remove(self.home, run.name)
+                try:
+                    add(self.home, run, **asdict(share_of(run)))
+                except (UserError, OSError):
+                    before.put_back()
+                    raise
+            return before
 
-        def begin(_: object) -> None:
+        def begin(before: Before) -> None:
+            def settle(begun: bool) -> None:
+                if not begun:
+                    before.put_back()
+                elif read_queue(self.home).place(run.name):
+                    remove(self.home, run.name)
+                self.app.call_later(self.look)
+
             if where != "queue":
-                self.dbtui.start_run(run, resume=True, background=where == "background")
+                self.dbtui.start_run(run, resume=True, background=where == "background", after=settle)
             self.look()
 
-        self._in_thread(prepare, begin)
+        self.in_thread(prepare, begin)
 
     def action_longer(self) -> None:
         from core.runs.history import summary
         from core.runs.longer import length_of
         from dbtui.home.again import longer_question
 
-        run = self._run()
-        if run is None:
-            return
-        self._ask(lambda: length_of(run, summary(run)), lambda length: self.app.push_screen(
-            longer_question(run, length),
-            lambda more: self._longer(run, int(more), length.steps_per_epoch) if more else None))  # fmt: skip
+        def ask(run: Run, length: Length) -> None:
+            question = longer_question(run, length)
+            self.app.push_screen(
+                question, lambda more: self._longer(run, int(more), length.steps_per_epoch) if more else None
+            )
+
+        self._ask_of_run(lambda run: (run, length_of(run, summary(run))), lambda found: ask(*found))
 
     def _longer(self, run: Run, more: int, steps_per_epoch: int) -> None:
         from core.runs.longer import changes_for
@@ -154,19 +165,17 @@ class RunActions(Screen[None]):
         from dbtui.home.again import draft_of
         from dbtui.wizard.flow import start
 
-        run = self._run()
-        if run is not None:
-            self._ask(lambda: draft_of(self.home, run.config()), lambda draft: start(self.app, self.home, draft))
+        self._ask_of_run(lambda run: draft_of(self.home, run.config()),
+                         lambda draft: start(self.app, self.home, draft))  # fmt: skip
 
     def action_rename(self) -> None:
         from core.runs.queue import rename_run
         from dbtui import __version__
         from dbtui.home.again import rename_question
 
-        run = self._run()
-        if run is not None:
-            self.app.push_screen(rename_question(self.home, run), lambda name: self._in_thread(
-                lambda: rename_run(run, name, __version__), lambda _: self.look()) if name else None)  # fmt: skip
+        self._ask_of_run(lambda run: run, lambda run: self.app.push_screen(
+            rename_question(self.home, run), lambda name: self.in_thread(
+                lambda: rename_run(run, name, __version__), lambda _: self.look()) if name else None))  # fmt: skip
 
     def action_queue(self) -> None:
         from dbtui.home.waiting import queue_question
@@ -193,7 +202,7 @@ class RunActions(Screen[None]):
         if answer == "start":
             self.app.notify(say("queue.starting", "Starting the process that trains them. It takes some seconds."),
                             markup=False)  # fmt: skip
-        self._in_thread(doing[answer], lambda _: self._queue_changed(answer))
+        self.in_thread(doing[answer], lambda _: self._queue_changed(answer))
 
     def _queue_changed(self, answer: str) -> None:
         from core.runs.logout import ended_at_logout
@@ -204,29 +213,23 @@ class RunActions(Screen[None]):
         self.look()
 
     def action_export(self) -> None:
+        from core.runs.folder import Run
         from dbtui.monitor.after import ask_export
 
-        run = self._run()
-        if run is not None:
-            ask_export(self.dbtui, run)
+        entry = self.selected
+        if entry is not None:
+            ask_export(self, Run(self.home, entry.name))
 
     def action_gallery(self) -> None:
-        run = self._run()
-        if run is not None:
-            self.dbtui.open_gallery(run)
+        self._ask_of_run(lambda run: run, self.dbtui.open_gallery)
 
-    def _run(self) -> Run | None:
-        """The highlighted run, if it is still there."""
+    def _ask_of_run(self, work: Callable[[Run], Result], then: Callable[[Result], Any]) -> None:
+        """`ask` with the highlighted run, if it is still there."""
         from core.runs.folder import Run
 
         entry = self.selected
-        if entry is None or entry.draft is not None:
-            return None
-        try:
-            return Run.open(self.home, entry.name)
-        except UserError as error:
-            self.dbtui.say(error)
-            return None
+        if entry is not None and entry.draft is None:
+            self.ask(lambda: work(Run.open(self.home, entry.name)), then)
 
     def action_delete(self) -> None:
         from dbtui.home.deleting import delete, deletion_question, what_is_lost
@@ -236,44 +239,10 @@ class RunActions(Screen[None]):
             return
 
         def ask(lost: str) -> None:
-            self.app.push_screen(deletion_question(entry, lost), lambda answer: self._in_thread(
+            self.app.push_screen(deletion_question(entry, lost), lambda answer: self.in_thread(
                 lambda: delete(self.home, entry), lambda _: self.look()) if answer == "delete" else None)  # fmt: skip
 
         if entry.draft is not None:
             ask("")
         else:
-            self._ask(lambda: what_is_lost(self.home, entry.name), ask)
-
-    def _ask(self, work: Callable[[], Any], then: Callable[[Any], Any]) -> None:
-        """`_in_thread`, where `then` opens something over the list: one at a time, and not over something else."""
-        if self._is_asking:
-            return
-        self._is_asking = True
-
-        def over() -> None:
-            self._is_asking = False
-
-        self._in_thread(work, lambda result: then(result) if self.app.screen is self else None, over)
-
-    def _in_thread(
-        self, work: Callable[[], Any], then: Callable[[Any], Any], over: Callable[[], None] = lambda: None
-    ) -> None:
-        """`then` what `work` returned, in the app; what it raises is said. `over` comes before either."""
-
-        def answered(result: Any) -> None:
-            over()
-            then(result)
-
-        def failed(error: Exception) -> None:
-            over()
-            self.dbtui.say(error)
-
-        def job() -> None:
-            try:
-                result = work()
-            except (UserError, OSError) as error:
-                self.app.call_later(failed, error)
-                return
-            self.app.call_later(answered, result)
-
-        self.run_worker(job, thread=True, group="do", exit_on_error=False)
+            self.ask(lambda: what_is_lost(self.home, entry.name), ask)

@@ -23,6 +23,7 @@ from dbtui.widgets.title import TitleBar
 
 if TYPE_CHECKING:
     from core.runs.overview import Overview
+    from core.runs.queue import Queue
 
 REFRESH_SECONDS = 2.0
 WIDE = 100
@@ -111,18 +112,19 @@ class HomeScreen(RunActions):
 
     def look(self) -> None:
         """Read runs and drafts in a thread."""
-        self.run_worker(self._read, thread=True, exclusive=True, group="look", exit_on_error=False)
+        self.read(self._read, self._was_looked)
 
-    def _read(self) -> None:
+    def _read(self) -> tuple[list[Entry], Queue | None, str]:
+        """What there is, the queue, and what is wrong with the folder of the runs."""
         from core.runs.overview import Overview
         from dbtui.drafts import list_drafts
 
         if self._overview is None:
             self._overview = Overview(self.home)
         entries = [Entry(draft.title, draft=draft) for draft in list_drafts(self.home)]
-        trouble = ""
+        queue, trouble = self._queue, ""
         try:
-            runs, self._queue = self._overview.read()
+            runs, queue = self._overview.read()
             entries += [
                 Entry(run.name, run.summary, trouble=safe_message(run.trouble) if run.trouble else "", place=run.place,
                       bytes=run.bytes)
@@ -130,9 +132,7 @@ class HomeScreen(RunActions):
             ]  # fmt: skip
         except UserError as error:
             trouble = safe_message(error.message)
-        self._trouble = trouble
-        entries.sort(key=lambda entry: entry.rank)
-        self.app.call_later(self._was_looked, entries)
+        return sorted(entries, key=lambda entry: entry.rank), queue, trouble
 
     def _measure(self) -> None:
         """Sum up how much room each run takes, in a thread of its own: a slow disk holds nothing else up."""
@@ -141,20 +141,20 @@ class HomeScreen(RunActions):
         self._is_measuring = True
         overview = self._overview
 
-        def work() -> None:
+        def measure() -> bool:
             try:
-                changed = overview.measure()
+                return overview.measure()
             except UserError:  # the list itself says it
-                changed = False
-            finally:
-                self._is_measuring = False
-            if changed:
-                self.app.call_later(self.look)
+                return False
 
-        self.run_worker(work, thread=True, group="measure", exit_on_error=False)
+        def over() -> None:
+            self._is_measuring = False
 
-    def _was_looked(self, entries: list[Entry]) -> None:
+        self.in_thread(measure, lambda changed: self.look() if changed else None, over)
+
+    def _was_looked(self, found: tuple[list[Entry], Queue | None, str]) -> None:
         """Show what was read. The first time the cursor goes to the first row; later it keeps to its run."""
+        entries, self._queue, self._trouble = found
         self._show(entries, keep=self._was_read)
         self._was_read = True
         self._measure()

@@ -10,8 +10,10 @@ from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 
 if TYPE_CHECKING:
+    from core.choices.formats import ExportFormat
     from core.runs.folder import Run
     from dbtui.app import DbtuiApp
+    from dbtui.working import Working
 
 
 def resume_question(app: DbtuiApp, run: Run) -> Question:
@@ -25,31 +27,35 @@ def resume_question(app: DbtuiApp, run: Run) -> Question:
                     say("resume.text", "It goes on from its last saved state."), answers)  # fmt: skip
 
 
-def ask_export(app: DbtuiApp, run: Run) -> None:
+def ask_export(screen: Working, run: Run) -> None:
     """Ask for the state, where a person marked another one than the newest as the best, and for the format; export."""
     from core.best import best_step
     from core.runs.folder import saved_steps
 
-    saved, best = saved_steps(run.path), best_step(run.path)
-    if best is None or best not in saved or best == saved[-1]:
-        _ask_format(app, run, None)
-        return
-    answers = (
-        Answer(str(best), "b", say("export.best", "Step {step:,}", step=best),
-               say("export.best.help", "you marked it as the best")),
-        Answer(str(saved[-1]), "n", say("export.newest", "Step {step:,}", step=saved[-1]),
-               say("export.newest.help", "the newest")),
-    )  # fmt: skip
-    question = Question(say("export.which", "Export which state of {name}?", name=safe(run.name)), "", answers)
-    app.push_screen(question, lambda chosen: _ask_format(app, run, int(chosen)) if chosen is not None else None)
+    def ask(found: tuple[list[int], int | None, Sequence[ExportFormat]]) -> None:
+        saved, best, formats = found
+        if best is None or best not in saved or best == saved[-1]:
+            _ask_format(screen.dbtui, run, formats, None)
+            return
+        answers = (
+            Answer(str(best), "b", say("export.best", "Step {step:,}", step=best),
+                   say("export.best.help", "you marked it as the best")),
+            Answer(str(saved[-1]), "n", say("export.newest", "Step {step:,}", step=saved[-1]),
+                   say("export.newest.help", "the newest")),
+        )  # fmt: skip
+        question = Question(say("export.which", "Export which state of {name}?", name=safe(run.name)), "", answers)
+        _ask_state(screen.dbtui, run, formats, question)
+
+    screen.ask(lambda: (saved_steps(run.path), best_step(run.path), formats_of(run)), ask)
 
 
-def export_step(app: DbtuiApp, run: Run, step: int, saved: Sequence[int]) -> None:
+def export_step(screen: Working, run: Run, step: int, saved: Sequence[int]) -> None:
     """Export the state of `step`; where none was saved, offer the ones right before and after it."""
     from core.runs.grid import nearest
 
+    app = screen.dbtui
     if step in saved:
-        _ask_format(app, run, step)
+        screen.ask(lambda: formats_of(run), lambda formats: _ask_format(app, run, formats, step))
         return
     title = say("export.not-saved", "No state was saved at step {step:,}.", step=step)
     if not saved:
@@ -65,26 +71,33 @@ def export_step(app: DbtuiApp, run: Run, step: int, saved: Sequence[int]) -> Non
     text = say("export.saved-are", "Saved: {steps}. How often a state is saved, and how many are kept, are options of "
                "the run; what is marked as the best is kept once it is saved.",
                steps=joined(f"{known:,}" for known in saved))  # fmt: skip
-    app.push_screen(Question(title, text, answers),
-                    lambda chosen: _ask_format(app, run, int(chosen)) if chosen is not None else None)  # fmt: skip
+    screen.ask(lambda: formats_of(run), lambda formats: _ask_state(app, run, formats, Question(title, text, answers)))
 
 
-def _ask_format(app: DbtuiApp, run: Run, step: int | None) -> None:
+def formats_of(run: Run) -> Sequence[ExportFormat]:
+    """Those that its method can be exported in. Raises `UserError`."""
+    from core.choices.formats import formats_for
+
+    return formats_for(run.config().method)
+
+
+def _ask_state(app: DbtuiApp, run: Run, formats: Sequence[ExportFormat], question: Question) -> None:
+    app.push_screen(
+        question, lambda chosen: _ask_format(app, run, formats, int(chosen)) if chosen is not None else None
+    )
+
+
+def _ask_format(app: DbtuiApp, run: Run, formats: Sequence[ExportFormat], step: int | None) -> None:
     def chosen(wanted: str | None) -> None:
         if wanted is not None:
             export(app, run, wanted, step)
 
-    app.push_screen(export_question(run, step), chosen)
+    app.push_screen(export_question(run, formats, step), chosen)
 
 
-def export_question(run: Run, step: int | None = None) -> Question:
+def export_question(run: Run, formats: Sequence[ExportFormat], step: int | None = None) -> Question:
     """Dismissed with the id of a format or `None`. `step` is that of the state; `None` for the newest."""
-    from core.choices.formats import formats_for
-
-    answers = [
-        Answer(known.id, str(number), known.title, known.help)
-        for number, known in enumerate(formats_for(run.config().method), 1)
-    ]
+    answers = [Answer(known.id, str(number), known.title, known.help) for number, known in enumerate(formats, 1)]
     which = say("export.text", "The newest saved state is written.") if step is None else say(
         "export.text-step", "The state of step {step:,} is written.", step=step)  # fmt: skip
     return Question(say("export.question", "Export {name} as what?", name=safe(run.name)), which, answers)

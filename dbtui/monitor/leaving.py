@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from core.texts import UserError, duration_in_words, say
 from dbtui.actions import binding
+from dbtui.boundary import STOPPED
 from dbtui.commandline import command_line
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.question import Answer, Question
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from core.runs.pump import Ending
     from dbtui.app import DbtuiApp
 
-STOPPED = 3
-"""Exit code: stopped by the user, state kept."""
 PATIENCE_SECONDS = 20.0
 """After this long a person may end the program without waiting for the training."""
 

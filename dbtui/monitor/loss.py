@@ -35,8 +35,8 @@ class LossPane(CurvePane):
 
     COMPONENT_CLASSES = {component for _, component, _ in LINES} | {"curve--other", "curve--other-check"}
     DEFAULT_CSS = """
-    LossPane .curve--other { color: #c08bd0; }
-    LossPane .curve--other-check { color: #c08bd0; text-style: bold; }
+    LossPane .curve--other { color: $curve-other; }
+    LossPane .curve--other-check { color: $curve-other; text-style: bold; }
     LossPane .curve--raw { color: $foreground 35%; }
     LossPane .curve--prior { color: $warning; }
     LossPane .curve--instance { color: $primary; }

@@ -12,7 +12,8 @@ from core.planning.remedies import remedies
 from core.runs.folder import fixed_for_life, saved_steps
 from core.texts import UserError, say
 from dbtui import __version__
-from dbtui.safe import safe
+from dbtui.home.again import Before
+from dbtui.safe import safe, safe_message
 from dbtui.widgets.question import Answer, Question
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Mending:
         """Dismissed with the number of a remedy as text, with `resume`, `log`, or `None`."""
         failed, where = self.failed, self._where()
         answers = [
-            Answer(str(number), str(number + 1), fix.label.text,
+            Answer(str(number), str(number + 1), safe_message(fix.label),
                    say("mend.new-run", "new run, from the start") if self.makes_new_run(fix) else where)
             for number, fix in enumerate(self.fixes)
         ]  # fmt: skip
@@ -70,13 +71,18 @@ class Mending:
         return say("mend.from", "from step {step:,}", step=self.saved[-1])
 
 
-async def offer(monitor: MonitorScreen, failed: Failed) -> None:
+def offer(monitor: MonitorScreen, failed: Failed) -> None:
     """Say why the run failed, and do what is chosen of that which may help."""
     started = monitor.history.run
     size = started.settled.get("resolution") if started is not None else None
     size = size if isinstance(size, int) else None
-    mending = await asyncio.to_thread(Mending, monitor.run, failed, size)
-    chosen = await monitor.app.push_screen_wait(mending.question())
+    monitor.ask(
+        lambda: Mending(monitor.run, failed, size),
+        lambda mending: monitor.app.push_screen(mending.question(), lambda chosen: _do(monitor, mending, chosen)),
+    )
+
+
+async def _do(monitor: MonitorScreen, mending: Mending, chosen: str | None) -> None:
     if chosen == RESUME:
         monitor.action_resume()
     elif chosen == LOG:
@@ -90,12 +96,14 @@ async def _train(monitor: MonitorScreen, mending: Mending, number: int) -> None:
     """Train the run as it was changed, or the new one that was made of it: here, unless another trains here."""
     app = monitor.dbtui
     try:
+        before = await asyncio.to_thread(Before, monitor.run)
         run = await asyncio.to_thread(mending.apply, number, __version__)
     except (UserError, OSError) as error:
         app.say(error)
         return
     background = app.is_training
     if run == monitor.run:
-        await monitor.go_on("background" if background else "here")
+        if not await monitor.go_on("background" if background else "here"):
+            await asyncio.to_thread(before.put_back)
     elif await app.launch(run, resume=False, background=background):
         app.open_run(run.name)

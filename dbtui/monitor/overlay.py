@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, say
+from dbtui.monitor.loss import LossPane
 from dbtui.safe import safe
-from dbtui.widgets.question import Answer, Question
+from dbtui.widgets.question import Answer, Question, key_of
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
-    from dbtui.monitor.loss import LossPane
     from dbtui.monitor.screen import MonitorScreen
 
 
@@ -27,10 +26,7 @@ class Overlay:
 
     def read(self) -> None:
         """All that is there, in a thread: a long run takes a second. Raises `UserError`."""
-        while True:
-            self.history.add(self._tail.poll())
-            if not self._tail.behind:
-                break
+        self.history.add(self._tail.rest())
 
     def follow(self) -> None:
         """What came since; what cannot be read now is read the next time."""
@@ -49,10 +45,7 @@ def others(run: Run) -> list[Run]:
 
 def overlay_question(run: Run, found: list[Run]) -> Question:
     """Dismissed with the name of a run, or `None`."""
-    answers = [
-        Answer(other.name, str(number) if number <= 9 else " ", safe(other.name))
-        for number, other in enumerate(found, 1)
-    ]
+    answers = [Answer(other.name, key_of(number), safe(other.name)) for number, other in enumerate(found, 1)]
     return Question(say("overlay.question", "Which run behind {name}?", name=safe(run.name)),
                     say("overlay.text", "Its loss is drawn behind this one's. o takes it away again."),
                     answers)  # fmt: skip
@@ -64,21 +57,25 @@ async def lay_or_take_away(monitor: MonitorScreen, loss: LossPane) -> None:
         loss.overlay = None
         await monitor.draw()
         return
-    try:
-        found = await asyncio.to_thread(others, monitor.run)
-        if not found:
+
+    def ask(found: list[Run]) -> None:
+        if found:
+            runs = {run.name: run for run in found}
+            monitor.app.push_screen(overlay_question(monitor.run, found),
+                                    lambda chosen: read(runs[chosen]) if chosen is not None else None)  # fmt: skip
+        else:
             monitor.notify(say("overlay.none", "There is no other run that was trained."), markup=False)
-            return
-        chosen = await monitor.app.push_screen_wait(overlay_question(monitor.run, found))
-        if chosen is None:
-            return
-        overlay = Overlay(next(run for run in found if run.name == chosen))
-        await asyncio.to_thread(overlay.read)
-    except UserError as error:
-        monitor.dbtui.say(error)
-        return
-    if monitor.is_attached:
-        loss.overlay = overlay
-        if not loss.is_seen:
-            await monitor.action_maximise("loss")
-        await monitor.draw()
+
+    def read(run: Run) -> None:
+        overlay = Overlay(run)
+        monitor.in_thread(overlay.read, lambda _: lay(overlay))
+
+    async def lay(overlay: Overlay) -> None:
+        if monitor.is_attached:
+            loss = monitor.query_one(LossPane)
+            loss.overlay = overlay
+            if not loss.is_seen:
+                await monitor.action_maximise("loss")
+            await monitor.draw()
+
+    monitor.ask(lambda: others(monitor.run), ask)

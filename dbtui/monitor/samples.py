@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,13 @@ from textual.app import ComposeResult
 from textual.color import Color
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.events import Sample
 from core.texts import say
 from dbtui.actions import binding
+from dbtui.copying import copy
 from dbtui.monitor.pane import Pane
 from dbtui.monitor.sheets import Sheet, draw_sheet, sheets_of
 from dbtui.monitor.words import QUIET
@@ -196,9 +196,4 @@ class SampleScreen(ModalScreen[None]):
 
     def action_copy_path(self) -> None:
         if self.pane.path is not None:
-            copy_path(self, self.pane.path)
-
-
-def copy_path(screen: Screen[None], path: Path) -> None:
-    screen.app.copy_to_clipboard(os.fspath(path))
-    screen.notify(safe(path), title=say("samples.copied", "Copied, if this terminal allows it"), markup=False)
+            copy(self, self.pane.path)

@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from core.events import ENDINGS, Failed
@@ -26,6 +24,7 @@ from core.runs.journal import JournalTail
 from core.runs.lock import owner
 from core.texts import UserError, say
 from dbtui.actions import bindings
+from dbtui.copying import copy
 from dbtui.demo import demo_of
 from dbtui.monitor.after import ask_export, resume_question
 from dbtui.monitor.answers import Answers
@@ -40,16 +39,16 @@ from dbtui.monitor.overlay import lay_or_take_away
 from dbtui.monitor.pace import Pace
 from dbtui.monitor.pane import TITLES, Pane
 from dbtui.monitor.rate import RatePane
-from dbtui.monitor.samples import SampleScreen, SamplesPane, copy_path
+from dbtui.monitor.samples import SampleScreen, SamplesPane
 from dbtui.monitor.state import Notice, StateLines, glance
 from dbtui.monitor.tabs import TabLine
 from dbtui.monitor.words import ENDED
 from dbtui.safe import safe_message
+from dbtui.working import Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
-    from dbtui.app import DbtuiApp
 
 ROOM_FOR_ALL = (120, 34)
 """Columns and rows from which every pane is shown at once."""
@@ -61,7 +60,7 @@ CHANGING = ("pause", "continue", "sample", "background", "resume", "export", "tu
 PANES = tuple(TITLES)
 
 
-class MonitorScreen(Screen[None]):
+class MonitorScreen(Working):
     """`handle` is the training thread if the run trains in this process. `gauge` and `environment` are for tests."""
 
     CSS_PATH = "monitor.tcss"
@@ -90,6 +89,8 @@ class MonitorScreen(Screen[None]):
         self._trouble = Content("")
         self._possible: tuple[bool, ...] = ()
         self.pace = Pace()
+        self._has_exports = False
+        """Whether files lie there, as it was at the last look."""
         self._knows_the_past = False
         """Whether the journal was read to its end once: what it says from then on is news."""
 
@@ -120,9 +121,12 @@ class MonitorScreen(Screen[None]):
         yield Footer(compact=True)
 
     async def in_other_words(self) -> None:
-        """The language has changed: everything is drawn anew, and the journal told once more."""
-        self.history, self._tail = History(), JournalTail(self.run.journal_path)
+        """The language has changed: everything is drawn anew, and the journal told once more, none of it as news."""
+        await self.look()
+        self.history, self._tail, self._knows_the_past = History(), JournalTail(self.run.journal_path), False
+        overlay = self.query_one(LossPane).overlay
         await self.recompose()
+        self.query_one(LossPane).overlay = overlay
         self._arrange()
         await self.look()
 
@@ -138,10 +142,6 @@ class MonitorScreen(Screen[None]):
         self.call_after_refresh(self.look)
 
     # --- looking ------------------------------------------------------------------------------------------------
-
-    @property
-    def dbtui(self) -> DbtuiApp:
-        return cast("DbtuiApp", self.app)
 
     @property
     def trains_here(self) -> bool:
@@ -170,6 +170,7 @@ class MonitorScreen(Screen[None]):
         try:
             self.history.observe(owner(self.run.lock_path))
             happened = self._tail.poll()
+            self._has_exports = any(self.run.exports.glob("[!.]*"))
             self._trouble = Content("")
         except UserError as error:
             happened = []
@@ -256,7 +257,7 @@ class MonitorScreen(Screen[None]):
         if action == "mend":
             return not alive and self.history.state == "failed"
         if action == "use":
-            return bool(self.history.exports) or any(self.run.exports.glob("[!.]*"))
+            return bool(self.history.exports) or self._has_exports
         if action in ("turn", "enlarge", "copy_path"):
             return bool(self.history.samples)
         return True
@@ -302,30 +303,32 @@ class MonitorScreen(Screen[None]):
         if where is not None:
             self.app.run_worker(self.go_on(where))  # of the app: it ends though this screen may be left meanwhile
 
-    async def go_on(self, where: str) -> None:
-        if await self.dbtui.launch(self.run, resume=True, background=where == "background"):
+    async def go_on(self, where: str) -> bool:
+        """Train the run; whether it has begun."""
+        begun = await self.dbtui.launch(self.run, resume=True, background=where == "background")
+        if begun:
             self.handle = self.dbtui.handle_of(self.run)
         if self.is_attached:
             await self.look()
+        return begun
 
     def action_export(self) -> None:
-        ask_export(self.dbtui, self.run)
+        ask_export(self, self.run)
 
     def action_use(self) -> None:
-        from dbtui.monitor.using import UsingScreen
+        from dbtui.monitor.using import UsingScreen, found_of
 
-        self.app.push_screen(UsingScreen(self.run, self._environment))
+        self.ask(lambda: found_of(self.run),
+                 lambda found: self.app.push_screen(UsingScreen(self.run, *found, self._environment)))  # fmt: skip
 
     def action_gallery(self) -> None:
         self.dbtui.open_gallery(self.run)
 
-    @work
-    async def action_mend(self) -> None:
+    def action_mend(self) -> None:
         failed = self.history.ending
         if isinstance(failed, Failed):
-            await offer(self, failed)
+            offer(self, failed)
 
-    @work
     async def action_overlay(self) -> None:
         await lay_or_take_away(self, self.query_one(LossPane))
 
@@ -355,7 +358,7 @@ class MonitorScreen(Screen[None]):
     def action_copy_path(self) -> None:
         path = self.query_one(SamplesPane).path
         if path is not None:
-            copy_path(self, path)
+            copy(self, path)
 
     async def action_zoom(self, direction: int) -> None:
         for pane in self.query(CurvePane):

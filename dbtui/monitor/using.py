@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from core.texts import UserError, say
 from dbtui.actions import bindings
+from dbtui.copying import copy
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe, safe_message
 
@@ -24,16 +25,19 @@ if TYPE_CHECKING:
 
 
 class UsingScreen(ModalScreen[None]):
-    """The exports of a run, one at a time, the newest first."""
+    """The exports of a run (`files`, the newest first), one at a time."""
 
     BINDINGS = [*bindings("using")]
 
-    def __init__(self, run: Run, environment: Mapping[str, str] = os.environ) -> None:
-        from core.export.using import exported_files
-
+    def __init__(
+        self,
+        run: Run,
+        files: Sequence[Path],
+        config: RunConfig | UserError,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         super().__init__()
-        self.run = run
-        self.files = exported_files(run.exports)
+        self.run, self.files, self.config = run, files, config
         self.place = 0
         self._environment = environment
 
@@ -64,12 +68,11 @@ class UsingScreen(ModalScreen[None]):
         title = say("using.title", "How to use {name}", name=safe(self.path.name if self.path else self.run.name))
         self.query_one("#dialog-title", Static).update(
             Content.assemble((title, "bold"), (f"   {place}" if many else "", QUIET)))  # fmt: skip
-        try:
-            told = Content(say("using.nothing", "Nothing of this run is exported yet: e exports it."))
-            if self.path is not None:
-                told = told_of(self.path, self.run.config(), self._environment)
-        except UserError as error:
-            told = Content.styled(safe_message(error.message), "$error")
+        told = Content(say("using.nothing", "Nothing of this run is exported yet: e exports it."))
+        if self.path is not None and isinstance(self.config, UserError):
+            told = Content.styled(safe_message(self.config.message), "$error")
+        elif self.path is not None:
+            told = told_of(self.path, cast("RunConfig", self.config), self._environment)
         self.query_one("#using", Static).update(told)
         keys = [say("using.keys.copy", "y copies the first line")] if self.path else []
         keys += [say("using.keys.turn", "← → other exports")] if many else []
@@ -84,12 +87,21 @@ class UsingScreen(ModalScreen[None]):
 
     def action_copy(self) -> None:
         if self.copied:
-            self.app.copy_to_clipboard(self.copied)
-            self.notify(safe(self.copied), title=say("samples.copied", "Copied, if this terminal allows it"),
-                        markup=False)  # fmt: skip
+            copy(self, self.copied)
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+
+def found_of(run: Run) -> tuple[Sequence[Path], RunConfig | UserError]:
+    """What is exported, and what the run was made of, or why that cannot be read."""
+    from core.export.using import exported_files
+
+    files = exported_files(run.exports)
+    try:
+        return files, run.config()
+    except UserError as error:
+        return files, error
 
 
 def told_of(path: Path, config: RunConfig, environment: Mapping[str, str]) -> Content:

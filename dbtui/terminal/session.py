@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.texts import say
+from dbtui.boundary import FAILED, STOPPED
 from dbtui.terminal.driver import LastingDriver
 from dbtui.terminal.output import Terminal, kept_for_the_app
 from dbtui.terminal.signals import handled
 
 if TYPE_CHECKING:
     from textual.app import App
-
-FAILED, STOPPED = 1, 3
-"""Exit codes: ended while running, stopped with its state kept."""
 
 
 class Ending(Protocol):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import ActiveBinding, ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -47,11 +49,21 @@ def topic_of(screen: Screen[object]) -> Content:
     return Content("")
 
 
+def active_in(screen: Screen[object]) -> Iterator[ActiveBinding]:
+    """What a key does now. In a dialog the keys that work everywhere come after its own, which textual leaves out."""
+    yield from screen.active_bindings.values()
+    if isinstance(screen, ModalScreen):
+        app = screen.app
+        for _, bound in app._bindings:
+            if bound.priority and app.check_action(bound.action, ()):
+                yield ActiveBinding(app, bound, True, bound.tooltip)
+
+
 def keys_of(screen: Screen[object]) -> Content:
     """One line for each key that does something now, with what it does."""
     lines: list[Content] = [Content(""), Content(say("help.keys.title", "Keys")).stylize("bold")]
     seen: set[str] = set()
-    for active in screen.active_bindings.values():
+    for active in active_in(screen):
         bound = active.binding
         if not (active.enabled and bound.description and bound.tooltip) or bound.action in seen:
             continue

@@ -6,21 +6,25 @@ import asyncio
 import os
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.containers import Container
 from textual.widgets import Static
 
-from core.texts import UserError
-from dbtui.safe import safe, safe_message
+from dbtui.faults import told
+from dbtui.safe import safe
 from dbtui.widgets.graphics import VARIABLE, picture_widget, pixels, prepare, protocol
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from textual.widget import Widget
 
-Draw = Callable[[tuple[int, int]], "Image"]
-"""Makes the picture, in a thread, for a place of so many pixels; it may be larger or smaller. Raises `UserError`."""
+    from dbtui.app import DbtuiApp
+
+Draw = Callable[[tuple[int, int]], "Image | None"]
+"""Makes the picture, in a thread, for a place of so many pixels; it may be larger or smaller. `None` leaves the place
+empty. Raises `UserError`.
+"""
 
 
 class Picture(Container):
@@ -75,9 +79,10 @@ class Picture(Container):
                 await self._put(_words(safe(instead)))
                 return
             place = pixels(self.size.width, self.size.height, chosen, driver)
-            await self._put(picture_widget(await asyncio.to_thread(_small, draw, place), chosen, driver))
-        except UserError as error:
-            await self._put(_words(safe_message(error.message)))
+            made = await asyncio.to_thread(_small, draw, place)
+            await self._put(picture_widget(made, chosen, driver) if made is not None else None)
+        except Exception as error:  # said in its place, and a mistake in the program as one
+            await self._put(_words(told(error, cast("DbtuiApp", self.app).home)))
 
     async def _put(self, widget: Widget | None) -> None:
         """In the place of what is there; one thing after the other, so that nothing flickers."""
@@ -87,10 +92,11 @@ class Picture(Container):
                 await self.mount(widget)
 
 
-def _small(draw: Draw, place: tuple[int, int]) -> Image:
+def _small(draw: Draw, place: tuple[int, int]) -> Image | None:
     prepare()
     picture = draw(place)
-    picture.thumbnail(place)
+    if picture is not None:
+        picture.thumbnail(place)
     return picture
 
 

@@ -16,15 +16,22 @@ from textual.widgets.option_list import Option
 from core.texts import say
 from dbtui.actions import binding
 
+KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
+
 
 @dataclass(frozen=True)
 class Answer:
-    """`key` is one character; `help` says in a few words what follows."""
+    """`key` is one character, or empty where only arrows choose it; `help` says in a few words what follows."""
 
     id: str
     key: str
     title: str
     help: str = ""
+
+
+def key_of(number: int) -> str:
+    """The key of one of many answers, counted from 1: a digit, then a letter; none where these are used up."""
+    return KEYS[number - 1] if number <= len(KEYS) else ""
 
 
 class Question(ModalScreen[str | None]):
@@ -35,6 +42,11 @@ class Question(ModalScreen[str | None]):
     def __init__(self, title: str, text: str | Content, answers: Sequence[Answer], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.title_text, self.text, self.answers = title, text, tuple(answers)
+
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say("question.help", "Arrows and Enter choose an answer, or the key in front of it. Esc closes the "
+                   "question, and nothing is done.")  # fmt: skip
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
@@ -64,4 +76,4 @@ class Question(ModalScreen[str | None]):
 
 def _line(answer: Answer) -> Content:
     rest = f"  {answer.help}" if answer.help else ""
-    return Content.assemble((f" {answer.key} ", "bold $accent"), f" {answer.title}", (rest, "$foreground-muted"))
+    return Content.assemble((f" {answer.key or ' '} ", "bold $accent"), f" {answer.title}", (rest, "$foreground-muted"))

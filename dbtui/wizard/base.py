@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Footer, Static
 
@@ -19,25 +18,26 @@ from core.config.findings import Fix
 from core.config.table import Option, generic, option_table
 from core.texts import say
 from dbtui.actions import bindings
+from dbtui.drafts import STEPS
 from dbtui.safe import safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
-from dbtui.wizard.context import PRESET, STEPS, WizardContext, step_of
+from dbtui.wizard.context import PRESET, WizardContext, step_of
 from dbtui.wizard.explaining import explain
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
 from dbtui.wizard.steps import STEPS as TITLES
+from dbtui.working import Working
 
 if TYPE_CHECKING:
-    from dbtui.app import DbtuiApp
     from dbtui.wizard.flow import Wizard
 
 CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards", "pictures")
 """Actions that come and go with the focus and with what is typed."""
 
 
-class WizardScreen(Screen[None]):
+class WizardScreen(Working):
     """One step. A subclass says `step` and composes its `rows`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,10 +60,6 @@ class WizardScreen(Screen[None]):
         self._possible: tuple[bool, ...] = ()
         self.is_ready = False
         self._told: dict[str, Content] = {}
-
-    @property
-    def dbtui(self) -> DbtuiApp:
-        return cast("DbtuiApp", self.app)
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 
@@ -297,13 +293,13 @@ class WizardScreen(Screen[None]):
 
     def action_fix(self) -> None:
         """One way to mend it is taken at once; of several one is chosen."""
-        from dbtui.widgets.question import Answer, Question
+        from dbtui.widgets.question import Answer, Question, key_of
 
         fixes = self._fixes()
         if len(fixes) == 1:
             self.mend(fixes[0])
         elif fixes:
-            answers = [Answer(str(number), str(number) if number < 10 else "", safe_message(fix.label))
+            answers = [Answer(str(number), key_of(number), safe_message(fix.label))
                        for number, fix in enumerate(fixes, 1)]  # fmt: skip
             question = Question(say("wizard.which-way", "Which way?"), "", answers)
             self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)

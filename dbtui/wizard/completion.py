@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.content import Content
@@ -17,6 +18,9 @@ from textual_autocomplete import DropdownItem, PathAutoComplete, TargetState
 from dbtui.safe import safe
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.rows import Field, Row
+
+if TYPE_CHECKING:
+    from dbtui.app import DbtuiApp
 
 WEIGHTS = (".safetensors", ".ckpt")
 MOST = 400
@@ -74,7 +78,7 @@ class PathCompletion(PathAutoComplete):
         self._hush()
 
     def on_mount(self) -> None:
-        self._asker = Asker(self.app, list_folder, self._answered, lambda error: None)
+        self._asker = Asker(self.app, list_folder, self._answered, cast("DbtuiApp", self.app).say)
 
     def _listen_to_messages(self, event: events.Event) -> None:
         if isinstance(event, events.Key):

@@ -26,10 +26,10 @@ from core.planning.checks import check
 from core.planning.duration import Duration, Pace, estimate
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
-from core.texts import UserError, say
+from core.texts import UserError
 from dbtui.drafts import Draft, new_id
+from dbtui.wizard.values import as_text
 
-STEPS = ("model", "concepts", "parameters", "review")
 PRESET = "preset"
 """The path of the one field that is no option."""
 SOURCE = "model.source"
@@ -349,20 +349,6 @@ def step_of(field: str) -> str:
     if section in ("model", "concepts"):
         return section
     return "parameters" if section else "review"
-
-
-def in_words(value: Any) -> str:
-    """A value as a sentence shows it: `on`, `1e-06`, `nothing`."""
-    if isinstance(value, bool):
-        return say("switch.on", "on") if value else say("switch.off", "off")
-    return as_text(value) or say("value.nothing", "nothing")
-
-
-def as_text(value: Any) -> str:
-    """A value as a field shows it: `true`, `1e-06`, `512`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _source(config: RunConfig) -> tuple[str, ...]:

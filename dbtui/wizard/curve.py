@@ -10,9 +10,10 @@ from core.config.options import RunConfig
 from core.planning.learning import schedule_of
 from core.planning.plan import Plan
 from core.texts import say
+from dbtui.looks import CALM
 
 POINTS = 300
-LINE = "#7aa2c8"
+LINE = CALM.primary
 
 
 class RateCurve(Vertical):

@@ -13,7 +13,8 @@ from core.demo.source import is_demo
 from core.texts import say
 from dbtui.safe import safe
 from dbtui.widths import fitted
-from dbtui.wizard.context import PRESET, WizardContext, in_words
+from dbtui.wizard.context import PRESET, WizardContext
+from dbtui.wizard.values import in_words
 
 LONGEST_TITLE = 40
 

@@ -15,8 +15,9 @@ from core.config.table import Option, option_table
 from core.texts import say
 from dbtui.actions import binding
 from dbtui.safe import safe
-from dbtui.wizard.context import WizardContext, in_words
+from dbtui.wizard.context import WizardContext
 from dbtui.wizard.rows import Field
+from dbtui.wizard.values import in_words
 
 TITLE_CELLS, SECTION_CELLS, VALUE_CELLS = 32, 18, 18
 

@@ -61,6 +61,11 @@ class Wizard:
         self.save()
         self.app.pop_screen()
 
+    async def close(self) -> None:
+        """Take the screens away, and what lies over them."""
+        while any(getattr(screen, "wizard", None) is self for screen in self.app.screen_stack):
+            await self.app.pop_screen()
+
     # --- the disk and the vocabulary ----------------------------------------------------------------------------------
 
     @property

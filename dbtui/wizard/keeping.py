@@ -18,8 +18,8 @@ from core.texts import UserError, joined, listed, say
 from dbtui.actions import binding
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
-from dbtui.wizard.context import in_words
 from dbtui.wizard.rows import Field
+from dbtui.wizard.values import in_words
 
 if TYPE_CHECKING:
     from dbtui.wizard.base import WizardScreen

@@ -11,8 +11,9 @@ from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.texts import Texts, counted, joined, say, size_in_words
 from dbtui.safe import safe, safe_message
-from dbtui.wizard.context import PRESET, SOURCE, WizardContext, in_words
+from dbtui.wizard.context import PRESET, SOURCE, WizardContext
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
+from dbtui.wizard.values import in_words
 
 if TYPE_CHECKING:
     from core.data.scan import Picture

@@ -66,6 +66,10 @@ class PicturesScreen(ModalScreen[None]):
         self.wizard, self.context, self.number = wizard, wizard.context, number
         self.pictures: list[tuple[Picture, Size | None]] = []
         self.refused: tuple[Refused, ...] = ()
+        self._edited: Picture | None = None
+        """Whose words stand in the field, while it is open."""
+        self._before = ""
+        """What they were, with what the field shows as escapes."""
         self._may_make = False
 
     @property
@@ -101,11 +105,13 @@ class PicturesScreen(ModalScreen[None]):
         self.pictures, self.refused = self.context.pictures(self.number), self.context.refused(self.number)
         listing = self.query_one("#names", OptionList)
         if self.names != before:
-            highlighted = listing.highlighted
+            place = listing.highlighted or 0
+            name = before[place] if place < len(before) else ""
             listing.clear_options()
             listing.add_options([Option(Content.assemble(f" {safe(name)}", *self._mark(place)))
                                  for place, name in enumerate(self.names)])  # fmt: skip
-            listing.highlighted = min(highlighted or 0, len(self.names) - 1) if self.names else None
+            kept = self.names.index(name) if name in self.names else min(place, len(self.names) - 1)
+            listing.highlighted = kept if self.names else None
         self._about()
 
     @property
@@ -120,6 +126,9 @@ class PicturesScreen(ModalScreen[None]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
+        edited = self._edited.path.name if self._edited is not None else ""
+        if edited in self.names:
+            self.query_one("#names", OptionList).highlighted = self.names.index(edited)  # a click moves it nowhere
         self._about()
 
     async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -189,19 +198,21 @@ class PicturesScreen(ModalScreen[None]):
         """Show the words of the picture in a field; those of its name where it has no file."""
         if self.chosen is None or self.is_editing:
             return
-        picture, _ = self.chosen
+        self._edited = picture = self.chosen[0]
         facts = self.context.facts
         words = facts.words.get(picture.path, "") if facts is not None else ""
+        self._before = "" if isinstance(words, UserError) else words
         field = self.query_one(f"#{CAPTION}", Field)
-        field.value = "" if isinstance(words, UserError) else words
+        field.value = self._before
         field.display = True
+        self.query_one("#names").can_focus = False  # a click on a name leaves the field open, with the focus
         field.focus()
         field.action_end()
         self._about()
 
     @property
     def is_editing(self) -> bool:
-        return bool(self.query_one(f"#{CAPTION}").display)
+        return self._edited is not None
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -214,17 +225,22 @@ class PicturesScreen(ModalScreen[None]):
             self.dismiss(None)
 
     def _end_editing(self) -> None:
+        self._edited = None
         self.query_one(f"#{CAPTION}").display = False
-        self.query_one("#names").focus()
+        names = self.query_one("#names")
+        names.can_focus = True
+        names.focus()
         self._about()
 
     async def keep(self) -> None:
         """Enter in the field: write the file, after a question where there was none."""
-        if self.chosen is None:
+        picture = self._edited
+        if picture is None:
             return
-        picture, _ = self.chosen
-        text = self.query_one(f"#{CAPTION}", Field).value
-        if picture.caption_file is None and not self._may_make:
+        text = as_meant(self.query_one(f"#{CAPTION}", Field).value, self._before)
+        if picture.caption_file is not None and text == self._before:
+            self._end_editing()
+        elif picture.caption_file is None and not self._may_make:
             name = safe(picture.path.with_suffix(CAPTION_SUFFIX).name)
             question = Question(
                 say("pictures.make", "Make {name}?", name=name),
@@ -248,9 +264,19 @@ class PicturesScreen(ModalScreen[None]):
         except UserError as error:
             cast("DbtuiApp", self.app).say(error)
             return
-        self._end_editing()
+        if self._edited is not None and self._edited.path == picture.path:
+            self._end_editing()
         self.app.notify(safe(path), title=say("pictures.written", "Caption written"), timeout=4, markup=False)
         self.wizard.look_again()
+
+
+def as_meant(typed: str, before: str) -> str:
+    """What was typed, with the invisible characters of the text `before` where the field shows their escapes."""
+    hidden = {safe(character): character for character in before if safe(character) != character}
+    for shown, character in hidden.items():
+        if shown not in before:
+            typed = typed.replace(shown, character)
+    return typed
 
 
 def cut_in_words(picture: Picture, size: Size, crop: str) -> str:

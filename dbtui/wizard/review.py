@@ -13,11 +13,13 @@ from textual.widgets.option_list import Option
 
 from core.config.findings import Finding, Fix, Level
 from core.machine import Card
+from core.runs.folder import Run
+from core.runs.queue import add
 from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.safe import safe
-from dbtui.widgets.question import Answer, Question
+from dbtui.widgets.question import Answer, Question, key_of
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
 from dbtui.wizard.curve import RateCurve
@@ -128,29 +130,38 @@ class ReviewScreen(WizardScreen):
             self.app.notify(say("review.one-trains", "A run is training in this program already: start this one in the "
                                 "background (b)."), severity="warning", markup=False)  # fmt: skip
             return
-        from core.runs.folder import Run
-        from core.runs.queue import add
+        home, config, cards, takes = self.context.home, self.context.config, self.context.cards, self.context.duration()
+        app = self.dbtui
+        seconds = takes.total if takes is not None and takes.is_whole else None
 
-        cards, takes = self.context.cards, self.context.duration()
-        try:
-            run = Run.create(self.context.home, self.context.config, __version__)
+        def make() -> Run:
+            run = Run.create(home, config, __version__)
             if where == "queue":
-                add(run.home, run, cards=cards, seconds=takes.total if takes is not None and takes.is_whole else None)
-        except (UserError, OSError) as error:
-            self.dbtui.say(error)
-            return
-        self.wizard.forget_draft()
-        await self.app.pop_screen()
-        if where == "queue":
-            told = say("review.enqueued", "{name} waits its turn. q shows the queue, and starts it.",
-                       name=safe(run.name))  # fmt: skip
-            self.app.notify(told, markup=False)
-        else:
-            self.dbtui.start_run(run, resume=False, background=where == "background", cards=cards)
+                try:
+                    add(home, run, cards=cards, seconds=seconds)
+                except (UserError, OSError):
+                    run.delete()
+                    raise
+            try:
+                self.wizard.forget_draft()
+            except OSError as error:
+                app.call_later(app.say, error)
+            return run
+
+        async def made(run: Run) -> None:
+            await self.wizard.close()
+            if where == "queue":
+                told = say("review.enqueued", "{name} waits its turn. q shows the queue, and starts it.",
+                           name=safe(run.name))  # fmt: skip
+                app.notify(told, markup=False)
+            else:
+                app.start_run(run, resume=False, background=where == "background", cards=cards)
+
+        self.alone(make, made)
 
     def action_choose_cards(self) -> None:
         groups, present = self.context.groups, self.context.cards
-        answers = [Answer(str(number), str(number) if number < 10 else "", group_title(group),
+        answers = [Answer(str(number), key_of(number), group_title(group),
                           group_help(group, present)) for number, group in enumerate(groups, 1)]  # fmt: skip
         question = Question(say("cards.question", "Which graphics card?"), "", answers)
         self.app.push_screen(question, lambda chosen: self._give(groups[int(chosen) - 1]) if chosen else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,10 @@ from textual.widgets import Static
 
 from core.data.sizes import Size
 from core.texts import UserError, say
-from dbtui.widgets.graphics import picture_widget, protocol
-from dbtui.wizard.asking import Asker
+from dbtui.widgets.picture import Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from textual.widget import Widget
 
 Pictures = tuple[tuple[Path, Size | None], ...]
 """Each with its training size, where that is known."""
@@ -34,54 +32,59 @@ class Thumbnails(Vertical):
     DEFAULT_CSS = """
     Thumbnails { height: auto; min-height: 1; max-height: 60%; }
     Thumbnails.empty { display: none; }
-    Thumbnails > Static { height: 1; color: $foreground 60%; }
+    Thumbnails > .how-many { height: 1; color: $foreground 60%; }
+    Thumbnails > Picture { align: left top; }
     """
 
     def __init__(self) -> None:
         super().__init__(classes="empty")
-        self._wanted: Pictures = ()
-        self._drawn: Pictures = ()
-        self._sheet: Widget | None = None
+        self._count = 0
+        self._sheet: tuple[Pictures, Image | None] | None = None
+        self._making = threading.Lock()
 
     def compose(self) -> ComposeResult:
-        yield Static("", markup=False)
-
-    def on_mount(self) -> None:
-        self._asker = Asker(self.app, contact_sheet, self._made, lambda error: self.app.notify(str(error)))
+        yield Static("", classes="how-many", markup=False)
+        yield Picture()
 
     def show(self, pictures: Pictures) -> None:
         """Show the first of `pictures`, with what is cut off in the dark."""
-        self._wanted = pictures[:MOST]
-        self.set_class(not pictures, "empty")
+        wanted = pictures[:MOST]
+        self.set_class(not wanted, "empty")
         some = ""
         if len(pictures) > MOST:
             some = say("thumbnails.first", "The first {most} of {count:,}", most=MOST, count=len(pictures))
-        self.query_one(Static).update(some)
-        self._draw()
+        self.query_one(".how-many", Static).update(some)
+        self._count = len(wanted)
+        self._make_room()
+        picture = self.query_one(Picture)
+        if wanted:
+            picture.show(wanted, lambda place: self._made(wanted), str(wanted[0][0].parent))
+        else:
+            picture.clear()
+
+    def _made(self, wanted: Pictures) -> Image | None:
+        """The sheet, read once however often it is drawn anew. In any thread."""
+        with self._making:
+            if self._sheet is None or self._sheet[0] != wanted:
+                self._sheet = wanted, contact_sheet(wanted)
+            sheet = self._sheet[1]
+        return sheet.copy() if sheet is not None else None
 
     def on_resize(self) -> None:
-        self._draw()
+        self._make_room()
 
-    def _draw(self) -> None:
-        try:
-            is_off = protocol(os.environ) == "off"
-        except UserError:
-            is_off = True  # the monitor says what is wrong with it
-        if self._wanted != self._drawn and self.size.area and not is_off:
-            self._drawn = self._wanted
-            self._asker.ask(self._wanted)
+    def _make_room(self) -> None:
+        """As many lines as the sheet has at this width; a cell is twice as high as wide."""
+        columns, rows = grid(self._count)
+        width, height = (number * (SIDE + GAP) - GAP for number in (columns, rows))
+        if columns:
+            self.query_one(Picture).styles.height = max(1, round(self.size.width * height / width / 2))
 
-    def _made(self, pictures: Pictures, sheet: Image | None) -> None:
-        if self.is_attached and pictures == self._wanted:
-            self.call_later(self._put, sheet)
 
-    async def _put(self, sheet: Image | None) -> None:
-        before, self._sheet = self._sheet, None
-        if before is not None:
-            await before.remove()
-        if sheet is not None:
-            self._sheet = picture_widget(sheet, protocol(os.environ), self.app._driver)
-            await self.mount(self._sheet)
+def grid(count: int) -> tuple[int, int]:
+    """Columns and rows of a sheet with so many pictures: at most three in a row."""
+    columns = min(count, 2 if count == 4 else 3)
+    return columns, -(-count // columns) if columns else 0
 
 
 def contact_sheet(pictures: Pictures) -> Image | None:
@@ -103,8 +106,7 @@ def contact_sheet(pictures: Pictures) -> Image | None:
         squares.append(ImageOps.pad(framed(picture, size) if size else picture, (SIDE, SIDE), color=BACKGROUND))
     if not squares:
         return None
-    columns = min(len(squares), 2 if len(squares) == 4 else 3)
-    rows = -(-len(squares) // columns)
+    columns, rows = grid(len(squares))
     step = SIDE + GAP
     sheet = Image.new("RGB", (columns * step - GAP, rows * step - GAP), BACKGROUND)
     for number, square in enumerate(squares):

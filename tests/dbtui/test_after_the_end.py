@@ -5,16 +5,20 @@ runs behind this one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from core import events
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
-from core.events import Done, Event, Failed, Paused, Stopped
+from core.events import Done, Failed, Paused, Stopped
 from core.runs.folder import Run
 from core.runs.lock import RunLock
 from core.settings import settings_path
@@ -22,6 +26,7 @@ from dbtui.announcing import signal_of
 from dbtui.app import DbtuiApp
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.loss import LossPane
+from dbtui.monitor.overlay import Overlay, overlay_question
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.monitor.using import UsingScreen
 from dbtui.widgets.question import Question
@@ -193,6 +198,28 @@ async def test_a_damaged_run_toml_still_tells_what_happened(run: Run) -> None:
         assert "not enough memory" in shown(app)
 
 
+@pytest.mark.parametrize(("key", "reads"), [("f2", "mending.saved_steps"), ("o", "overlay.others")])
+async def test_a_key_that_is_pressed_twice_asks_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, reads: str
+) -> None:
+    pressed = Event()
+    module, name = reads.split(".")
+    read = getattr(import_module(f"dbtui.monitor.{module}"), name)
+    monkeypatch.setattr(f"dbtui.monitor.{reads}", lambda given: pressed.wait(9) and read(given))
+    ours, _ = both(tmp_path / "home")
+    journal_of(ours).say(OUT_OF_MEMORY)
+    app = DbtuiApp(ours.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, ours)
+        depth = len(app.screen_stack)
+        await pilot.press(key, key, key)
+        pressed.set()
+        await until(pilot, lambda: len(app.screen_stack) > depth)
+        await settle(pilot)
+        await pilot.pause(0.1)
+        assert len(app.screen_stack) == depth + 1
+
+
 # --- the notice ---------------------------------------------------------------------------------------------------
 
 DONE = Done(step=600, seconds=9, time=NOON)
@@ -210,7 +237,7 @@ DONE = Done(step=600, seconds=9, time=NOON)
         (Stopped(step=3, saved=True, reason="background"), "xterm", ""),
     ],
 )
-def test_the_terminal_rings_and_passes_on_a_notice(event: Event, term: str, sent: str | None) -> None:
+def test_the_terminal_rings_and_passes_on_a_notice(event: events.Event, term: str, sent: str | None) -> None:
     told = signal_of("clock", event, {"TERM": term})
     if sent is not None:
         assert told == sent
@@ -267,8 +294,9 @@ def test_snapshot_of_how_to_use_it(snap_compare: Any, run: Run, size: tuple[int,
     journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
     run.exports.mkdir()
     (run.exports / "clock.safetensors").touch()
-    using = UsingScreen(run, {"SSH_CONNECTION": "10.0.0.2 5000 192.168.1.7 22", "USER": "me"})
-    using.files = [Path("/home/me/dbtui/runs/clock/export/clock.safetensors")]
+    files = [Path("/home/me/dbtui/runs/clock/export/clock.safetensors")]
+    environment = {"SSH_CONNECTION": "10.0.0.2 5000 192.168.1.7 22", "USER": "me"}
+    using = UsingScreen(run, files, run.config(), environment)
 
     async def before(pilot: Pilot[int]) -> None:
         await opened(pilot.app, pilot, run)  # type: ignore[arg-type]
@@ -321,14 +349,26 @@ async def test_e_offers_the_state_that_was_marked_as_the_best(run: Run, monkeypa
     app = DbtuiApp(run.home)
     async with app.run_test(size=NARROW) as pilot:
         await opened(app, pilot, run)
-        await pilot.press("e", "1")
-        await settle(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: "Export clock as what?" in shown(app))
+        await pilot.press("1")
         mark_best(run.path, 200)
         await pilot.press("e")
-        assert "you marked it as the best" in shown(app)
+        await until(pilot, lambda: "you marked it as the best" in shown(app))
         await pilot.press("b", "2")
         await settle(pilot)
         assert written == [("safetensors", None), ("ckpt", 200)]
+
+
+async def test_a_damaged_run_toml_is_said_instead_of_an_export(run: Run) -> None:
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    run.config_path.write_text("[[[")
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        monitor = await opened(app, pilot, run)
+        await pilot.press("e")
+        await until(pilot, lambda: app._notifications)
+        assert "run.toml" in next(iter(app._notifications)).message and app.screen is monitor
 
 
 # --- two runs -----------------------------------------------------------------------------------------------------
@@ -350,7 +390,7 @@ def test_snapshot_of_two_runs(snap_compare: Any, tmp_path: Path, size: tuple[int
         monitor = await opened(pilot.app, pilot, ours)  # type: ignore[arg-type]
         await pilot.press("o")
         await until(pilot, lambda: isinstance(pilot.app.screen, Question))
-        await pilot.press("1")
+        await pilot.press("enter")
         await until(pilot, lambda: monitor.query_one(LossPane).overlay is not None)
         await settle(pilot)
 
@@ -379,6 +419,35 @@ async def test_o_lays_a_run_behind_this_one_follows_it_and_takes_it_away_again(t
         await pilot.press("o")
         await settle(pilot)
         assert loss.overlay is None and "face-with" not in shown(app) and loss._made._x_max < 300
+
+
+def test_each_of_many_runs_has_a_key_of_its_own_as_long_as_there_are_any(run: Run) -> None:
+    question = overlay_question(run, [Run(run.home, f"run-{number}") for number in range(40)])
+    keys = [answer.key for answer in question.answers]
+    assert keys[8:11] == ["9", "a", "b"] and keys[-1] == ""
+    used = [key for key in keys if key]
+    assert len(used) == len(set(used)) == 35 and all(key.isalnum() for key in used)
+
+
+async def test_another_language_tells_no_end_again_and_keeps_the_other_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, other = both(tmp_path / "home")
+    journal_of(ours).say(DONE)
+    app = DbtuiApp(ours.home)
+    async with app.run_test(size=NARROW) as pilot:
+        monitor = await opened(app, pilot, ours)
+        overlay = Overlay(other)
+        overlay.read()
+        monitor.query_one(LossPane).overlay = overlay
+        told: list[str] = []
+        monkeypatch.setattr(app, "announce", lambda name, event: told.append(event.kind))
+        await monitor.in_other_words()
+        assert not told and monitor.query_one(LossPane).overlay is overlay
+        assert monitor.history.state == "done"
+        journal_of(ours).say(replace(DONE, time=NOON + 99))
+        await monitor.in_other_words()
+        assert told == ["done"], "what has just happened is news"
 
 
 async def test_without_another_run_o_says_so(run: Run) -> None:

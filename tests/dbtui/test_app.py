@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import dbtui
 from core.runs.again import Share
 from core.runs.folder import Run
 from dbtui.actions import ACTIONS, actions, bindings
@@ -56,6 +58,15 @@ def test_no_key_of_a_screen_is_given_away_twice() -> None:
         assert len(keys) == len(set(keys)), places
 
 
+def test_every_notice_is_plain_text() -> None:
+    """Names and what libraries say stand in them: brackets are no markup there."""
+    for path in Path(dbtui.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "notify":
+                given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert given.get("markup") == "False", f"{path}:{node.lineno}"
+
+
 async def test_f1_explains_and_escape_closes_what_is_on_top_but_never_the_screen(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -67,6 +78,27 @@ async def test_f1_explains_and_escape_closes_what_is_on_top_but_never_the_screen
         await until(pilot, lambda: "Keys" in shown(app))
         await pilot.press("escape", "escape", "escape")
         assert app.screen is screen
+
+
+async def test_what_works_everywhere_works_over_a_question_too_and_never_twice(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await pilot.press("t")
+        question = app.screen
+        assert isinstance(question, Question)
+        await pilot.press("f1")
+        assert isinstance(app.screen, Guidance) and "the key in front of it" in app.screen.topic.plain
+        assert "Pictures:" in app.screen.keys.plain and "Leave:" in app.screen.keys.plain
+        assert "Language:" not in app.screen.keys.plain
+        await pilot.press("f1")
+        assert app.screen is question
+        for key, place in (("ctrl+t", "looks"), ("ctrl+g", "graphics"), ("ctrl+p", "--command-palette")):
+            await pilot.press(key, key)
+            await until(pilot, lambda place=place: app.screen.id == place)  # type: ignore[misc]
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is question)
+        await pilot.press("ctrl+l")
+        assert app.screen is question, "its words would stay those of the language before"
 
 
 async def test_ctrl_c_asks_and_only_the_answer_leaves(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from core.config.table import option_table
 from core.events import Export, Paused, RunStarted, Step, Stopped, encode
 from core.runs.commands import CommandReader
 from core.runs.folder import Run
+from core.runs.home import home_directory
 from core.runs.lock import RunLock
 from dbtui import app as dbtui_app
 from dbtui import boundary, probes
@@ -253,6 +254,18 @@ class TestControls:
         assert main(["pause", "clock"]) == 0
         assert [command.command for command in obeying] == ["pause"]
         assert "rests at step 7" in capsys.readouterr().out
+
+    def test_what_is_to_be_typed_next_names_the_folder_of_the_runs_where_it_is_not_the_usual_one(
+        self, obeying: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: Said
+    ) -> None:
+        home = str(home_directory(None))
+        monkeypatch.setenv("DBTUI_HOME", "/somewhere/else")
+        for command, told in (("pause", f"`dbtui continue clock --home {home}`"),
+                              ("stop", f"`dbtui train clock --resume --home {home}`")):  # fmt: skip
+            assert main([command, "clock", "--home", home]) == 0
+            assert told in capsys.readouterr().out
+        assert main(["queue", "stop", "--home", home]) == 2
+        assert f"`dbtui queue start --background --home {home}`" in capsys.readouterr().err
 
     def test_stop_discard_asks_for_it(self, obeying: list[Any], capsys: Said) -> None:
         assert main(["stop", "clock", "--discard"]) == 0

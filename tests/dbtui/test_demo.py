@@ -28,8 +28,9 @@ from dbtui.home.screen import HomeScreen
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.widgets.question import Question
-from dbtui.wizard.context import WizardContext, as_text
+from dbtui.wizard.context import WizardContext
 from dbtui.wizard.notes import lines_for
+from dbtui.wizard.values import as_text
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import open_wizard, shown, until
 

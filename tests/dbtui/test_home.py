@@ -20,8 +20,10 @@ from core.runs.lock import RunLock
 from core.runs.longer import changes_for
 from core.runs.queue import add, begin, lock_path, read_queue
 from core.runs.queue import asked as asked_to_end
+from core.texts import UserError
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts, save_draft
+from dbtui.faults import told
 from dbtui.home.rows import STATES, Entry, bar, heads
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.asked import Asked
@@ -168,11 +170,58 @@ async def test_a_key_that_is_pressed_twice_asks_once(tmp_path: Path, monkeypatch
         assert len(app.screen_stack) == 2
 
 
+async def test_a_mistake_in_the_program_is_said_and_its_place_is_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        raise TypeError("evil \x1b")
+    except TypeError as error:
+        assert "TypeError: evil \\x1b. Please report" in told(error, tmp_path)
+    logged = capsys.readouterr().err
+    assert "test_home.py" in logged and "\x1b" not in logged
+
+    def mistaken(home: Path, name: str) -> str:
+        raise TypeError("no such thing")
+
+    monkeypatch.setattr("dbtui.home.deleting.what_is_lost", mistaken)
+    make_run(tmp_path, "clock", begun())
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "not started" in shown(app) or "cut off" in shown(app))
+        for _ in range(2):
+            app.clear_notifications()
+            await pilot.press("d")
+            await until(pilot, lambda: app._notifications)
+            said = next(iter(app._notifications)).message
+            assert "fault of dbtui itself: TypeError: no such thing" in said and "app.log" in said
+
+
+async def test_a_mistake_that_comes_with_every_look_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def mistaken(home: Path) -> list[Draft]:
+        asked.append(home)
+        raise KeyError("drafts")
+
+    monkeypatch.setattr("dbtui.drafts.list_drafts", mistaken)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for number in (1, 2, 3):
+            await until(pilot, lambda number=number: len(asked) >= number and not app.screen._reads)  # type: ignore[misc]
+            app.screen.look()  # type: ignore[attr-defined]
+        await until(pilot, lambda: app._notifications)
+        assert ["fault of dbtui itself: KeyError" in notice.message for notice in app._notifications] == [True]
+
+
 async def test_resuming_asks_where_and_goes_through_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
     asked: list[tuple[str, bool, bool]] = []
     monkeypatch.setattr(
-        DbtuiApp, "start_run", lambda self, run, *, resume, background: asked.append((run.name, resume, background))
+        DbtuiApp,
+        "start_run",
+        lambda self, run, *, resume, background, after: asked.append((run.name, resume, background)),
     )
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -293,8 +342,9 @@ async def test_a_finished_run_is_trained_longer(tmp_path: Path, monkeypatch: pyt
     run = make_run(tmp_path, "clock", begun(600), a_step(600), Done(step=600, seconds=9))
     asked: list[tuple[str, bool, bool]] = []
     monkeypatch.setattr(
-        DbtuiApp, "start_run", lambda self, run, *, resume, background: asked.append((run.name, resume, background))
-    )
+        DbtuiApp, "start_run",
+        lambda self, run, *, resume, background, after: asked.append((run.name, resume, background)),
+    )  # fmt: skip
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await looked_at(app, pilot, "✓ done")
@@ -434,7 +484,7 @@ async def test_what_waits_to_go_on_keeps_its_share_of_the_cards(
 async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tmp_path, make_run(tmp_path, "clock"))
     asked: list[str] = []
-    monkeypatch.setattr(DbtuiApp, "start_run", lambda self, run, *, resume, background: asked.append(run.name))
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, *, resume: asked.append(run.name))
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         await looked_at(app, pilot, "waits, no. 1")
@@ -442,8 +492,33 @@ async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: 
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert "In the queue" not in shown(app)
         await pilot.press("b")
-        await until(pilot, lambda: asked == ["clock"])
-    assert not read_queue(tmp_path).entries
+        await until(pilot, lambda: asked == ["clock"] and not read_queue(tmp_path).entries)
+
+
+async def test_where_a_start_is_refused_all_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(run: Run, *, resume: bool) -> None:
+        refused.append(run.config().intervals.epochs)
+        raise UserError("x", "Not now.")
+
+    refused: list[int] = []
+    monkeypatch.setattr("core.runs.launch.launch_background", refuse)
+    add(tmp_path, make_run(tmp_path, "clock"))
+    done = make_run(tmp_path, "watch", begun(600), a_step(600), Done(step=600, seconds=9))
+    before = done.config_path.read_bytes()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "waits, no. 1")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("b")
+        await until(pilot, lambda: refused == [100] and len(app._notifications) > 1)
+        await pilot.press("end", "l")
+        await until(pilot, lambda: isinstance(app.screen, Asked))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("b")
+        await until(pilot, lambda: refused == [100, 125] and done.config_path.read_bytes() == before)
+    assert read_queue(tmp_path).place("clock") == 1
 
 
 async def test_deleting_what_waits_takes_it_out_of_the_queue(tmp_path: Path) -> None:

@@ -24,14 +24,14 @@ from core.data.sizes import Size
 from core.planning.facts import Facts
 from core.runs.folder import Run
 from dbtui.app import DbtuiApp
-from dbtui.drafts import list_drafts
+from dbtui.drafts import STEPS, list_drafts
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Question
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.browse import Browse, Entry, Listing
 from dbtui.wizard.completion import Listed, list_folder
-from dbtui.wizard.context import STEPS, WizardContext, step_of
+from dbtui.wizard.context import WizardContext, step_of
 from dbtui.wizard.rows import Field, Line, Row
 from dbtui.wizard.thumbnails import GAP, SIDE
 from dbtui.wizard.thumbnails import contact_sheet as sheet

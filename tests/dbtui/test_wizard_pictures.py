@@ -19,7 +19,7 @@ from core.planning.facts import Facts
 from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
-from dbtui.wizard.pictures import PicturesScreen, drawn
+from dbtui.wizard.pictures import PicturesScreen, as_meant, drawn
 from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
 
 PROMPT = "concepts.0.instance.prompt"
@@ -104,6 +104,25 @@ async def test_a_caption_is_edited_in_place_and_shows_what_it_becomes(tmp_path: 
         assert sorted(path.name for path in folder.glob("*.txt")) == ["01 beach.txt", "02.txt"], "asked once"
 
 
+async def test_words_go_to_the_picture_they_were_typed_for(tmp_path: Path, folder: Path) -> None:
+    """A click on another name, or a folder that gained a picture, does not move them to another file."""
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, WORDY)
+        names = screen.query_one("#names", OptionList)
+        await pilot.press("e", *", at")
+        await pilot.click("#names", offset=(2, 2))
+        await until(pilot, lambda: names.highlighted == 0)
+        Image.new("RGB", (64, 64)).save(folder / "00 first.png")
+        screen.wizard.look_again()
+        await until(pilot, lambda: screen.names[0] == "00 first.png" and names.highlighted == 1)
+        assert screen.is_editing and app.focused is not None and app.focused.id == "caption"
+        await pilot.press(*" noon", "enter", "m")
+        await until(pilot, lambda: not screen.is_editing)
+        assert [path.name for path in folder.glob("*.txt")] == ["01 beach.txt"]
+        assert (folder / "01 beach.txt").read_text() == "beach, at noon\n"
+
+
 async def test_escape_leaves_the_caption_as_it_was_and_a_question_can_be_refused(tmp_path: Path, folder: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -138,6 +157,34 @@ async def test_hostile_names_and_captions_are_only_shown(tmp_path: Path, folder:
             await pilot.pause()
             assert not any(mark in shown(app) for mark in ("\x1b", "\x9b", "\u202e"))
         assert app.screen is screen and app.is_running
+
+
+@pytest.mark.parametrize(
+    ("typed", "before", "meant"),
+    [
+        (r"a\u200bb", "a\u200bb", "a\u200bb"),
+        (r"a\u200bb, at noon\x07", "a\u200bb\x07", "a\u200bb, at noon\x07"),
+        (r"a\u200bb, the path C:\x07", "a\u200bb", r"a\u200bb, the path C:\x07".replace(r"\u200b", "\u200b")),
+        (r"a\u200bb\u200b", "a\\u200bb\u200b", r"a\u200bb\u200b"),
+        ("plain", "plain", "plain"),
+    ],
+)
+def test_what_is_shown_of_invisible_characters_is_not_what_is_written(typed: str, before: str, meant: str) -> None:
+    """Escapes that stood for a character of the old text are that character; where it has such words itself, no."""
+    assert as_meant(typed, before) == meant
+
+
+async def test_a_caption_that_nobody_changed_stays_as_it_was(tmp_path: Path, folder: Path) -> None:
+    (folder / "01 beach.txt").write_text("a\u200bb  at noon", encoding="utf-8")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, WORDY)
+        await pilot.press("e", "enter")
+        await until(pilot, lambda: not screen.is_editing)
+        assert (folder / "01 beach.txt").read_text() == "a\u200bb  at noon"
+        await pilot.press("e", "!", "enter")
+        await until(pilot, lambda: not screen.is_editing)
+        assert (folder / "01 beach.txt").read_text() == "a\u200bb at noon!\n"
 
 
 def test_the_large_picture_has_its_frame(tmp_path: Path) -> None:

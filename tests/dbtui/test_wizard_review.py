@@ -13,7 +13,9 @@ from core.config.options import RunConfig
 from core.machine import Card
 from core.planning.duration import Pace, kind_of
 from core.planning.facts import Facts
+from core.runs.folder import Run, list_runs
 from core.runs.queue import read_queue
+from core.texts import UserError
 from dbtui.app import DbtuiApp
 from dbtui.drafts import list_drafts
 from dbtui.widgets.question import Question
@@ -73,6 +75,28 @@ async def test_a_run_can_wait_its_turn_with_the_cards_that_were_chosen(
     assert (entry.name, entry.cards, entry.seconds) == ("clock", ("GPU-b",), None)
     assert not started
     assert list_drafts(tmp_path) == []
+
+
+async def test_where_the_queue_refuses_nothing_is_left_behind_and_a_key_pressed_twice_makes_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[dict[str, Any]]
+) -> None:
+    def refuse(home: Path, run: Run, **given: Any) -> None:
+        raise UserError("x", "Not now.")
+
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        with monkeypatch.context() as refusing:
+            refusing.setattr("dbtui.wizard.review.add", refuse)
+            await pilot.press("q")
+            await until(pilot, lambda: app._notifications)
+        assert app.screen is screen and not list_runs(tmp_path)
+        await screen.action_start_background()  # type: ignore[attr-defined]
+        await screen.action_start_background()  # type: ignore[attr-defined]
+        await until(pilot, lambda: started)
+        assert len(app._notifications) == 1
+    assert len(started) == 1
 
 
 async def test_a_key_chooses_one_card_or_several_and_each_gets_a_process(

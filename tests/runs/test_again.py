@@ -41,7 +41,7 @@ def saved(run: Run) -> Run:
 def test_it_gets_the_freest_cards_and_one_process_where_there_are_not_so_many(
     saved: Run, here: Machine, share: Share, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(again, "inspect_machine", lambda: here)
+    monkeypatch.setattr(again, "inspect_machine", lambda *, all_cards: here)
     assert share_of(saved) == share
 
 
@@ -49,7 +49,7 @@ def test_it_gets_the_freest_cards_and_one_process_where_there_are_not_so_many(
 def test_one_process_or_an_unknown_number_looks_at_no_card(
     run: Run, state: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(again, "inspect_machine", lambda: pytest.fail("looked"))
+    monkeypatch.setattr(again, "inspect_machine", lambda **_: pytest.fail("looked"))
     if state is not None:
         (run.checkpoints / "step-000004").mkdir(parents=True)
         (run.checkpoints / "step-000004" / "state.json").write_text(state)
