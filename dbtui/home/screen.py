@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.screen import ActiveBinding
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.texts import UserError, say
-from dbtui.actions import bindings
+from dbtui.actions import bindings, shown_as
 from dbtui.home.doing import RunActions
 from dbtui.home.rows import Entry, describe, heads, line, longer
 from dbtui.home.waiting import queue_line
@@ -55,6 +56,8 @@ class HomeScreen(RunActions):
         self._is_ready = False
         self._was_read = False
         """Whether the list shows what was read, and no longer the bare names of the first frame."""
+        self._is_empty = False
+        """Whether the welcome stands here instead of a list."""
         self._trouble = ""
         self._overview: Overview | None = None
         self._is_measuring = False
@@ -165,10 +168,10 @@ class HomeScreen(RunActions):
         runs = self.query_one(RunList)
         before = self.selected if keep else None
         self.entries = entries
-        empty = not entries and not self._has_drafts and not self._trouble
+        self._is_empty = not entries and not self._has_drafts and not self._trouble
         self._has_drafts = False
-        self.query_one("#welcome").display = empty
-        self.query_one("#list").display = not empty
+        self.query_one("#welcome").display = self._is_empty
+        self.query_one("#list").display = not self._is_empty
         width = self.size.width - 2
         self.query_one("#heads", Static).update(heads(width))
         options = [Option(line(entry, width), id=entry.id) for entry in entries]
@@ -191,6 +194,11 @@ class HomeScreen(RunActions):
             return None
         number = self.query_one(RunList).highlighted
         return self.entries[number] if number is not None and number < len(self.entries) else None
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The demo stands in the footer as long as there is nothing else to do."""
+        return shown_as(super().active_bindings, {"demo": self._is_empty})
 
     def on_option_list_option_highlighted(self) -> None:
         self._selection_changed()

@@ -105,6 +105,7 @@ async def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         home = app.screen
         assert isinstance(home, HomeScreen)
         seen.look()
+        assert " t " in keys(app)
         home._show(entries)
         for number in range(len(entries)):
             home.query_one(RunList).highlighted = number

@@ -614,10 +614,3 @@ def test_screens_look_as_they_did(
             await pilot.pause()
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
-def test_the_empty_home_looks_as_it_did(
-    snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
-) -> None:
-    assert snap_compare(DbtuiApp(Path("/nonexistent/dbtui")), terminal_size=size)
