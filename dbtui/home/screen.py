@@ -23,9 +23,12 @@ from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
 
 if TYPE_CHECKING:
-    from core.runs.overview import Overview
+    from core.runs.news import News
+    from core.runs.overview import Listed, Overview
 
 REFRESH_SECONDS = 2.0
+AWAY_TICKS = 5
+"""Behind another screen only each fifth look counts: it is for the runs that end meanwhile."""
 WIDE = 100
 """Columns from which there is room for the command too, and for space between the keys."""
 
@@ -44,7 +47,7 @@ class RunList(OptionList, inherit_bindings=False):
 
 
 class HomeScreen(RunActions):
-    """Reads the runs in a thread every two seconds while it is seen."""
+    """Reads the runs in a thread every two seconds while it is seen, and now and then while it is not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("home")]
     AUTO_FOCUS = "RunList"
@@ -60,6 +63,8 @@ class HomeScreen(RunActions):
         """Whether the welcome stands here instead of a list."""
         self._trouble = ""
         self._overview: Overview | None = None
+        self._news: News | None = None
+        self._ticks = 0
         self._is_measuring = False
 
     @property
@@ -84,7 +89,7 @@ class HomeScreen(RunActions):
     def on_mount(self) -> None:
         self._is_ready = True
         self._show(self.entries)
-        self._timer = self.set_interval(REFRESH_SECONDS, self.look)
+        self._timer = self.set_interval(REFRESH_SECONDS, self._tick)
         self.call_after_refresh(self.look)
 
     async def in_other_words(self) -> None:
@@ -99,12 +104,7 @@ class HomeScreen(RunActions):
 
     def on_screen_resume(self) -> None:
         if hasattr(self, "_timer"):
-            self._timer.resume()
             self.look()
-
-    def on_screen_suspend(self) -> None:
-        if hasattr(self, "_timer"):
-            self._timer.pause()
 
     def on_resize(self) -> None:
         self.query_one(Footer).compact = self.size.width < WIDE
@@ -112,16 +112,24 @@ class HomeScreen(RunActions):
 
     # --- reading ------------------------------------------------------------------------------------------------
 
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self.app.screen is self or self._ticks % AWAY_TICKS == 0:
+            self.look()
+
     def look(self) -> None:
         """Read runs and drafts in a thread."""
         self.run_worker(self._read, thread=True, exclusive=True, group="look", exit_on_error=False)
 
     def _read(self) -> None:
+        from core.runs.news import News
         from core.runs.overview import Overview
         from dbtui.drafts import list_drafts
 
         if self._overview is None:
             self._overview = Overview(self.home)
+            self._news = News()
+        runs: list[Listed] = []
         entries = [Entry(draft.title, draft=draft) for draft in list_drafts(self.home)]
         trouble = ""
         try:
@@ -135,7 +143,7 @@ class HomeScreen(RunActions):
             trouble = safe_message(error.message)
         self._trouble = trouble
         entries.sort(key=lambda entry: entry.rank)
-        self.app.call_later(self._was_looked, entries)
+        self.app.call_later(self._was_looked, entries, runs)
 
     def _measure(self) -> None:
         """Sum up how much room each run takes, in a thread of its own: a slow disk holds nothing else up."""
@@ -156,11 +164,17 @@ class HomeScreen(RunActions):
 
         self.run_worker(work, thread=True, group="measure", exit_on_error=False)
 
-    def _was_looked(self, entries: list[Entry]) -> None:
-        """Show what was read. The first time the cursor goes to the first row; later it keeps to its run."""
+    def _was_looked(self, entries: list[Entry], runs: list[Listed]) -> None:
+        """Show what was read, and tell of the runs that ended since the last time.
+
+        The first time the cursor goes to the first row; later it keeps to its run.
+        """
+        for name, ending in self._news.of(runs) if self._news is not None and not self._trouble else ():
+            self.dbtui.announce(name, ending)
         self._show(entries, keep=self._was_read)
         self._was_read = True
-        self._measure()
+        if self.app.screen is self:
+            self._measure()
 
     def _show(self, entries: list[Entry], *, keep: bool = True) -> None:
         if not self._is_ready:
