@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.command import CommandPalette
 from textual.content import Content
 
 from core.config.table import option_table
@@ -25,12 +26,13 @@ from dbtui.actions import ACTIONS, relabel
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft
 from dbtui.home.rows import STATES
+from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.question import Question
 from dbtui.widths import break_lines_between_characters, centred, fitted, flush_right
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.flow import start
 from tests.dbtui import synthetic
-from tests.dbtui.app_driving import FILLED, imagined, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, shown, until
 from tests.dbtui.synthetic import SyntheticRun
 from tests.dbtui.test_gallery import opened
 from tests.dbtui.test_gallery import run as gallery_run  # noqa: F401 - a fixture
@@ -109,12 +111,15 @@ def test_screens_look_as_they_did(
         if screen not in ("home", "monitor"):
             start(app, tmp_path, Draft(id="20250101-120000-abcd", preset="face", texts=FILLED))
             await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
+            await until(pilot, lambda: app.screen.context.looked is not None and app.screen.focused is not None)
             if screen in ("parameters", "review"):
                 await app.screen.wizard.go(screen)
-            await pilot.pause(0.3)
+                await until(pilot, lambda: app.screen.step == screen and app.screen.is_ready)
+            await at_rest(pilot)
             if screen == "help":
                 await pilot.press("f1")
-        await settle(pilot)
+                await until(pilot, lambda: isinstance(app.screen, Guidance))
+        await at_rest(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
@@ -162,15 +167,16 @@ async def test_chinese_screens_have_no_english_sentence(tmp_path: Path) -> None:
         await until(pilot, lambda: "150/600" in shown(app))
         seen = [shown(app)]
         await pilot.press("ctrl+p")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await at_rest(pilot)
         seen.append(shown(app))
         await pilot.press("escape", "n")
         await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
         for step in ("model", "concepts", "parameters", "review"):
             await app.screen.wizard.go(step)
-            await pilot.pause(0.3)
+            await at_rest(pilot)
             await pilot.press("f5")
-            await pilot.pause(0.3)
+            await at_rest(pilot)
             seen.append(shown(app))
     for text in seen:
         plain = text.replace(str(tmp_path), "")
