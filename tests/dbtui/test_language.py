@@ -112,7 +112,7 @@ def test_the_gallery_looks_as_it_did(size: tuple[int, int], snap_compare: Any, g
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
-@pytest.mark.parametrize("screen", ["home", "model", "parameters", "review", "monitor", "help"])
+@pytest.mark.parametrize("screen", ["home", "model", "concepts", "parameters", "review", "monitor", "help"])
 @pytest.mark.usefixtures("chinese")
 def test_screens_look_as_they_did(
     screen: str, size: tuple[int, int], snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -131,7 +131,7 @@ def test_screens_look_as_they_did(
             start(app, tmp_path, Draft(id="20250101-120000-abcd", preset="face", texts=FILLED))
             await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
             await until(pilot, lambda: app.screen.context.looked is not None and app.screen.focused is not None)
-            if screen in ("parameters", "review"):
+            if screen in ("concepts", "parameters", "review"):
                 await app.screen.wizard.go(screen)
                 await until(pilot, lambda: app.screen.step == screen and app.screen.is_ready)
             await at_rest(pilot)
