@@ -181,9 +181,7 @@ async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: 
 
 
 @pytest.mark.parametrize("key", ["d", "l", "u"])
-async def test_a_key_that_is_pressed_twice_asks_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
-) -> None:
+async def test_a_key_that_is_pressed_twice_asks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
     make_run(tmp_path, "clock", begun(5), a_step(5), Done(step=5, seconds=9))
     app = DbtuiApp(tmp_path)
