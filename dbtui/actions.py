@@ -6,12 +6,13 @@ command palette lists what is possible now, because it asks the screen's `check_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.screen import ActiveBinding
 
 from core.texts import in_force, language
 
@@ -174,6 +175,15 @@ def binding(code: str, keys: str, action: str, title: str, help: str = "", **mor
     _english[code] = (title, help)
     title, help = _words(code)  # noqa: A001
     return Binding(keys, action, title, tooltip=help, id=code, **more)
+
+
+def shown_as(active: dict[str, ActiveBinding], shown: Mapping[str, bool]) -> dict[str, ActiveBinding]:
+    """`active` with these actions in the footer, or not in it: for a screen that has room for them only at times."""
+    return {
+        key: one._replace(binding=replace(one.binding, show=shown[one.binding.action]))
+        if one.binding.action in shown else one
+        for key, one in active.items()
+    }  # fmt: skip
 
 
 _english: dict[str, tuple[str, str]] = {}

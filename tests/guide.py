@@ -99,8 +99,8 @@ class _Errors(_Reader):
         super().visit_Call(node)
 
 
-def errors() -> dict[str, list[tuple[str, str]]]:
-    """Code → each English sentence that it says, with its mend (or nothing)."""
+def errors() -> dict[str, tuple[list[str], list[str]]]:
+    """Code → the English sentences that it says, and the mends that it may name."""
     said = catalogue().texts
     codes = {code.removesuffix(".mend") for code in said if code.endswith(".mend")}
     for room in ("core", "dbtui"):
@@ -110,11 +110,15 @@ def errors() -> dict[str, list[tuple[str, str]]]:
                 reader = _Errors(where)
                 reader.visit(ast.parse(path.read_text(encoding="utf-8")))
                 codes |= reader.codes
-    found: dict[str, list[tuple[str, str]]] = {}
-    for code in sorted(codes & set(said)):
-        mends = " ".join(sorted(said.get(f"{code}.mend", {})))
-        found[code] = [(english, mends) for english in sorted(said[code])]
-    return found
+    return {code: (sorted(said[code]), sorted(said.get(f"{code}.mend", {}))) for code in sorted(codes & set(said))}
+
+
+def entry(code: str, sentences: list[str], mends: list[str]) -> list[str]:
+    """One code: on one line if it says one thing, else each of its sentences and mends on a line of its own."""
+    said, told = [in_words(one) for one in sentences], [f"*{in_words(one)}*" for one in mends]
+    if len(said) == 1 and len(told) < 2:
+        return [" – ".join([f"- `{code}` {said[0]}", *told])]
+    return [f"- `{code}`", *(f"  - {one}" for one in (*said, *told))]
 
 
 def in_words(template: str) -> str:
@@ -130,11 +134,9 @@ def in_words(template: str) -> str:
 def messages_page() -> str:
     """Every sentence that can stand in the way, and what to do."""
     chapters: dict[str, list[str]] = defaultdict(list)
-    for code, sentences in errors().items():
+    for code, (sentences, mends) in errors().items():
         chapter = code.split(".", 1)[0]
-        for number, (english, mend) in enumerate(sentences):
-            told = f" – *{in_words(mend)}*" if mend and number == len(sentences) - 1 else ""
-            chapters[ROOMS.get(chapter, chapter)].append(f"- `{code}` {in_words(english)}{told}")
+        chapters[ROOMS.get(chapter, chapter)] += entry(code, sentences, mends)
     lines = [
         "# Troubleshooting by message",
         "",

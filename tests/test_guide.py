@@ -13,7 +13,7 @@ import typer.main
 
 from core.config.table import option_table
 from dbtui.cli import app
-from tests.guide import GUIDE, PAGES, in_words
+from tests.guide import GUIDE, PAGES, entry, in_words
 from tests.languages import ROOT
 from tests.whole.drawings import slim
 
@@ -113,6 +113,15 @@ def test_every_screen_of_the_walk_is_shown_at_both_sizes_and_small() -> None:
 
 def test_values_stand_in_brackets() -> None:
     assert in_words("{path} has {count:,} <bytes>, {{braces}}") == "‹path› has ‹count› \\<bytes>, {braces}"
+
+
+def test_what_a_code_may_say_stands_one_below_the_other() -> None:
+    assert entry("a.b", ["It {is} so."], []) == ["- `a.b` It ‹is› so."]
+    assert entry("a.b", ["It is."], ["Mend it."]) == ["- `a.b` It is. – *Mend it.*"]
+    assert entry("a.b", ["It is."], ["Mend it.", "Or that."]) == [
+        "- `a.b`", "  - It is.", "  - *Mend it.*", "  - *Or that.*",
+    ]  # fmt: skip
+    assert entry("a.b", ["It is.", "They are."], []) == ["- `a.b`", "  - It is.", "  - They are."]
 
 
 def test_a_slim_drawing_keeps_areas_words_and_colours() -> None:

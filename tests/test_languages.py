@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,18 @@ from tests.languages import SEEN, Catalogue, catalogue, hashes, placeholders, st
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 GRAMMAR = {"verb"}
 """Values that only English needs (`is`, `are`)."""
+
+
+NAMES = {
+    "8bit", "AdamW", "Adafactor", "Alpha", "Betas", "ComfyUI", "ControlNet", "DoRA", "Epsilon", "F2", "Lion", "LoHa",
+    "LoKr", "LoRA", "MFU", "Min-SNR", "PDF", "Paged", "Prodigy", "PyTorch", "REX", "SDPA", "TensorBoard", "gamma",
+    "px", "safetensors", "xFormers",
+}  # fmt: skip
+"""Words that are the same in every language; a text may be made of them alone."""
+QUOTED = re.compile(r"`[^`]*`|\{[^{}]*\}|“[^”]*”|--[\w-]+ [\w.=]+|[\w.-]+/[\w./-]+|\b[A-Z][\w-]+( [A-Z][\w-]*)+")
+"""What is no prose: code, values, examples, options of commands, paths, names of several words."""
+ENGLISH_PROSE = re.compile(r"\b(the|an|is|are|was|of|to|in|not|with|your|and|this|that|for|it|from|or)\b"
+                           r"|\b[A-Za-z][a-z]+(?: [a-z]{2,}){2,}")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +84,38 @@ def test_placeholders_are_those_of_the_english_text(found: Catalogue, language: 
         if key in there and placeholders(english) - GRAMMAR != placeholders(there[key])
     }
     assert not wrong
+
+
+def left_in_english(text: str) -> str:
+    """The English words of a translation that are prose, or a text that has none of the language's own."""
+    bare = QUOTED.sub("", text)
+    prose = ENGLISH_PROSE.search(bare)
+    if prose is not None:
+        return prose[0]
+    words = set(re.findall(r"[A-Za-z][\w-]*|\d+[a-z]+", bare))
+    return "" if re.search("[\u4e00-\u9fff]", text) or words <= NAMES else " ".join(sorted(words - NAMES))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_text_is_left_in_english(language: str) -> None:
+    left = {key: words for key, text in texts_in(language).items() if (words := left_in_english(text))}
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("text", "is_english"),
+    [
+        ("Nothing is trained", True),
+        ("Stopped", True),
+        ("训练已停止。Choose another folder", True),
+        ("用 `dbtui train the run` 训练", False),
+        ("Stable Diffusion XL 的底模", False),
+        ("{done}/{total}", False),
+        ("LoRA (.safetensors)", False),
+    ],
+)
+def test_english_prose_is_known_from_names(text: str, is_english: bool) -> None:
+    assert bool(left_in_english(text)) == is_english
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -297,6 +297,7 @@ class Summary:
     seconds_left: float | None = None
     """Of training, at the pace of the last steps; `None` where that is not known."""
     steps_per_epoch: int = 0
+    ending: Stopped | Done | Failed | None = None
 
 
 def summary(run: Run) -> Summary:
@@ -318,6 +319,7 @@ def summary(run: Run) -> Summary:
         silence=history.silence,
         seconds_left=history.seconds_left,
         steps_per_epoch=history.run.steps_per_epoch if history.run else 0,
+        ending=history.ending,
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.screen import ActiveBinding
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.texts import UserError, say
-from dbtui.actions import bindings
+from dbtui.actions import bindings, shown_as
 from dbtui.home.doing import RunActions
 from dbtui.home.rows import Entry, describe, heads, line, longer
 from dbtui.home.waiting import queue_line
@@ -22,10 +24,13 @@ from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
 
 if TYPE_CHECKING:
-    from core.runs.overview import Overview
+    from core.runs.news import Ending, News
+    from core.runs.overview import Listed, Overview
     from core.runs.queue import Queue
 
 REFRESH_SECONDS = 2.0
+AWAY_TICKS = 5
+"""Behind another screen only each fifth look counts: it is for the runs that end meanwhile."""
 WIDE = 100
 """Columns from which there is room for the command too, and for space between the keys."""
 
@@ -43,8 +48,18 @@ class RunList(OptionList, inherit_bindings=False):
     ]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What one look found: `trouble` is what is wrong with the folder of the runs, `ended` who ended since the last."""
+
+    entries: list[Entry]
+    queue: Queue | None
+    trouble: str
+    ended: list[tuple[str, Ending]]
+
+
 class HomeScreen(RunActions):
-    """Reads the runs in a thread every two seconds while it is seen."""
+    """Reads the runs in a thread every two seconds while it is seen, and now and then while it is not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("home")]
     AUTO_FOCUS = "RunList"
@@ -56,8 +71,12 @@ class HomeScreen(RunActions):
         self._is_ready = False
         self._was_read = False
         """Whether the list shows what was read, and no longer the bare names of the first frame."""
+        self._is_empty = False
+        """Whether the welcome stands here instead of a list."""
         self._trouble = ""
         self._overview: Overview | None = None
+        self._news: News | None = None
+        self._ticks = 0
         self._is_measuring = False
 
     @property
@@ -82,7 +101,7 @@ class HomeScreen(RunActions):
     def on_mount(self) -> None:
         self._is_ready = True
         self._show(self.entries)
-        self._timer = self.set_interval(REFRESH_SECONDS, self.look)
+        self._timer = self.set_interval(REFRESH_SECONDS, self._tick)
         self.call_after_refresh(self.look)
 
     async def in_other_words(self) -> None:
@@ -97,12 +116,7 @@ class HomeScreen(RunActions):
 
     def on_screen_resume(self) -> None:
         if hasattr(self, "_timer"):
-            self._timer.resume()
             self.look()
-
-    def on_screen_suspend(self) -> None:
-        if hasattr(self, "_timer"):
-            self._timer.pause()
 
     def on_resize(self) -> None:
         self.query_one(Footer).compact = self.size.width < WIDE
@@ -110,17 +124,25 @@ class HomeScreen(RunActions):
 
     # --- reading ------------------------------------------------------------------------------------------------
 
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self.app.screen is self or self._ticks % AWAY_TICKS == 0:
+            self.look()
+
     def look(self) -> None:
         """Read runs and drafts in a thread."""
         self.read(self._read, self._was_looked)
 
-    def _read(self) -> tuple[list[Entry], Queue | None, str]:
-        """What there is, the queue, and what is wrong with the folder of the runs."""
+    def _read(self) -> Reading:
+        """In a thread."""
+        from core.runs.news import News
         from core.runs.overview import Overview
         from dbtui.drafts import list_drafts
 
         if self._overview is None:
             self._overview = Overview(self.home)
+            self._news = News()
+        runs: list[Listed] = []
         entries = [Entry(draft.title, draft=draft) for draft in list_drafts(self.home)]
         queue, trouble = self._queue, ""
         try:
@@ -132,7 +154,8 @@ class HomeScreen(RunActions):
             ]  # fmt: skip
         except UserError as error:
             trouble = safe_message(error.message)
-        return sorted(entries, key=lambda entry: entry.rank), queue, trouble
+        entries.sort(key=lambda entry: entry.rank)
+        return Reading(entries, queue, trouble, self._news.of(runs) if self._news is not None and not trouble else [])
 
     def _measure(self) -> None:
         """Sum up how much room each run takes, in a thread of its own: a slow disk holds nothing else up."""
@@ -152,12 +175,18 @@ class HomeScreen(RunActions):
 
         self.in_thread(measure, lambda changed: self.look() if changed else None, over)
 
-    def _was_looked(self, found: tuple[list[Entry], Queue | None, str]) -> None:
-        """Show what was read. The first time the cursor goes to the first row; later it keeps to its run."""
-        entries, self._queue, self._trouble = found
+    def _was_looked(self, found: Reading) -> None:
+        """Show what was read, and tell of the runs that ended since the last time.
+
+        The first time the cursor goes to the first row; later it keeps to its run.
+        """
+        entries, self._queue, self._trouble = found.entries, found.queue, found.trouble
+        for name, ending in found.ended:
+            self.dbtui.announce(name, ending)
         self._show(entries, keep=self._was_read)
         self._was_read = True
-        self._measure()
+        if self.app.screen is self:
+            self._measure()
 
     def _show(self, entries: list[Entry], *, keep: bool = True) -> None:
         if not self._is_ready:
@@ -165,10 +194,10 @@ class HomeScreen(RunActions):
         runs = self.query_one(RunList)
         before = self.selected if keep else None
         self.entries = entries
-        empty = not entries and not self._has_drafts and not self._trouble
+        self._is_empty = not entries and not self._has_drafts and not self._trouble
         self._has_drafts = False
-        self.query_one("#welcome").display = empty
-        self.query_one("#list").display = not empty
+        self.query_one("#welcome").display = self._is_empty
+        self.query_one("#list").display = not self._is_empty
         width = self.size.width - 2
         self.query_one("#heads", Static).update(heads(width))
         options = [Option(line(entry, width), id=entry.id) for entry in entries]
@@ -191,6 +220,11 @@ class HomeScreen(RunActions):
             return None
         number = self.query_one(RunList).highlighted
         return self.entries[number] if number is not None and number < len(self.entries) else None
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The demo stands in the footer as long as there is nothing else to do."""
+        return shown_as(super().active_bindings, {"demo": self._is_empty})
 
     def on_option_list_option_highlighted(self) -> None:
         self._selection_changed()

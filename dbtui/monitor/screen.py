@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.screen import ActiveBinding
 from textual.widgets import Footer
 
 from core.events import ENDINGS, Failed
@@ -23,7 +24,7 @@ from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.runs.lock import owner
 from core.texts import UserError, say
-from dbtui.actions import bindings
+from dbtui.actions import bindings, shown_as
 from dbtui.copying import copy
 from dbtui.demo import demo_of
 from dbtui.monitor.after import ask_export, resume_question
@@ -241,9 +242,18 @@ class MonitorScreen(Working):
 
     # --- keys ---------------------------------------------------------------------------------------------------
 
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """While it trains there is no room in the footer for what an earlier life has exported."""
+        return shown_as(super().active_bindings, {"use": not self._is_alive})
+
+    @property
+    def _is_alive(self) -> bool:
+        return self.history.owner is not None or self.trains_here
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What makes no sense now is neither in the footer nor in the palette."""
-        alive = self.history.owner is not None or self.trains_here
+        alive = self._is_alive
         if action in ("pause", "continue"):
             return alive and (action == "continue") == self._continues
         if action in ("sample", "checkpoint", "stop"):

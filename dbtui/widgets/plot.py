@@ -11,9 +11,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
+from textual.app import ComposeResult
+from textual.containers import Grid
+from textual.strip import Strip
 from textual_hires_canvas import Canvas, HiResMode
 from textual_plot import PlotWidget
 from textual_plot.axis_formatter import NumericAxisFormatter
+from textual_plot.plot_widget import Legend
 
 SMALLEST = (8, 4)
 """Columns and rows of the drawing area under which textual-plot cannot draw its axes."""
@@ -69,6 +73,14 @@ class ValueFormatter(NumericAxisFormatter):
         return [f"{tick:.{decimals}f}" for tick in ticks]
 
 
+class Area(Canvas):
+    """A canvas whose lines all have a style: what takes the colours away under NO_COLOR breaks on one without."""
+
+    def render_line(self, y: int) -> Strip:
+        line = super().render_line(y)
+        return line if line.cell_length else Strip.blank(self.size.width, self.rich_style)
+
+
 class Plot(PlotWidget, can_focus=False):
     """Curves over steps, without a frame of its own for the legend; the pane names the lines."""
 
@@ -82,6 +94,12 @@ class Plot(PlotWidget, can_focus=False):
         self._values = ValueFormatter()
         self.set_y_formatter(self._values)
         self.zoomed = False
+
+    def compose(self) -> ComposeResult:
+        with Grid():
+            for part in ("margin-top", "margin-left", "plot", "margin-bottom"):
+                yield Area(1, 1, id=part)
+        yield Legend(id="legend")
 
     def on_mount(self) -> None:
         self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 9

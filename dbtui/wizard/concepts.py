@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.screen import ActiveBinding
 
 from core.config.table import section_words
 from core.texts import say
-from dbtui.actions import bindings
+from dbtui.actions import bindings, shown_as
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.parts import heading, section_options
 from dbtui.wizard.thumbnails import Thumbnails
@@ -56,6 +57,11 @@ class ConceptsScreen(WizardScreen):
         if action == "pictures":
             return bool(self.context.pictures(self.concept) or self.context.refused(self.concept))
         return super().check_action(action, parameters)
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """With Remove in the footer there is no room for Add; who has two subjects knows it."""
+        return shown_as(super().active_bindings, {"add_concept": self.context.concepts == 1})
 
     async def action_add_concept(self) -> None:
         self.context.add_concept()

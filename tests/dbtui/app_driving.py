@@ -69,6 +69,25 @@ async def until(pilot: Pilot[int], condition: Callable[[], object], seconds: flo
     raise AssertionError("it never happened")
 
 
+async def at_rest(pilot: Pilot[int]) -> None:
+    """Wait until no thread works, nothing is asked of the disk, and what is drawn stays as it is."""
+    app, before, alike = pilot.app, None, 0
+
+    def works() -> bool:
+        wizards = (getattr(screen, "wizard", None) for screen in app.screen_stack)
+        threads = any(worker._thread_worker and not worker.is_finished for worker in app.workers)
+        return threads or any(wizard is not None and wizard.is_busy for wizard in wizards)
+
+    def stays() -> bool:
+        nonlocal before, alike
+        now = [list(strip) for strip in app.screen._compositor.render_strips()]
+        alike = alike + 1 if now == before and not works() else 0
+        before = now
+        return alike >= 4
+
+    await until(pilot, stays)
+
+
 async def open_wizard(
     pilot: Pilot[int], step: str = "model", texts: dict[str, str] | None = None, preset: str = "", concepts: int = 1
 ) -> WizardScreen:

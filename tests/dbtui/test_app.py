@@ -119,8 +119,7 @@ async def test_a_notice_covers_no_question(tmp_path: Path) -> None:
         await pilot.press("ctrl+c")
         await pilot.pause()
         app.notify("Preview at step 200, seed 42", timeout=30)
-        await pilot.pause()
-        await pilot.pause(0.1)
+        await until(pilot, lambda: any(toast.region.area for toast in app.screen.query("Toast")))
         (toast,) = app.screen.query("Toast")
         assert toast.region.area and not toast.region.overlaps(app.screen.query_one("#dialog").region)
 

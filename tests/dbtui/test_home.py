@@ -29,7 +29,7 @@ from dbtui.home.screen import HomeScreen
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
-from tests.dbtui.app_driving import HOSTILE, imagined, shown, until
+from tests.dbtui.app_driving import HOSTILE, imagined, open_wizard, shown, until
 
 
 def make_run(home: Path, name: str, *events: object) -> Run:
@@ -89,6 +89,33 @@ async def test_the_cursor_starts_on_the_first_row_and_then_keeps_to_its_run(tmp_
         screen.look()
         await until(pilot, lambda: "brand-new" in shown(app))
         assert screen.selected.name == "aged"
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["seen", "away"])
+async def test_a_run_that_ends_in_another_process_rings_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("dbtui.home.screen.REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    make_run(tmp_path, "aged", begun(5), a_step(5), Done(step=5, seconds=9))
+    run = make_run(tmp_path, "clock", begun(), Phase(name="training"), a_step(150))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "150/600" in shown(app))
+        written: list[str] = []
+        monkeypatch.setattr(app._driver, "write", written.append)
+        if away:
+            await open_wizard(pilot)
+        with run.journal_path.open("a") as journal:
+            journal.write(encode(Done(step=600, seconds=9)) + "\n")
+        await until(pilot, lambda: any("clock is done" in notice.message for notice in app._notifications))
+        home = app.screen_stack[0]
+        assert isinstance(home, HomeScreen)
+        seen = home._ticks
+        await until(pilot, lambda: home._ticks > seen + 12)
+        told = [text for text in written if "is done" in text]
+        assert len(told) == 1 and "clock is done: 600 steps" in told[0] and told[0].endswith("\a")
 
 
 async def test_a_run_whose_journal_cannot_be_read_does_not_hide_the_others(

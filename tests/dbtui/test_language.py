@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.command import CommandPalette
 from textual.content import Content
 
+from core.config.searching import section_title
 from core.config.table import option_table
 from core.events import Phase, Stopped
-from core.languages import VARIABLE, texts_of
+from core.languages import LANGUAGES, VARIABLE, texts_of
 from core.runs.folder import Run
 from core.runs.lock import RunLock
 from core.settings import remembered
@@ -24,21 +28,38 @@ from dbtui.__main__ import main
 from dbtui.actions import ACTIONS, relabel
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft
-from dbtui.home.rows import STATES
+from dbtui.home.rows import (
+    AGE_CELLS,
+    LOSS_CELLS,
+    SIZE_CELLS,
+    STATE_CELLS,
+    STATES,
+    Columns,
+    Entry,
+    ago,
+    heads,
+    line,
+)  # fmt: skip
+from dbtui.monitor.pane import TITLES as PANE_TITLES
+from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.question import Question
 from dbtui.widths import break_lines_between_characters, centred, fitted, flush_right
 from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.finding import SECTION_CELLS, TITLE_CELLS
 from dbtui.wizard.flow import start
+from dbtui.wizard.steps import STEPS as STEP_TITLES
 from tests.dbtui import synthetic
-from tests.dbtui.app_driving import FILLED, imagined, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, shown, until
 from tests.dbtui.synthetic import SyntheticRun
 from tests.dbtui.test_gallery import opened
 from tests.dbtui.test_gallery import run as gallery_run  # noqa: F401 - a fixture
 from tests.dbtui.test_home import a_step, begun, make_run
-from tests.dbtui.test_home_looks import HOME, full  # noqa: F401 - a fixture
+from tests.dbtui.test_home_looks import HOME, drafts, full, runs, summary  # noqa: F401 - a fixture
 from tests.dbtui.test_monitor import Bench, settle
 
 SIZES = [(80, 24), (120, 36), (160, 50)]
+HOME_CELLS = 78
+"""Of a line of the list of runs at 80 columns."""
 LABEL_CELLS = 23
 """Of a field in the wizard (`Row .label`), less the space after it."""
 
@@ -91,7 +112,7 @@ def test_the_gallery_looks_as_it_did(size: tuple[int, int], snap_compare: Any, g
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
-@pytest.mark.parametrize("screen", ["home", "model", "parameters", "review", "monitor", "help"])
+@pytest.mark.parametrize("screen", ["home", "model", "concepts", "parameters", "review", "monitor", "help"])
 @pytest.mark.usefixtures("chinese")
 def test_screens_look_as_they_did(
     screen: str, size: tuple[int, int], snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -109,12 +130,15 @@ def test_screens_look_as_they_did(
         if screen not in ("home", "monitor"):
             start(app, tmp_path, Draft(id="20250101-120000-abcd", preset="face", texts=FILLED))
             await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
-            if screen in ("parameters", "review"):
+            await until(pilot, lambda: app.screen.context.looked is not None and app.screen.focused is not None)
+            if screen in ("concepts", "parameters", "review"):
                 await app.screen.wizard.go(screen)
-            await pilot.pause(0.3)
+                await until(pilot, lambda: app.screen.step == screen and app.screen.is_ready)
+            await at_rest(pilot)
             if screen == "help":
                 await pilot.press("f1")
-        await settle(pilot)
+                await until(pilot, lambda: isinstance(app.screen, Guidance))
+        await at_rest(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
@@ -162,15 +186,16 @@ async def test_chinese_screens_have_no_english_sentence(tmp_path: Path) -> None:
         await until(pilot, lambda: "150/600" in shown(app))
         seen = [shown(app)]
         await pilot.press("ctrl+p")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await at_rest(pilot)
         seen.append(shown(app))
         await pilot.press("escape", "n")
         await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
         for step in ("model", "concepts", "parameters", "review"):
             await app.screen.wizard.go(step)
-            await pilot.pause(0.3)
+            await at_rest(pilot)
             await pilot.press("f5")
-            await pilot.pause(0.3)
+            await at_rest(pilot)
             seen.append(shown(app))
     for text in seen:
         plain = text.replace(str(tmp_path), "")
@@ -181,6 +206,50 @@ def test_labels_are_not_cut_at_80_columns(chinese: None) -> None:
     too_long = [option.title for option in option_table() if cell_len(option.title) > LABEL_CELLS]
     assert not too_long
     assert all(cell_len(words) <= 14 for _, words, _ in STATES.values())
+
+
+@pytest.fixture(params=LANGUAGES)
+def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
+    use_language(texts_of(request.param))
+    yield request.param
+    use_language(None)
+
+
+@pytest.mark.usefixtures("spoken")
+def test_every_label_fits_its_column_at_80_columns() -> None:
+    """None touches the column beside it, whatever the language."""
+    for entry in all_entries():
+        entry = replace(entry, summary=entry.summary and replace(entry.summary, updated=time.time() - 59 * 60))
+        told = line(entry, HOME_CELLS)
+        head, row = cells(heads(HOME_CELLS)), cells(told.plain)
+        assert len(head) == len(row) == HOME_CELLS
+        for title in ("Run", "Progress"):
+            place = len(cells(heads(HOME_CELLS).partition(say(f"home.{title.lower()}", title))[0]))
+            assert row[place - 1] == " " and row[place] != ""  # not the second half of a wide one
+        state, figures = row[: 3 + STATE_CELLS], row[3 + STATE_CELLS + Columns.of(HOME_CELLS).name :]
+        assert "…" not in state and "…" not in figures
+    for passed in (5, 59 * 60, 23 * 3600, 999 * 86400):
+        assert cell_len(ago(time.time() - passed)) < AGE_CELLS
+    for title, room in (("Loss", LOSS_CELLS), ("Size", SIZE_CELLS), ("Age", AGE_CELLS)):
+        assert cell_len(say(f"home.{title.lower()}", title)) < room
+    for option in option_table():
+        assert cell_len(option.title) <= TITLE_CELLS and cell_len(section_title(option)) <= SECTION_CELLS
+    assert cell_len(" ".join(f" 1 {title} " for title in PANE_TITLES.values())) <= 80
+    assert cell_len("   ".join(f"1 {title} ✓" for title in STEP_TITLES.values())) <= 80
+
+
+def cells(text: str) -> list[str]:
+    """What stands in each cell; nothing in the second one of a wide character."""
+    return [part for character in text for part in (character, *[""] * (cell_len(character) - 1))]
+
+
+def all_entries() -> list[Entry]:
+    made = [Entry(run.name, run.summary, place=run.place, bytes=run.bytes) for run in runs()]
+    made += [Entry(draft.title, draft=draft) for draft in drafts()]
+    for state in STATES.english:
+        for place in (0, 42):
+            made.append(Entry(state, summary(state, state, 99_999, 100_000, 0), place=place, bytes=999_900_000))
+    return made
 
 
 def test_a_width_counts_cells_and_not_characters() -> None:
@@ -222,5 +291,5 @@ def test_commands_speak_the_language_and_hand_it_to_their_children(
 def test_every_action_has_a_title_that_fits_the_footer(chinese: None) -> None:
     from core.texts import in_force
 
-    for action in (action for action in ACTIONS if action.shown):
+    for action in ACTIONS:
         assert cell_len(in_force(f"action.{action.place}.{action.id}.title", action.title)) <= 12

@@ -279,6 +279,15 @@ async def test_a_click_on_a_tab_chooses_it(owned: SyntheticRun) -> None:
         assert app.monitor.query_one(SamplesPane).is_seen
 
 
+async def test_curves_are_drawn_without_colours(owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "┫" in screen_text(app)
+
+
 @pytest.mark.parametrize("losses", [[], [0.1], [0.1, 0.2], [0.1] * 40, [0.1, None, 0.3], [None]])
 async def test_few_constant_and_missing_values_are_drawn(owned: SyntheticRun, losses: list[float | None]) -> None:
     owned.say(synthetic.started())

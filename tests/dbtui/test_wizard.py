@@ -35,7 +35,7 @@ from dbtui.wizard.context import WizardContext, step_of
 from dbtui.wizard.rows import Field, Line, Row
 from dbtui.wizard.thumbnails import GAP, SIDE
 from dbtui.wizard.thumbnails import contact_sheet as sheet
-from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 
 
 @pytest.fixture(autouse=True)
@@ -608,16 +608,6 @@ def test_screens_look_as_they_did(
         await until(pilot, lambda: screen.focused is not None and last_words in shown(pilot.app).splitlines()[-1])
         seen = "Memory" if size == (80, 24) else "1e-06 ┫"  # the curve is farther down there
         await until(pilot, lambda: step != "review" or seen in shown(pilot.app))
-        before = ""
-        while before != (before := shown(pilot.app)):
-            await asyncio.sleep(0.3)
-            await pilot.pause()
+        await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
-def test_the_empty_home_looks_as_it_did(
-    snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
-) -> None:
-    assert snap_compare(DbtuiApp(Path("/nonexistent/dbtui")), terminal_size=size)

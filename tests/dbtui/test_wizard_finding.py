@@ -11,7 +11,7 @@ import pytest
 from dbtui.app import DbtuiApp
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.finding import FindField
-from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +108,6 @@ def test_the_list_of_fields_looks_as_it_did(
         await open_wizard(pilot, "model", dict(FILLED), "face")
         await pilot.press("ctrl+f", *"rate")
         await until(pilot, lambda: "Text encoder rate" in shown(pilot.app))
-        await pilot.pause(0.3)
+        await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)

@@ -20,7 +20,7 @@ from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.pictures import PicturesScreen, as_meant, drawn
-from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import FILLED, HOSTILE, at_rest, imagined, open_wizard, shown, until
 
 PROMPT = "concepts.0.instance.prompt"
 WORDY = {**FILLED, PROMPT: "a {identifier} {class}, [filewords]"}
@@ -203,6 +203,6 @@ def test_the_pictures_look_as_they_did(
         await pilot.press("e")
         await until(pilot, lambda: "▀▀" in shown(pilot.app) and "25%" in shown(pilot.app))
         pilot.app.screen.query_one("#names", OptionList).refresh()
-        await pilot.pause(0.5)
+        await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)

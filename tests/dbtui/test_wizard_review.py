@@ -20,7 +20,7 @@ from dbtui.app import DbtuiApp
 from dbtui.drafts import list_drafts
 from dbtui.widgets.question import Question
 from dbtui.wizard.words import PlanLines, roughly
-from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 
 GB = 1_000_000_000
 CARDS = (Card("GPU-a", "Imagined 24", 24 * GB, 3 * GB), Card("GPU-b", "Imagined 24", 24 * GB, 23 * GB),
@@ -188,6 +188,6 @@ def test_review_with_several_cards_looks_as_it_did(
         screen.context.take(screen.context.config, replace(screen.context.looked, paces=(pace,)))
         screen.show()
         await until(pilot, lambda: "as a former run went" in shown(pilot.app) or size == (80, 24))
-        await pilot.pause(0.5)
+        await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
