@@ -24,6 +24,7 @@ from core.bench.settings import Setting, config_of, pictures_of
 from core.bench.source import draw_pictures, make_source
 from core.events import Event, Step, Warned
 from core.families.describe import SourceDescription, describe
+from core.machine import is_out_of_memory
 from core.runs.commands import CommandReader
 from core.runs.folder import Run
 from core.runs.journal import JournalWriter
@@ -64,11 +65,8 @@ class Bench:
             return self._measured(setting, folder, home)
         except UserError as error:
             return Refused(setting, error.message)
-        except (torch.OutOfMemoryError, MemoryError):
-            pass
         except Exception as error:  # the other settings are still worth measuring
-            return Refused(setting, _fault(error))
-        return Refused(setting, _out_of_memory())
+            return Refused(setting, _out_of_memory() if is_out_of_memory(error) else _fault(error))
 
     def _measured(self, setting: Setting, folder: Path, home: Path) -> Measurement:
         path = self._source_of(setting.family, folder)
