@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 from textual.containers import Container
 from textual.widgets import Static
 
+from core.texts import UserError
 from dbtui.faults import told
-from dbtui.safe import safe
+from dbtui.safe import safe, safe_message
 from dbtui.widgets.graphics import VARIABLE, picture_widget, pixels, prepare, protocol
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ class Picture(Container):
             place = pixels(self.size.width, self.size.height, chosen, driver)
             made = await asyncio.to_thread(_small, draw, place)
             await self._put(picture_widget(made, chosen, driver) if made is not None else None)
-        except Exception as error:  # said in its place, and a mistake in the program as one
+        except UserError as error:
+            await self._put(_words(safe_message(error.message)))
+        except Exception as error:  # a mistake in the program is said in its place too
             await self._put(_words(told(error, cast("DbtuiApp", self.app).home)))
 
     async def _put(self, widget: Widget | None) -> None:
