@@ -45,6 +45,8 @@ def join(
     silence = timedelta(seconds=SILENCE_SECONDS)
     try:
         store = _meet(place, listener, meanwhile)
+        # All find each other by names that torch counts in each process, a meeting that failed included.
+        dist.distributed_c10d._world.group_count = 0
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
             store=store, rank=place.rank, world_size=place.count,
