@@ -23,11 +23,11 @@ demo: install  ## Install what is missing and watch a small model learn a new do
 run: install  ## Install what is missing and open the app
 	@$(BIN)/dbtui $(ARGS) || [ $$? -eq 3 ]
 
-# Two workers on two cores, each with one thread: more only wait for each other.
+# A worker more than there are usually cores, each with one thread: many tests wait for a moment and compute nothing.
 test test-slow: export OMP_NUM_THREADS = 1
 
 test: install-dev lint types contracts  ## Install what is missing and run every check and the fast tests
-	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not gpu" $(ARGS)
 
 test-slow: install-dev  ## Run the slow tests too
 	$(BIN)/python -m pytest -n 2 -m "not gpu" $(ARGS)

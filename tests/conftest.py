@@ -39,3 +39,8 @@ def tiny_of(tmp_path_factory: pytest.TempPathFactory, tiny_sd1: Path) -> Callabl
         return made[family]
 
     return of
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that may take long begin first: at the end no core waits for the last of them."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
