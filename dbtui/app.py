@@ -15,15 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 
 from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings, relabel
 from dbtui.home.screen import HomeScreen
 from dbtui.looks import THEMES, theme_of
+from dbtui.preferences import Preferences
 from dbtui.safe import safe
 from dbtui.widths import break_lines_between_characters
 
@@ -31,15 +32,13 @@ if TYPE_CHECKING:
     from core.events import Event
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
-    from dbtui.widgets.graphics import Protocol
-    from dbtui.widgets.question import Question
 
 LEAVING = "leaving"
 EXPORT = "export"
 """The group of the workers that write a model."""
 
 
-class DbtuiApp(App[int]):
+class DbtuiApp(Preferences):
     """`attach` names a run whose monitor opens at once; with `begin` it is trained here from then on. `looks` is one of
     `THEMES`.
     """
@@ -226,90 +225,12 @@ class DbtuiApp(App[int]):
         else:
             self.push_screen(Guidance(topic_of(self.screen), keys_of(self.screen)))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What a dialog says was said when it was opened: the language changes under none."""
-        return action != "language" or not isinstance(self.screen, ModalScreen)
-
-    def _ask(self, question: Question, then: Callable[[Any], Any]) -> None:
-        """Ask over whatever is shown, unless it is asked already."""
-        if all(screen.id != question.id for screen in self.screen_stack):
-            self.push_screen(question, then)
-
-    def action_language(self) -> None:
-        from core.languages import LANGUAGES
-        from dbtui.widgets.question import Answer, Question
-
-        answers = [Answer(name, str(number), title) for number, (name, title) in enumerate(LANGUAGES.items(), 1)]
-        self.push_screen(Question(say("language.question", "Which language?"), "", answers), self._speak)
-
-    async def _speak(self, chosen: str | None) -> None:
-        """Show every screen in the language `chosen`, and remember it."""
-        from core.languages import SETTING, put_in_force
-        from core.settings import remember
-
-        if chosen is None:
-            return
-        put_in_force(chosen)
-        relabel()
-        for screen in self.screen_stack:
-            anew = getattr(screen, "in_other_words", None)
-            await (anew() if anew is not None else screen.recompose())
-        self.screen.refresh_bindings()
-        try:
-            await asyncio.to_thread(remember, **{SETTING: chosen})
-        except UserError as error:
-            self.say(error)
-
     def action_command_palette(self) -> None:
         from textual.command import CommandPalette
 
         if not CommandPalette.is_open(self):
             search = say("palette.search", "Search for commands …")
             self.push_screen(CommandPalette(placeholder=search, id="--command-palette"))
-
-    def action_looks(self) -> None:
-        from dbtui.looks import TITLES, possible
-        from dbtui.widgets.question import Answer, Question
-
-        answers = [Answer(name, str(number), TITLES[name])
-                   for number, name in enumerate(possible(no_color=self.no_color), 1)]  # fmt: skip
-        self._ask(Question(say("looks.question", "How shall it look?"), "", answers, id="looks"), self._look_so)
-
-    async def _look_so(self, chosen: str | None) -> None:
-        from core.settings import remember
-        from dbtui.looks import SETTING
-
-        if chosen is None:
-            return
-        self.theme = theme_of(chosen, no_color=self.no_color)
-        try:
-            await asyncio.to_thread(remember, **{SETTING: chosen})
-        except UserError as error:
-            self.say(error)
-
-    def action_graphics(self) -> None:
-        """How pictures are drawn, from now on and the next time."""
-        from dbtui.widgets.graphics import about_protocols
-        from dbtui.widgets.question import Answer, Question
-
-        answers = [Answer(known, str(number), known, about)
-                   for number, (known, about) in enumerate(about_protocols().items(), 1)]  # fmt: skip
-        question = Question(say("graphics.question", "How shall pictures be drawn?"), "", answers, id="graphics")
-        self._ask(question, self._draw_so)
-
-    async def _draw_so(self, chosen: Protocol | None) -> None:
-        from dbtui.widgets.graphics import put_in_force
-        from dbtui.widgets.picture import Picture
-
-        if chosen is None:
-            return
-        try:
-            await asyncio.to_thread(put_in_force, chosen)
-        except UserError as error:
-            self.say(error)
-        for screen in self.screen_stack:
-            for picture in screen.query(Picture):
-                picture.again()
 
     async def action_quit(self) -> None:
         self.action_leave()

@@ -1,0 +1,104 @@
+"""What a person may choose for every screen: the language, the looks, how pictures are drawn. Remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.screen import ModalScreen
+
+from core.texts import UserError, say
+from dbtui.actions import relabel
+from dbtui.looks import theme_of
+
+if TYPE_CHECKING:
+    from dbtui.widgets.graphics import Protocol
+    from dbtui.widgets.question import Question
+
+
+class Preferences(App[int]):
+    """An app with a key for each of them; every screen follows at once."""
+
+    def say(self, error: BaseException) -> None:
+        """Show an error as a notice."""
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What a dialog says was said when it was opened: the language changes under none."""
+        return action != "language" or not isinstance(self.screen, ModalScreen)
+
+    def _ask(self, question: Question, then: Callable[[Any], Any]) -> None:
+        """Ask over whatever is shown, unless it is asked already."""
+        if all(screen.id != question.id for screen in self.screen_stack):
+            self.push_screen(question, then)
+
+    def action_language(self) -> None:
+        from core.languages import LANGUAGES
+        from dbtui.widgets.question import Answer, Question
+
+        answers = [Answer(name, str(number), title) for number, (name, title) in enumerate(LANGUAGES.items(), 1)]
+        self.push_screen(Question(say("language.question", "Which language?"), "", answers), self._speak)
+
+    async def _speak(self, chosen: str | None) -> None:
+        """Show every screen in the language `chosen`, and remember it."""
+        from core.languages import SETTING, put_in_force
+        from core.settings import remember
+
+        if chosen is None:
+            return
+        put_in_force(chosen)
+        relabel()
+        for screen in self.screen_stack:
+            anew = getattr(screen, "in_other_words", None)
+            await (anew() if anew is not None else screen.recompose())
+        self.screen.refresh_bindings()
+        try:
+            await asyncio.to_thread(remember, **{SETTING: chosen})
+        except UserError as error:
+            self.say(error)
+
+    def action_looks(self) -> None:
+        from dbtui.looks import TITLES, possible
+        from dbtui.widgets.question import Answer, Question
+
+        answers = [Answer(name, str(number), TITLES[name])
+                   for number, name in enumerate(possible(no_color=self.no_color), 1)]  # fmt: skip
+        self._ask(Question(say("looks.question", "How shall it look?"), "", answers, id="looks"), self._look_so)
+
+    async def _look_so(self, chosen: str | None) -> None:
+        from core.settings import remember
+        from dbtui.looks import SETTING
+
+        if chosen is None:
+            return
+        self.theme = theme_of(chosen, no_color=self.no_color)
+        try:
+            await asyncio.to_thread(remember, **{SETTING: chosen})
+        except UserError as error:
+            self.say(error)
+
+    def action_graphics(self) -> None:
+        """How pictures are drawn, from now on and the next time."""
+        from dbtui.widgets.graphics import about_protocols
+        from dbtui.widgets.question import Answer, Question
+
+        answers = [Answer(known, str(number), known, about)
+                   for number, (known, about) in enumerate(about_protocols().items(), 1)]  # fmt: skip
+        question = Question(say("graphics.question", "How shall pictures be drawn?"), "", answers, id="graphics")
+        self._ask(question, self._draw_so)
+
+    async def _draw_so(self, chosen: Protocol | None) -> None:
+        from dbtui.widgets.graphics import put_in_force
+        from dbtui.widgets.picture import Picture
+
+        if chosen is None:
+            return
+        try:
+            await asyncio.to_thread(put_in_force, chosen)
+        except UserError as error:
+            self.say(error)
+        for screen in self.screen_stack:
+            for picture in screen.query(Picture):
+                picture.again()
