@@ -156,7 +156,7 @@ class Browse(ModalScreen[Path | None]):
             yield Static(Content(self.title_text).stylize("bold"), markup=False)
             yield Static("", id="where", markup=False)
             yield Listing(self.start, files=self.files)
-            keys = say("browse.keys", "Enter opens · Space takes a folder · Backspace goes up · a–z jumps · . hidden · Esc")
+            keys = say("browse.keys", "Enter opens · Space takes it · Backspace goes up · a–z jumps · . hidden · Esc")
             yield Static(keys, id="dialog-keys", markup=False)
 
     def tell(self, location: Path, problem: str) -> None:
