@@ -22,7 +22,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.texts import UserError
+from core.reasons import of_system
+from core.texts import UserError, say
 
 MANIFEST = "MANIFEST.json"
 STAGING = ".staging-"
@@ -186,16 +187,17 @@ def verify_directory(path: Path) -> dict[str, Any]:
         file = path / name
         try:
             if not stat.S_ISREG(os.lstat(file).st_mode):
-                raise DamagedFiles(path, name, "is no regular file")
+                raise DamagedFiles(path, name, say("files.no-file", "is no regular file"))
             size = file.stat().st_size
             if size != expected["bytes"]:
-                raise DamagedFiles(path, name, f"has {size:,} bytes instead of {expected['bytes']:,}")
+                raise DamagedFiles(path, name, say("files.size", "has {size:,} bytes instead of {expected:,}",
+                                                   size=size, expected=expected["bytes"]))  # fmt: skip
             if hash_file(file, from_disk=True) != expected["sha256"]:
-                raise DamagedFiles(path, name, "has other content than was written")
+                raise DamagedFiles(path, name, _changed())
         except FileNotFoundError as error:
-            raise DamagedFiles(path, name, "is missing") from error
+            raise DamagedFiles(path, name, say("files.missing", "is missing")) from error
         except OSError as error:
-            raise DamagedFiles(path, name, f"cannot be read ({error.strerror})") from error
+            raise DamagedFiles(path, name, _unreadable(error)) from error
     extra: dict[str, Any] = manifest["extra"]
     return extra
 
@@ -314,7 +316,7 @@ def probe_writable(path: Path) -> None:
 def explain(error: OSError, where: Path | str) -> UserError:
     """The sentence for people that belongs to a failed write or read at `where`."""
     number = error.errno
-    reason = error.strerror or str(error)
+    reason = of_system(error)
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return UserError("disk.full", "There is no room left to write to {where} ({reason}).",
                          mend="Free some space (old runs: `dbtui runs`, `dbtui delete NAME`), or put the runs on "
@@ -399,14 +401,22 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads((path / MANIFEST).read_bytes())
         content = {"files": manifest["files"], "extra": manifest["extra"]}
         if manifest["sha256"] != _digest(content):
-            raise DamagedFiles(path, MANIFEST, "has other content than was written")
+            raise DamagedFiles(path, MANIFEST, _changed())
     except FileNotFoundError as error:
-        raise DamagedFiles(path, MANIFEST, "is missing") from error
+        raise DamagedFiles(path, MANIFEST, say("files.missing", "is missing")) from error
     except OSError as error:
-        raise DamagedFiles(path, MANIFEST, f"cannot be read ({error.strerror})") from error
+        raise DamagedFiles(path, MANIFEST, _unreadable(error)) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedFiles(path, MANIFEST, "cannot be understood") from error
+        raise DamagedFiles(path, MANIFEST, say("files.strange", "cannot be understood")) from error
     return content
+
+
+def _unreadable(error: OSError) -> str:
+    return say("files.unreadable", "cannot be read ({reason})", reason=of_system(error))
+
+
+def _changed() -> str:
+    return say("files.changed", "has other content than was written")
 
 
 def _digest(content: Mapping[str, Any]) -> str:

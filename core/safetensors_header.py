@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.texts import UserError, path_in_words, size_in_words
+from core.reasons import not_a_file, of_system
+from core.texts import UserError, path_in_words, say, size_in_words
 
 DTYPE_BYTES: Mapping[str, int] = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
@@ -65,7 +66,7 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise UserError(
             "weights.unreadable", "{path} cannot be read: {reason}.", mend="Check the path and its permissions.",
-            path=path_in_words(path), reason=error.strerror or str(error),
+            path=path_in_words(path), reason=of_system(error),
         ) from error  # fmt: skip
 
 
@@ -73,15 +74,15 @@ def header_of(descriptor: int, path: Path) -> Header:
     """The same for a file that is already open; `path` is only named in errors."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise _damaged(path, "it is not a regular file")
+        raise _damaged(path, not_a_file())
     size = status.st_size
     if size == 0:
         raise UserError("weights.empty", "{path} is empty (0 bytes).", mend=_MEND, path=path_in_words(path))
     if size < LENGTH_BYTES + 2:
-        raise _damaged(path, f"it has only {size} bytes")
+        raise _damaged(path, say("header.small", "it has only {size} bytes", size=size))
     length = int.from_bytes(os.pread(descriptor, LENGTH_BYTES, 0), "little")
     if length > LONGEST_HEADER:
-        raise _damaged(path, "it does not begin like one")
+        raise _damaged(path, say("header.beginning", "it does not begin like one"))
     if length > size - LENGTH_BYTES:
         raise _cut_short(path, size, LENGTH_BYTES + length)
     return _parsed(os.pread(descriptor, length, LENGTH_BYTES), path, size)
@@ -104,37 +105,42 @@ def _parsed(text: bytes, path: Path, size: int) -> Header:
     try:
         described = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "its header is not valid JSON") from error
+        raise _damaged(path, say("header.json", "its header is not valid JSON")) from error
     if not isinstance(described, dict):
-        raise _damaged(path, "its header is not a JSON object")
+        raise _damaged(path, say("header.object", "its header is not a JSON object"))
     metadata = described.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise _damaged(path, "its metadata is not a table of texts")
+        raise _damaged(path, say("header.metadata", "its metadata is not a table of texts"))
     data_start = LENGTH_BYTES + len(text)
     entries = [_entry(name, value, data_start, path) for name, value in described.items()]
     entries.sort(key=lambda entry: (entry.start, entry.end))
     position = data_start
     for entry in entries:
         if entry.start != position:
-            raise _damaged(path, f"the tensor {entry.name!r} does not begin where the one before it ends")
+            raise _damaged(path, say("header.gap", "the tensor {name!r} does not begin where the one before it ends",
+                                     name=entry.name))  # fmt: skip
         position = entry.end
     if position > size:
         raise _cut_short(path, size, position)
     if position < size:
-        raise _damaged(path, f"{size_in_words(size - position)} follow after its last tensor")
+        raise _damaged(path, say("header.rest", "{size} follow after its last tensor",
+                                 size=size_in_words(size - position)))  # fmt: skip
     return Header({entry.name: entry for entry in entries}, metadata, size)
 
 
 def _entry(name: str, value: Any, data_start: int, path: Path) -> TensorEntry:
     if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
-        raise _damaged(path, f"the entry of the tensor {name!r} is not dtype, shape and data_offsets")
+        raise _damaged(path, say("header.entry", "the entry of the tensor {name!r} is not dtype, shape and "
+                                 "data_offsets", name=name))  # fmt: skip
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
-        raise _damaged(path, f"the tensor {name!r} has the unknown type {dtype!r}")
+        raise _damaged(path, say("header.dtype", "the tensor {name!r} has the unknown type {dtype!r}", name=name,
+                                 dtype=dtype))  # fmt: skip
     if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
-        raise _damaged(path, f"the tensor {name!r} has no valid shape and place")
+        raise _damaged(path, say("header.shape", "the tensor {name!r} has no valid shape and place", name=name))
     if offsets[1] - offsets[0] != math.prod(shape) * DTYPE_BYTES[dtype]:
-        raise _damaged(path, f"the tensor {name!r} takes another number of bytes than its shape needs")
+        raise _damaged(path, say("header.bytes", "the tensor {name!r} takes another number of bytes than its shape "
+                                 "needs", name=name))  # fmt: skip
     return TensorEntry(name, dtype, tuple(shape), data_start + offsets[0], data_start + offsets[1])
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.texts import UserError
+from core.reasons import of_system, of_toml
+from core.texts import UserError, say
 
 
 def settings_path() -> Path:
@@ -34,7 +35,7 @@ def read_settings() -> dict[str, Any]:
     try:
         return tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise _unreadable(path, str(error)) from error
+        raise _unreadable(path, of_toml(error)) from error
 
 
 def remember(**settings: str) -> None:
@@ -50,7 +51,7 @@ def remember(**settings: str) -> None:
     try:
         document = tomlkit.parse(_text(path))
     except TOMLKitError as error:
-        raise _unreadable(path, str(error)) from error
+        raise _unreadable(path, of_toml(error)) from error
     new = {name: value for name, value in settings.items() if name not in document}
     document.update({name: value for name, value in settings.items() if name in document})
     text = tomlkit.dumps(document)
@@ -70,9 +71,9 @@ def _text(path: Path) -> str:
         return ""
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise _unreadable(path, f"line {line} is not text in UTF-8") from error
+        raise _unreadable(path, say("reason.line", "line {line} is not text in UTF-8", line=line)) from error
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise _unreadable(path, of_system(error)) from error
 
 
 def _unreadable(path: Path, reason: str) -> UserError:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from core.files import sync_file
+from core.reasons import of_system
 from core.safetensors_header import DTYPE_BYTES, TensorEntry, build_header, header_of
 from core.texts import UserError, path_in_words
 
@@ -114,5 +115,5 @@ def _read(descriptor: int, entry: TensorEntry, path: Path) -> Tensor:
 def _unreadable(path: Path, error: OSError) -> UserError:
     return UserError(
         "weights.unreadable", "{path} cannot be read: {reason}.", mend="Check the path, its permissions and the disk.",
-        path=path_in_words(path), reason=error.strerror or str(error),
+        path=path_in_words(path), reason=of_system(error),
     )  # fmt: skip

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from core.reasons import of_system
 from core.texts import Message, UserError, message, say
 from dbtui.safe import safe, safe_lines, safe_message
 
@@ -82,7 +83,7 @@ def _unforeseen(error: Exception) -> Message:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename is not None else ""
         return message("system.error", "{place}{reason}.", mend="Mend that and try again.",
-                       place=place, reason=error.strerror)  # fmt: skip
+                       place=place, reason=of_system(error))  # fmt: skip
     return message(
         "program.fault",
         "This is a fault of dbtui itself: {kind}: {reason}.",

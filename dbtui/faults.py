@@ -8,6 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from core.reasons import of_system
 from core.texts import UserError, message
 from dbtui.safe import safe_lines, safe_message
 
@@ -19,7 +20,7 @@ def told(error: BaseException, home: Path) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename is not None else ""
         return safe_message(message("system.error", "{place}{reason}.", mend="Mend that and try again.",
-                                    place=place, reason=error.strerror))  # fmt: skip
+                                    place=place, reason=of_system(error)))  # fmt: skip
     print(safe_lines("".join(traceback.format_exception(error))), file=sys.stderr)
     return safe_message(message(
         "app.fault", "This is a fault of dbtui itself: {kind}: {reason}.",

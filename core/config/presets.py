@@ -21,7 +21,8 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.config.table import find_option
 from core.families import FAMILIES
-from core.texts import UserError, in_force, path_in_words
+from core.reasons import not_a_text, of_system, of_toml
+from core.texts import UserError, in_force, joined, path_in_words, say
 
 EVERY_CONCEPT = "concepts.*."
 NOT_FOR_PRESETS = (
@@ -90,7 +91,7 @@ class Presets:
         if name in self.broken:
             raise self.broken[name]
         raise UserError("preset.unknown", "There is no preset {name}.", mend="Choose one of {known}.", name=name,
-                        known=", ".join(self.known))  # fmt: skip
+                        known=joined(self.known))  # fmt: skip
 
 
 def built_in_directory() -> Path:
@@ -121,7 +122,7 @@ def load_presets(own: Path | None) -> Presets:
     except FileNotFoundError:
         names = []
     except OSError as error:
-        names, broken[""] = [], _unreadable(own or Path(), error.strerror or str(error))
+        names, broken[""] = [], _unreadable(own or Path(), of_system(error))
     for name in names:
         if own is not None and name.endswith(SUFFIX) and not name.startswith("."):
             try:
@@ -177,16 +178,16 @@ def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
 def _read(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():
-            raise _unreadable(path, "it is not a file")
+            raise _unreadable(path, say("preset.no-file", "it is not a file"))
         if path.stat().st_size > LARGEST:
-            raise _unreadable(path, "it is far too large for one")
+            raise _unreadable(path, say("preset.large", "it is far too large for one"))
         raw: dict[str, Any] = tomlkit.parse(path.read_bytes().decode("utf-8-sig")).unwrap()
     except UnicodeDecodeError as error:
-        raise _unreadable(path, "it is not text in UTF-8") from error
+        raise _unreadable(path, not_a_text()) from error
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise _unreadable(path, of_system(error)) from error
     except TOMLKitError as error:
-        raise _unreadable(path, str(error)) from error
+        raise _unreadable(path, of_toml(error)) from error
     return raw
 
 
@@ -223,7 +224,7 @@ def _overlays(when: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{name}.{LORA}", _for_lora(f"{name}.{LORA}", _table(inner, f"when.{name}.{LORA}"))
         else:
             raise UserError("preset.when", "[when.{name}] is for nothing: there are {known} and lora.", name=name,
-                            known=", ".join(FAMILIES))  # fmt: skip
+                            known=joined(FAMILIES))  # fmt: skip
 
 
 def _for_lora(overlay: str, table: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tomlkit.items import Table
 from core.config.options import RunConfig
 from core.config.parsing import parse
 from core.config.table import Option, english_table, find_option
+from core.reasons import of_system, of_toml
 from core.texts import UserError
 
 WRITTEN_BY = "written_by"
@@ -55,7 +56,7 @@ def from_toml(text: str, where: str = "run.toml") -> RunConfig:
             "{where} is not valid TOML: {reason}.",
             mend="Texts stand in quotes, tables in [brackets]; `dbtui new` writes a correct file.",
             where=where,
-            reason=str(error).rstrip("."),
+            reason=of_toml(error),
         ) from error
     raw.pop(WRITTEN_BY, None)
     return parse(raw, where)
@@ -73,7 +74,7 @@ def read(path: Path) -> RunConfig:
     except OSError as error:
         raise UserError("config.unreadable", "{path} cannot be read: {reason}.",
                         mend="Check the path, or make a file with `dbtui new`.", path=path,
-                        reason=error.strerror or str(error)) from error  # fmt: skip
+                        reason=of_system(error)) from error  # fmt: skip
     except UnicodeDecodeError as error:
         raise UserError("config.encoding", "{path} is not text in UTF-8.", mend="Is it the right file?",
                         path=path) from error  # fmt: skip

@@ -18,6 +18,7 @@ from torch import Tensor
 from core.data.pictures import to_array
 from core.data.views import View, picture_of
 from core.files import explain, hash_file, sweep_staging, write_atomic
+from core.reasons import of_system
 from core.safetensors_header import read_header
 from core.tensors import digest, read_tensors, tensor_bytes
 from core.texts import UserError, path_in_words
@@ -201,7 +202,7 @@ def _content(path: Path) -> str:
         raise UserError(
             "picture.unreadable", "{path} cannot be read: {reason}.",
             mend="Check that it is still there, its permissions and the disk.",
-            path=path_in_words(path), reason=error.strerror or str(error),
+            path=path_in_words(path), reason=of_system(error),
         ) from error  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from core.config.prompts import FILEWORDS, fill, tidy
 from core.data.scan import CAPTION_SUFFIX, Picture
 from core.files import explain, write_atomic
+from core.reasons import of_system
 from core.seeds import derive
 from core.texts import UserError, path_in_words, say, size_in_words
 
@@ -112,7 +113,7 @@ def read_text(path: Path, kind: str, title: str) -> str:
     except OSError as error:
         raise UserError(
             f"{kind}.unreadable", "{title} {path} cannot be read: {reason}.", mend="Check its permissions.",
-            title=title, path=path_in_words(path), reason=error.strerror or str(error),
+            title=title, path=path_in_words(path), reason=of_system(error),
         ) from error  # fmt: skip
     if len(content) > MOST_BYTES:
         raise UserError(

@@ -8,6 +8,7 @@ why, because a damaged picture is something a person can mend.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ from core.data.colours import in_srgb
 from core.data.geometry import centre_box, covering
 from core.data.heif import is_heif, open_heif
 from core.data.sizes import Size
+from core.reasons import of_system
 from core.texts import Message, UserError, in_force, message, path_in_words, say
 
 if TYPE_CHECKING:
@@ -168,12 +170,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except UserError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(path, str(error)) from error
+        raise _too_large(path, _pixels(error)) from error
     except OSError as error:
         if error.errno is not None:
             raise _refusal(
                 "picture.unreadable", "{path} cannot be read: {reason}.", path,
-                mend="Check its permissions and the disk.", reason=error.strerror,
+                mend="Check its permissions and the disk.", reason=of_system(error),
             ) from error  # fmt: skip
         raise _damaged(path, error) from error
     except Exception as error:  # decoders raise anything at all for damaged bytes
@@ -289,6 +291,12 @@ def _foreign(descriptor: int, path: Path) -> UserError:
 def formats_in_words() -> str:
     """What is read here."""
     return say("picture.formats", "JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF")
+
+
+def _pixels(error: Exception) -> str:
+    """How many pixels Pillow found, which refuses in a sentence of its own."""
+    found = re.search(r"\((\d+) pixels\)", str(error))
+    return f"{int(found[1]):,} px" if found else str(error)
 
 
 def _too_large(path: Path, size: str) -> UserError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.reasons import of_system
 from core.texts import Message, UserError, message, path_in_words
 
 NOT_PICTURES = frozenset({
@@ -159,7 +160,7 @@ def _check_directory(directory: Path) -> None:
     except (OSError, ValueError) as error:
         raise UserError(
             "pictures.unreadable", "The folder {path} cannot be read: {reason}.", mend="Check its permissions.",
-            path=path_in_words(directory), reason=getattr(error, "strerror", None) or str(error),
+            path=path_in_words(directory), reason=of_system(error),
         ) from error  # fmt: skip
     raise UserError(
         "pictures.not-a-folder", "{path} is not a folder.", mend="Choose the folder that holds the pictures.",
@@ -170,5 +171,5 @@ def _check_directory(directory: Path) -> None:
 def _unreadable(path: Path, error: OSError) -> Message:
     return message(
         "picture.unreadable", "{path} cannot be read: {reason}.", mend="Check its permissions and the disk.",
-        path=path_in_words(path), reason=error.strerror or str(error),
+        path=path_in_words(path), reason=of_system(error),
     )  # fmt: skip

@@ -17,7 +17,8 @@ from core.families.family import Configs, Family
 from core.families.other_vae import with_vae
 from core.families.stored import Parts, StoredTensor, TokenizerFiles
 from core.families.wholeness import check_whole
-from core.texts import UserError, path_in_words
+from core.reasons import of_system
+from core.texts import UserError, path_in_words, say
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ def describe(
         path = demo_model() if is_demo(source) else Path(source).expanduser()
         there = path.exists()
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the home of a user who does not exist
-        raise _missing(source, str(error)) from error
+        raise _missing(source, _no_path(error)) from error
     commit = ""
     if not there:
         if not hub.is_hub_id(source):
-            raise _missing(source, "there is no such file or folder")
+            raise _missing(source, say("source.not-there", "there is no such file or folder"))
         path = hub.find(source, revision, variant, cache_dir)
         commit = path.name
     found, parts = folder.read(path, variant) if path.is_dir() else single_file.read(path, family)
@@ -98,6 +99,14 @@ def _described(source: str, path: Path, family: Family, parts: Parts, commit: st
         tokenizers=parts.tokenizers,
         commit=commit,
     )
+
+
+def _no_path(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return of_system(error)
+    if isinstance(error, RuntimeError):
+        return say("source.no-home", "there is no user whose home that would be")
+    return say("source.no-path", "that is no path")
 
 
 def _missing(source: str, reason: str) -> UserError:

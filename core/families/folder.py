@@ -126,11 +126,13 @@ def _component(component: str, files: list[Path], family: Family, configs: Confi
 def _shards(index: Path) -> list[Path]:
     names = read_json(index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise _strange(index, "it has no weight_map")
+        raise _strange(index, say("source.no-map", "it has no weight_map"))
     files = sorted(set(names.values()))
     for name in files:
         if Path(name).name != name:
-            raise _strange(index, f"it names {name!r}, which is not a file beside it")
+            raise _strange(
+                index, say("source.not-beside", "it names {name!r}, which is not a file beside it", name=name)
+            )
     return [index.parent / name for name in files]
 
 

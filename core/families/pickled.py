@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from core.texts import UserError, path_in_words
+from core.reasons import of_system
+from core.texts import UserError, path_in_words, say
 
 ZIP_MAGIC = b"PK\x03\x04"
 LARGEST_PICKLE = 64_000_000
@@ -111,13 +112,14 @@ def read_tensors(path: Path) -> dict[str, PickledTensor]:
     except OSError as error:
         raise UserError(
             "source.unreadable", "{path} cannot be read: {reason}.", mend="Check the path and its permissions.",
-            path=path_in_words(path), reason=error.strerror or str(error),
+            path=path_in_words(path), reason=of_system(error),
         ) from error  # fmt: skip
     except UserError:
         raise
     except Exception as error:
         # A pickle is a program: a damaged one can raise anything at all from within.
-        raise damaged(path, f"its description of the tensors cannot be read ({type(error).__name__})") from error
+        raise damaged(path, say("pickled.strange", "its description of the tensors cannot be read ({name})",
+                                name=type(error).__name__)) from error  # fmt: skip
     return _state_dict(content, path)
 
 
@@ -142,10 +144,10 @@ def damaged(path: Path, reason: str) -> UserError:
 def _state_dict(content: object, path: Path) -> dict[str, PickledTensor]:
     state = state_dict_in(content)
     if state is None:
-        raise damaged(path, "it holds no table of tensors")
+        raise damaged(path, say("pickled.no-table", "it holds no table of tensors"))
     tensors = {name: value for name, value in state.items() if isinstance(value, PickledTensor)}
     if not tensors or not all(isinstance(name, str) for name in tensors):
-        raise damaged(path, "it holds no named tensors")
+        raise damaged(path, say("pickled.no-names", "it holds no named tensors"))
     return tensors
 
 
@@ -153,9 +155,9 @@ def _pickle_name(archive: zipfile.ZipFile, path: Path) -> str:
     found = [entry for entry in archive.infolist() if entry.filename.count("/") == 1]
     found = [entry for entry in found if entry.filename.endswith("/data.pkl")]
     if len(found) != 1:
-        raise damaged(path, "it is a zip file, but not one that torch wrote")
+        raise damaged(path, say("pickled.other-zip", "it is a zip file, but not one that torch wrote"))
     if found[0].file_size > LARGEST_PICKLE:
-        raise damaged(path, "its description of the tensors is larger than any model's")
+        raise damaged(path, say("pickled.large", "its description of the tensors is larger than any model's"))
     return found[0].filename
 
 

@@ -16,7 +16,8 @@ from core.families import FAMILIES, keys, recognise
 from core.families.family import Configs, Family
 from core.families.stored import Parts, StoredTensor, WeightFile, read_json, read_weight_file
 from core.families.wholeness import check_configs
-from core.texts import UserError, counted, listed, path_in_words
+from core.reasons import of_json
+from core.texts import UserError, counted, listed, path_in_words, say
 
 CONFIGS_KEY = "dbtui.configs"
 SIDECAR_SUFFIX = ".configs.json"
@@ -163,12 +164,12 @@ def _own_configs(file: WeightFile) -> Mapping[str, Mapping[str, Any]] | None:
     else:
         return None
     if not isinstance(own, dict) or not all(isinstance(config, dict) for config in own.values()):
-        raise _strange_configs(file.path, CONFIGS_KEY, TypeError("not a table of tables"))
+        raise _strange_configs(file.path, CONFIGS_KEY, TypeError(say("source.no-tables", "not a table of tables")))
     return own
 
 
 def _strange_configs(path: Path, where: str, error: Exception) -> UserError:
     return UserError(
         "source.config-unreadable", "The configs that {path} brings cannot be used ({where}: {reason}).",
-        mend="Copy or download the file again.", path=path_in_words(path), where=where, reason=str(error),
+        mend="Copy or download the file again.", path=path_in_words(path), where=where, reason=of_json(error),
     )  # fmt: skip

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.families import pickled
+from core.reasons import not_a_file, of_json, of_system
 from core.safetensors_header import read_header
-from core.texts import UserError, path_in_words
+from core.texts import UserError, path_in_words, say
 
 LARGEST_JSON = 16_000_000
 Kind = Literal["safetensors", "ckpt"]
@@ -81,14 +82,14 @@ def read_json(path: Path) -> dict[str, Any]:
     refuse_placeholder(path, beginning)
     try:
         if path.stat().st_size > LARGEST_JSON:
-            raise ValueError("far too large for a config")
+            raise ValueError(say("source.large-config", "far too large for a config"))
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
-            raise ValueError("not a JSON object")
+            raise ValueError(say("source.no-object", "not a JSON object"))
     except (ValueError, RecursionError) as error:
         raise UserError(
             "source.config-unreadable", "{path} is not a readable config: {reason}.",
-            mend="Copy or download the model again.", path=path_in_words(path), reason=str(error),
+            mend="Copy or download the model again.", path=path_in_words(path), reason=of_json(error),
         ) from error  # fmt: skip
     if "auto_map" in content:
         raise UserError(
@@ -103,13 +104,13 @@ def first_bytes(path: Path, count: int = 512) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise _unreadable(path, of_system(error)) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _unreadable(path, "it is not a regular file")
+            raise _unreadable(path, not_a_file())
         return os.pread(descriptor, count, 0)
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise _unreadable(path, of_system(error)) from error
     finally:
         os.close(descriptor)
 

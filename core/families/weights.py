@@ -13,7 +13,7 @@ from torch import Tensor
 from core.families import keys, pickled
 from core.families.stored import StoredTensor, kind_of
 from core.tensors import iterate_tensors
-from core.texts import UserError, path_in_words
+from core.texts import UserError, path_in_words, say
 
 
 def iterate_component(component: str, stored: Mapping[str, StoredTensor]) -> Iterator[tuple[str, Tensor]]:
@@ -65,7 +65,7 @@ def _pickled_state(path: Path) -> Iterator[Mapping[str, Tensor]]:
         raise pickled.damaged(path, str(error).splitlines()[0]) from error
     state = pickled.state_dict_in(content)
     if state is None:
-        raise pickled.damaged(path, "it holds no table of tensors")
+        raise pickled.damaged(path, say("pickled.no-table", "it holds no table of tensors"))
     yield state
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from core.families import keys
 from core.families.family import PREDICTION_TYPES, Configs, Family
 from core.families.stored import Parts, StoredTensor
-from core.texts import UserError, counted, listed, path_in_words
+from core.texts import Texts, UserError, counted, joined, listed, path_in_words, say
 
 SCHEDULERS = frozenset(
     f"{name}Scheduler"
@@ -46,7 +46,7 @@ def check_component(component: str, tensors: Mapping[str, StoredTensor], configs
 def check_configs(configs: Configs, family: Family, path: Path) -> None:
     """Every value that this program reads itself, so that a strange one is named and not stumbled over."""
     of_encoders = [(encoder, *rest) for encoder in family.text_encoders for rest in _WANTED_OF_ENCODERS]
-    added = ("unet", "addition_embed_type", _one_of(family.added_embedding), f"the added embedding of {family.title}")
+    added = ("unet", "addition_embed_type", _one_of(family.added_embedding), "added")
     for component, key, accepts, wanted in (*_WANTED, *of_encoders, added):
         value = configs[component].get(key, _ABSENT.get((component, key)))
         if not accepts(value):
@@ -54,8 +54,16 @@ def check_configs(configs: Configs, family: Family, path: Path) -> None:
                 "source.config-value",
                 "The config of {path} says {component}.{key} = {value}; this program trains models with {wanted}.",
                 mend="Take another model, or the original of this one, and do not edit its configs.",
-                path=path_in_words(path), component=component, key=key, value=repr(value)[:80], wanted=wanted,
+                path=path_in_words(path), component=component, key=key, value=repr(value)[:80],
+                wanted=_in_words(wanted, family),
             )  # fmt: skip
+
+
+def _in_words(wanted: str, family: Family) -> str:
+    if wanted == "added":
+        return say("model-wants.added", "the added embedding of {family}", family=family.title)
+    names = {"prediction-type": PREDICTION_TYPES, "beta-schedule": BETA_SCHEDULES}.get(wanted)
+    return _WORDS[wanted] if names is None else say("model-wants.one-of", "one of {names}", names=joined(names))
 
 
 def refuse_missing(component: str, names: list[str], path: Path) -> None:
@@ -167,44 +175,66 @@ _ABSENT: Mapping[tuple[str, str], Any] = {
 }
 """What a key that is not written means, by diffusers and transformers."""
 
+_WORDS = Texts(
+    "model-wants",
+    {
+        "unet": "the UNet of Stable Diffusion",
+        "vae": "the VAE of Stable Diffusion",
+        "scheduler": "a scheduler of diffusers for Stable Diffusion",
+        "blocks": "the blocks of Stable Diffusion",
+        "widths": "a list of 1 to 8 widths",
+        "layers": "1 to 16 layers",
+        "pixels": "a whole number of latent pixels",
+        "whole-number": "a whole number",
+        "channels": "4 channels",
+        "no-class": "no class embedding",
+        "attention": "attention in the middle block",
+        "factor": "a factor between 0 and 1",
+        "timesteps": "2 to 100,000 timesteps",
+        "number": "a number between 0 and 1",
+        "encoder-layers": "1 to 256 layers",
+        "places": "77 places for tokens",
+    },
+)
+
 _WANTED: tuple[tuple[str, str, Accepts, str], ...] = (
-    ("unet", "_class_name", _one_of("UNet2DConditionModel"), "the UNet of Stable Diffusion"),
-    ("vae", "_class_name", _one_of("AutoencoderKL"), "the VAE of Stable Diffusion"),
-    ("scheduler", "_class_name", _one_of(*sorted(SCHEDULERS)), "a scheduler of diffusers for Stable Diffusion"),
+    ("unet", "_class_name", _one_of("UNet2DConditionModel"), "unet"),
+    ("vae", "_class_name", _one_of("AutoencoderKL"), "vae"),
+    ("scheduler", "_class_name", _one_of(*sorted(SCHEDULERS)), "scheduler"),
     (
         "unet",
         "down_block_types",
         _list_of(_one_of("CrossAttnDownBlock2D", "DownBlock2D")),
-        "the blocks of Stable Diffusion",
+        "blocks",
     ),
-    ("unet", "up_block_types", _list_of(_one_of("CrossAttnUpBlock2D", "UpBlock2D")), "the blocks of Stable Diffusion"),
-    ("unet", "mid_block_type", _one_of("UNetMidBlock2DCrossAttn"), "the blocks of Stable Diffusion"),
-    ("unet", "block_out_channels", _list_of(_side), "a list of 1 to 8 widths"),
-    ("unet", "layers_per_block", lambda value: _layers(value) or _list_of(_layers)(value), "1 to 16 layers"),
-    ("unet", "sample_size", _side, "a whole number of latent pixels"),
-    ("unet", "cross_attention_dim", _side, "a whole number"),
-    ("unet", "in_channels", _one_of(4), "4 channels"),
-    ("unet", "out_channels", _one_of(4), "4 channels"),
-    ("unet", "class_embed_type", _one_of(None), "no class embedding"),
-    ("unet", "addition_time_embed_dim", lambda value: value is None or _side(value), "a whole number"),
-    ("unet", "transformer_layers_per_block", _depths, "1 to 16 layers"),
-    ("vae", "down_block_types", _list_of(_one_of("DownEncoderBlock2D")), "the blocks of Stable Diffusion"),
-    ("vae", "up_block_types", _list_of(_one_of("UpDecoderBlock2D")), "the blocks of Stable Diffusion"),
-    ("vae", "block_out_channels", _list_of(_side), "a list of 1 to 8 widths"),
-    ("vae", "layers_per_block", _layers, "1 to 16 layers"),
-    ("vae", "latent_channels", _one_of(4), "4 channels"),
-    ("vae", "mid_block_add_attention", _one_of(True), "attention in the middle block"),
-    ("vae", "scaling_factor", _number, "a factor between 0 and 1"),
-    ("scheduler", "prediction_type", _one_of(*PREDICTION_TYPES), "one of " + ", ".join(PREDICTION_TYPES)),
-    ("scheduler", "num_train_timesteps", _whole_number(2, 100_000), "2 to 100,000 timesteps"),
-    ("scheduler", "beta_schedule", _one_of(*BETA_SCHEDULES), "one of " + ", ".join(BETA_SCHEDULES)),
-    ("scheduler", "beta_start", _number, "a number between 0 and 1"),
-    ("scheduler", "beta_end", _number, "a number between 0 and 1"),
+    ("unet", "up_block_types", _list_of(_one_of("CrossAttnUpBlock2D", "UpBlock2D")), "blocks"),
+    ("unet", "mid_block_type", _one_of("UNetMidBlock2DCrossAttn"), "blocks"),
+    ("unet", "block_out_channels", _list_of(_side), "widths"),
+    ("unet", "layers_per_block", lambda value: _layers(value) or _list_of(_layers)(value), "layers"),
+    ("unet", "sample_size", _side, "pixels"),
+    ("unet", "cross_attention_dim", _side, "whole-number"),
+    ("unet", "in_channels", _one_of(4), "channels"),
+    ("unet", "out_channels", _one_of(4), "channels"),
+    ("unet", "class_embed_type", _one_of(None), "no-class"),
+    ("unet", "addition_time_embed_dim", lambda value: value is None or _side(value), "whole-number"),
+    ("unet", "transformer_layers_per_block", _depths, "layers"),
+    ("vae", "down_block_types", _list_of(_one_of("DownEncoderBlock2D")), "blocks"),
+    ("vae", "up_block_types", _list_of(_one_of("UpDecoderBlock2D")), "blocks"),
+    ("vae", "block_out_channels", _list_of(_side), "widths"),
+    ("vae", "layers_per_block", _layers, "layers"),
+    ("vae", "latent_channels", _one_of(4), "channels"),
+    ("vae", "mid_block_add_attention", _one_of(True), "attention"),
+    ("vae", "scaling_factor", _number, "factor"),
+    ("scheduler", "prediction_type", _one_of(*PREDICTION_TYPES), "prediction-type"),
+    ("scheduler", "num_train_timesteps", _whole_number(2, 100_000), "timesteps"),
+    ("scheduler", "beta_schedule", _one_of(*BETA_SCHEDULES), "beta-schedule"),
+    ("scheduler", "beta_start", _number, "number"),
+    ("scheduler", "beta_end", _number, "number"),
 )
 
 _WANTED_OF_ENCODERS: tuple[tuple[str, Accepts, str], ...] = (
-    ("hidden_size", _side, "a whole number"),
-    ("vocab_size", _whole_number(1, 2**24), "a whole number"),
-    ("num_hidden_layers", _whole_number(1, 256), "1 to 256 layers"),
-    ("max_position_embeddings", _one_of(77), "77 places for tokens"),
+    ("hidden_size", _side, "whole-number"),
+    ("vocab_size", _whole_number(1, 2**24), "whole-number"),
+    ("num_hidden_layers", _whole_number(1, 256), "encoder-layers"),
+    ("max_position_embeddings", _one_of(77), "places"),
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from core.events import Event
 from core.machine import VISIBLE, choose_cards, chosen_cards, environment_at_start
 from core.place import ALONE, Place
+from core.reasons import of_system
 from core.runs import leading
 from core.runs.folder import Run
 from core.runs.lock import owner, taken
@@ -155,5 +156,5 @@ def last_words(path: Path, since: int, lines: int = LOG_LINES) -> str:
             file.seek(since)
             found = file.read(1 << 20).decode("utf-8", "replace").splitlines()
     except OSError as error:
-        return f"({error.strerror})"
+        return f"({of_system(error)})"
     return "\n".join(found[-lines:]) or say("launch.wordless", "(it said nothing)")

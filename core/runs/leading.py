@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.place import HOME, Place
+from core.reasons import of_system
 from core.runs.folder import Run
 from core.runs.output import open_log
 from core.texts import Message, UserError
@@ -49,7 +50,7 @@ class Others:
             raise UserError(
                 "processes.no-process", "Process {rank} of {count} cannot be started: {reason}.",
                 mend="Close programs that are not needed, or train with fewer processes.", rank=rank,
-                count=place.count, reason=error.strerror or error,
+                count=place.count, reason=of_system(error),
             ) from error  # fmt: skip
         finally:
             os.close(log)

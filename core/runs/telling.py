@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.events import Done, Event, Failed, Stopped
+from core.reasons import of_system
 from core.runs.output import open_log
 from core.settings import read_settings
 from core.texts import Message, UserError, message
@@ -94,7 +95,7 @@ def run_command(name: str, event: Event, log: Path) -> Message | None:
     except (OSError, ValueError) as error:  # ValueError: a NUL in it
         return message("notify.not-started", "The command that tells of a run's end, {program}, could not be started: "
                        "{reason}.", mend="It stands under [notify] in the settings.", program=program,
-                       reason=getattr(error, "strerror", None) or error)  # fmt: skip
+                       reason=of_system(error))  # fmt: skip
     except UserError as error:
         return error.message
     if code == 0:

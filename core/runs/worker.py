@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.events import Stopped
+from core.reasons import of_system
 from core.runs import launch
 from core.runs.folder import Run, list_runs
 from core.runs.history import ending_of
@@ -143,7 +144,7 @@ class Worker:
         except OSError as error:
             raise UserError("queue.no-process", "no process can be started for {name}: {reason}.",
                             mend="`dbtui queue start` tries again.", name=run.name,
-                            reason=error.strerror or str(error)) from error  # fmt: skip
+                            reason=of_system(error)) from error  # fmt: skip
         finally:
             os.close(log)
         self._tell(message("queue.begins", "{name} trains now, in process {pid}.", name=run.name, pid=child.pid))

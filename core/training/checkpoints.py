@@ -25,8 +25,9 @@ from core.best import best_step
 from core.events import Checkpoint, Warned
 from core.files import DamagedFiles, free_bytes, remove_directory, staged_directory, sweep_staging, verify_directory
 from core.machine import inspect_machine
+from core.reasons import of_system
 from core.tensors import iterate_tensors, read_tensors, write_tensors
-from core.texts import UserError, message, path_in_words, size_in_words
+from core.texts import UserError, message, path_in_words, say, size_in_words
 from core.training.trained import Trained
 
 NAME = re.compile(r"step-(\d{6,})")
@@ -87,10 +88,11 @@ class SaveFailed(UserError):
     """A state that could not be written; `id` is that of the command that asked for it."""
 
     def __init__(self, step: int, error: OSError | UserError, id: str | None) -> None:  # noqa: A002
-        reason = str(error.message) if isinstance(error, UserError) else error.strerror or str(error)
+        reason = str(error.message) if isinstance(error, UserError) else say("reason.sentence", "{reason}.",
+                                                                             reason=of_system(error))  # fmt: skip
         super().__init__(
             "checkpoint.failed", "Step {step} could not be saved: {reason}",
-            mend="What was saved before is untouched.", step=step, reason=reason.rstrip(".") + ".",
+            mend="What was saved before is untouched.", step=step, reason=reason,
         )  # fmt: skip
         self.id = id
 
@@ -203,7 +205,7 @@ class Checkpoints:
             self._damaged = set()
         except OSError as error:
             said = message("checkpoint.not-removed", "An older state could not be removed: {reason}.",
-                           reason=error.strerror or str(error))  # fmt: skip
+                           reason=of_system(error))  # fmt: skip
             self._done.append(Warned(code=said.code, message=said.text))
 
 

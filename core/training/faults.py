@@ -77,9 +77,9 @@ def smaller_batches(slots: int, *, with_class: bool) -> Warned:
 def sample_skipped(step: int, error: Exception, id: str | None) -> Warned:  # noqa: A002 - the event's own field
     """A preview that could not be made; training goes on."""
     if isinstance(error, OSError):
-        reason = explain(error, say("sample.folder", "the folder of previews")).message.text.rstrip(".")
+        reason = explain(error, say("sample.folder", "the folder of previews")).message.text.rstrip(".。")
     else:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".。")
     return warning("sample.skipped", "The preview of step {step} was skipped: {reason}.", id, step=step, reason=reason)
 
 

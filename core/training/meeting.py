@@ -13,7 +13,7 @@ from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from core.place import HOME, Place
 from core.planning.checks.processes import too_few_cards
-from core.texts import UserError
+from core.texts import UserError, say
 from core.training.device import device_of
 from core.training.ranks import SILENCE_SECONDS, Ranks
 
@@ -78,7 +78,8 @@ def _meet(place: Place, listener: int | None, meanwhile: Callable[[], None]) -> 
     while not signed.check(all_of_them):
         meanwhile()
         if time.monotonic() > deadline:
-            raise _not_together(place, f"some had not come after {MEETING_SECONDS:.0f} s")
+            raise _not_together(place, say("processes.some-missing", "some had not come after {seconds:.0f} s",
+                                           seconds=MEETING_SECONDS))  # fmt: skip
         time.sleep(0.1)
     return signed
 

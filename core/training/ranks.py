@@ -23,7 +23,7 @@ from core.data.batches import Slot
 from core.events import Event
 from core.place import ALONE, Place
 from core.seeds import derive
-from core.texts import Message, UserError
+from core.texts import Message, UserError, say
 from core.training.requests import Command, Poll, Requests, StopRequested
 from core.training.words import FAILED, Word, Words
 
@@ -175,7 +175,8 @@ class Ranks:
             if self.lost is not None:
                 raise self.lost
             if word is None:
-                raise self._silent(f"process 0 gave no sign of life for {SILENCE_SECONDS:.0f} s")
+                raise self._silent(say("processes.no-sign", "process 0 gave no sign of life for {seconds:.0f} s",
+                                       seconds=SILENCE_SECONDS))  # fmt: skip
             if word["kind"] != "tick":
                 return word
 

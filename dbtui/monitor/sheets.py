@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.events import Sample
+from core.reasons import of_system
 from core.texts import UserError, say
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def load_preview(path: Path) -> Image:
         with pillow.open(path, formats=("PNG",)) as opened:
             picture = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or say("sample.damaged", "it is damaged, or no PNG file")
+        no_system = not isinstance(error, OSError) or error.errno is None
+        reason = say("sample.damaged", "it is damaged, or no PNG file") if no_system else of_system(error)
         raise UserError(
             "sample.unreadable", "The preview {path} cannot be shown: {reason}.", path=path.name, reason=reason
         ) from error

@@ -21,6 +21,7 @@ from textual.worker import get_current_worker
 from textual_fspicker.parts import DirectoryNavigation
 from textual_fspicker.parts.directory_navigation import DirectoryEntry
 
+from core.reasons import of_system
 from core.texts import say
 from dbtui.actions import binding
 from dbtui.safe import safe
@@ -68,7 +69,7 @@ class Listing(DirectoryNavigation):
                         problem = say("browse.most", "Only {count:,} of its entries are shown.", count=MOST)
                         break
         except OSError as error:
-            problem = say("browse.unreadable", "It cannot be read: {reason}.", reason=error.strerror)
+            problem = say("browse.unreadable", "It cannot be read: {reason}.", reason=of_system(error))
         found.sort(key=lambda entry: (not entry.is_folder, entry.location.name.lower()))
         self.app.call_later(self._take, location, found, problem)
 
