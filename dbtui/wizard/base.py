@@ -268,7 +268,7 @@ class WizardScreen(Working):
             if step == self.step:
                 await self.go_to_field(path)
             else:
-                await self.wizard.go(step, path)
+                self.wizard.turn_to(step, path)
 
     @property
     def concept(self) -> int:
@@ -344,12 +344,12 @@ class WizardScreen(Working):
         if errors:
             await self.go_to_field(errors[0].field)
         else:
-            await self.wizard.go(STEPS[STEPS.index(self.step) + 1])
+            self.wizard.turn_to(STEPS[STEPS.index(self.step) + 1])
 
     async def action_back(self) -> None:
         number = STEPS.index(self.step)
         if number:
-            await self.wizard.go(STEPS[number - 1])
+            self.wizard.turn_to(STEPS[number - 1])
         else:
             self.wizard.leave()
 

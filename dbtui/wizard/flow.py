@@ -56,6 +56,10 @@ class Wizard:
         if field:
             screen.call_after_refresh(screen.go_to_field, field)
 
+    def turn_to(self, step: str, field: str = "") -> None:
+        """`go`, without waiting for it: a button of the screen that is left would wait for its own end."""
+        self.app.call_later(self.go, step, field)
+
     def leave(self) -> None:
         """Home again; the draft is kept."""
         self.save()

@@ -145,7 +145,7 @@ class Keeping:
         if step_of(wrong) == self.screen.step:
             await self.screen.go_to_field(wrong)
         else:
-            await self.screen.wizard.go(step_of(wrong), wrong)
+            self.screen.wizard.turn_to(step_of(wrong), wrong)
         self.app.notify(say("keeping.errors", "This must be mended before it can be saved."), severity="warning",
                         markup=False)  # fmt: skip
 

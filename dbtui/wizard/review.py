@@ -92,13 +92,13 @@ class ReviewScreen(WizardScreen):
         self.query_one(RateCurve).show(self.context.config, self.context.plan())
         super().show()
 
-    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        await self._go_to(self._listed[event.option_index])
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self._go_to(self._listed[event.option_index])
 
-    async def _go_to(self, finding: Finding) -> None:
+    def _go_to(self, finding: Finding) -> None:
         step = step_of(finding.field)
         if step != "review":
-            await self.wizard.go(step, finding.field)
+            self.wizard.turn_to(step, finding.field)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is no next screen: what comes next is the start, here or in the background."""
@@ -106,19 +106,19 @@ class ReviewScreen(WizardScreen):
             return bool(self.context.groups)
         return action != "next" and super().check_action(action, parameters)
 
-    async def action_start(self) -> None:
-        await self._start("here")
+    def action_start(self) -> None:
+        self._start("here")
 
-    async def action_start_background(self) -> None:
-        await self._start("background")
+    def action_start_background(self) -> None:
+        self._start("background")
 
-    async def action_enqueue(self) -> None:
-        await self._start("queue")
+    def action_enqueue(self) -> None:
+        self._start("queue")
 
-    async def _start(self, where: str) -> None:
+    def _start(self, where: str) -> None:
         errors = [finding for finding in self.context.findings if finding.level is Level.ERROR]
         if errors:
-            await self._go_to(errors[0])
+            self._go_to(errors[0])
             self.app.notify(say("review.errors", "This must be mended before it can start."), severity="warning",
                             markup=False)  # fmt: skip
             return

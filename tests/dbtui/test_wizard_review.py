@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Button
 
 from core.config.options import RunConfig
 from core.machine import Card
@@ -18,7 +19,9 @@ from core.runs.queue import read_queue
 from core.texts import UserError
 from dbtui.app import DbtuiApp
 from dbtui.drafts import list_drafts
+from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Question
+from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.words import PlanLines, roughly
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 
@@ -92,8 +95,8 @@ async def test_where_the_queue_refuses_nothing_is_left_behind_and_a_key_pressed_
             await pilot.press("q")
             await until(pilot, lambda: app._notifications)
         assert app.screen is screen and not list_runs(tmp_path)
-        await screen.action_start_background()  # type: ignore[attr-defined]
-        await screen.action_start_background()  # type: ignore[attr-defined]
+        screen.action_start_background()  # type: ignore[attr-defined]
+        screen.action_start_background()  # type: ignore[attr-defined]
         await until(pilot, lambda: started)
         assert len(app._notifications) == 1
     assert len(started) == 1
@@ -191,3 +194,18 @@ def test_review_with_several_cards_looks_as_it_did(
         await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
+
+
+async def test_a_button_that_leads_to_what_is_wrong_leaves_the_app_alive(tmp_path: Path) -> None:
+    """A button that waits for its own screen to go would wait for ever, and every key behind it."""
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", FILLED | {"concepts.0.instance.identifier": ""})
+        screen.query_one("#here").focus()
+        await pilot.pause()
+        app.call_later(screen.query_one("#here", Button).action_press)
+        await until(pilot, lambda: app.screen is not screen and isinstance(app.screen, WizardScreen))
+        assert app.screen.step == "model", "imagined is no model"  # type: ignore[attr-defined]
+        await until(pilot, lambda: app.screen.is_ready)  # type: ignore[attr-defined]
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen))
