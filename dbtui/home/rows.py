@@ -187,8 +187,8 @@ def longer(name: str, home: Path) -> str:
 ABOUT = Texts("home.about", {
     "new": "Made, but not yet trained. r starts it.",
     "stopped": "Stopped with its state kept. r trains on from there, e exports the model as it is.",
-    "failed": "Ended with an error: Enter shows what happened. r tries again from the last saved state.",
-    "lost": "The process that trained it is gone (killed, or the power went). r goes on from the last saved state.",
+    "failed": "Ended with an error: Enter shows what happened. r tries again from what was saved last.",
+    "lost": "The process that trained it is gone (killed, or the power went). r goes on from what was saved last.",
     "done": "Trained to the end. e exports the model, Enter shows how it went, l trains it longer.",
     "paused": "Paused: it waits, holding its memory. Enter opens its monitor, p goes on there.",
 })  # fmt: skip

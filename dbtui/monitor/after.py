@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
 
 def resume_question(app: DbtuiApp, run: Run) -> Question:
-    """Dismissed with `here`, `background` or `None`; one run trains in a process at a time."""
+    """Dismissed with `here`, `background` or `None`; one run trains in a process at a time. It says from where."""
     here = Answer("here", "h", say("where.here", "Here"),
                   say("where.here.help", "in this program; closing the terminal does not end it"))  # fmt: skip
     background = Answer("background", "b", say("where.background", "In the background"),
                         say("where.background.help", "in a process of its own"))  # fmt: skip
     answers = (background,) if app.is_training else (here, background)
-    return Question(say("resume.question", "Train {name} on: where?", name=safe(run.name)),
-                    say("resume.text", "It goes on from its last saved state."), answers)  # fmt: skip
+    from core.runs.folder import saved_steps
+
+    saved = saved_steps(run.path)
+    text = say("resume.from-nothing", "No state was saved yet: it starts again at step 0.")
+    if saved:
+        text = say("resume.text", "It goes on from step {step:,}, its last saved state.", step=saved[-1])
+    return Question(say("resume.question", "Train {name} on: where?", name=safe(run.name)), text, answers)
 
 
 def ask_export(screen: Working, run: Run) -> None:

@@ -36,7 +36,7 @@ def stop_question(run: Run, step: int) -> Question:
         say("stop.question", "Stop {name} at step {step:,}?", name=safe(run.name), step=step),
         say("stop.text", "Nothing is lost if it is saved: it can be resumed, and ends with the same weights as if it "
             "had never stopped."),
-        (*_endings(), Answer("go-on", "g", say("stop.go-on", "Go on training"))),
+        (*_endings(run), Answer("go-on", "g", say("stop.go-on", "Go on training"))),
     )  # fmt: skip
 
 
@@ -48,18 +48,23 @@ def leave_question(run: Run) -> Question:
         (
             Answer("background", "b", say("leave.background", "Go on in the background"),
                    say("leave.background.help", "saves, and trains on without this terminal")),
-            *_endings(),
+            *_endings(run),
             Answer("stay", "g", say("leave.stay-training", "Stay and go on training")),
         ),
     )  # fmt: skip
 
 
-def _endings() -> tuple[Answer, Answer]:
+def _endings(run: Run) -> tuple[Answer, Answer]:
+    from core.runs.folder import saved_steps
+
+    saved = saved_steps(run.path)
+    lost = say("stop.discard.all", "nothing was saved yet: all is lost")
+    if saved:
+        lost = say("stop.discard.help", "the state of step {step:,} stays, the rest is lost", step=saved[-1])
     return (
         Answer("save", "s", say("stop.save", "Save and stop"), say("stop.save.help", "can be resumed from here")),
-        Answer("discard", "w", say("stop.discard", "Stop without saving"),
-               say("stop.discard.help", "the last saved state stays")),
-    )  # fmt: skip
+        Answer("discard", "w", say("stop.discard", "Stop without saving"), lost),
+    )
 
 
 class EndingScreen(ModalScreen[bool]):
@@ -158,6 +163,8 @@ class EndingScreen(ModalScreen[bool]):
 
 def last_words(run: Run, ending: Ending | None, process: int) -> str:
     """What became of the run, for the terminal that is left; `process` is 0 where none trains on."""
+    from core.runs.folder import saved_steps
+
     name, attach = safe(run.name), command_line(f"attach {run.name}", run.home)
     if process:
         from core.runs.logout import ended_at_logout
@@ -168,8 +175,11 @@ def last_words(run: Run, ending: Ending | None, process: int) -> str:
         return f"{told}\n{safe_message(danger)}" if danger is not None else told
     if ending is None or ending.kind != "stopped":
         return say("last.ended", "{name} came to its end meanwhile. To see it: {command}", name=name, command=attach)
-    return say("last.stopped", "{name} is stopped. Train on with: {command}", name=name,
-               command=command_line(f"train {run.name} --resume", run.home))  # fmt: skip
+    resume = command_line(f"train {run.name} --resume", run.home)
+    if not saved_steps(run.path):
+        return say("last.stopped-unsaved", "{name} is stopped, and no state of it was saved. From the start again: "
+                   "{command}", name=name, command=resume)  # fmt: skip
+    return say("last.stopped", "{name} is stopped. Train on with: {command}", name=name, command=resume)
 
 
 class LeaveDialog(ModalScreen[int | None]):

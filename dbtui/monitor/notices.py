@@ -58,8 +58,11 @@ def _silent(history: History) -> Content:
 
 def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content:
     ending = history.ending
-    resume = say("notice.resume", "r trains on from the last saved state ({command}).",
-                 command=command_line(f"train {run.name} --resume", run.home))  # fmt: skip
+    command = command_line(f"train {run.name} --resume", run.home)
+    resume = say("notice.restart", "No state was saved: r starts again at step 0 ({command}).", command=command)
+    if history.checkpoints:
+        resume = say("notice.resume", "r trains on from step {step:,} ({command}).", command=command,
+                     step=history.checkpoints[-1].step)  # fmt: skip
     if isinstance(ending, events.Failed):
         told = Content.styled(f"{safe(ending.message)} ", "$error") + Content(safe(ending.advice))
         details = say("notice.failed", "{code}. {resume} Details: train.log.", code=safe(ending.code), resume=resume)
@@ -71,7 +74,7 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
         return Content.styled(lost, "$error") + Content(resume)
     if isinstance(ending, events.Stopped):
         said = [resume]
-        if not ending.saved and ending.step:
+        if not ending.saved and ending.step and history.checkpoints:
             said.insert(0, say("notice.discarded", "What was trained after the last saved state was not kept."))
         if history.checkpoints:
             said.append(say("notice.export-saved", "e exports the model as it is saved."))

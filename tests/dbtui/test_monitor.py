@@ -30,6 +30,7 @@ from dbtui.monitor.state import Notice, StateLines, glance, progress_line
 from dbtui.widgets.plot import Plot
 from dbtui.widgets.question import Answer, Question
 from tests.dbtui import synthetic
+from tests.dbtui.app_driving import shown
 from tests.dbtui.synthetic import NOON, SyntheticRun
 
 NARROW, WIDE, VAST = (80, 24), (120, 36), (160, 50)
@@ -609,17 +610,23 @@ async def test_leaving_while_it_trains_here_ends_it_as_was_answered(
     owned: SyntheticRun, answer: str, fields: dict[str, Any], code: int
 ) -> None:
     synthetic.in_training(owned, 20)
+    saved = answer == "s"
+    if saved:
+        (owned.path / "checkpoints" / "step-000010").mkdir(parents=True)
     handle = SteadyHandle()
     app = Bench(owned, handle)
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
         await pilot.press("q")
         await settle(pilot)
+        assert ("the state of step 10 stays" in shown(app)) == saved
+        assert ("all is lost" in shown(app)) != saved
         await pilot.press(answer)
         await settle(pilot)
     assert handle.requests == [("stop", fields)]
     assert app.return_value == code
-    assert app.last_words == "clock is stopped. Train on with: dbtui train clock --resume"
+    restart = "clock is stopped, and no state of it was saved. From the start again: dbtui train clock --resume"
+    assert app.last_words == ("clock is stopped. Train on with: dbtui train clock --resume" if saved else restart)
 
 
 async def test_leaving_for_the_background_says_in_the_terminal_how_to_come_back(
