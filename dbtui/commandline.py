@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from core.runs.home import home_option
@@ -10,4 +13,15 @@ from dbtui.safe import safe
 
 def command_line(words: str, home: Path) -> str:
     """`dbtui attach clock`, with `--home` where the runs are not kept in the usual place."""
-    return f"dbtui {safe(words)}{safe(home_option(home))}"
+    return f"{_program()} {safe(words)}{safe(home_option(home))}"
+
+
+def _program() -> str:
+    """`dbtui` where a shell finds it by that name; else its path: `make run` works in an environment that no shell
+    has activated.
+    """
+    beside = Path(sys.executable).with_name("dbtui")
+    if shutil.which("dbtui") is not None or not beside.exists():
+        return "dbtui"
+    here = Path.cwd()
+    return shlex.quote(safe(str(beside.relative_to(here) if beside.is_relative_to(here) else beside)))

@@ -21,8 +21,8 @@ SAYS = Texts("demo.says", {
     "dog.",
     "training-alone": "Left: “a sks dog face” becomes the new dog. Right: no class pictures hold “a dog face”, so "
     "watch it drift.",
-    "done": "It has learned a new dog, and what a plain dog is has stayed. To see what the class pictures were for: "
-    "the demo without them.",
+    "done": "It has learned a new dog, and what a plain dog is has stayed. What the class "
+    "pictures were for shows the demo without them: h, then t and w.",
     "done-alone": "It has learned a new dog, and “a dog face” has drifted: class pictures prevent that.",
 })  # fmt: skip
 """What goes on, in one or two sentences; `-alone` is without class pictures."""

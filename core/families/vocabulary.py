@@ -49,6 +49,13 @@ def clip_tokens(text: str) -> list[str]:
     return tokens
 
 
+def pieces(text: str) -> list[str]:
+    """What the tokens stand for, as it is written in the text: `["phot", "ovis"]`. A character of several tokens (CLIP
+    knows those of most scripts by their bytes alone) is there once.
+    """
+    return [text[start:end] for start, end in dict.fromkeys(_tokenizer().encode(text).offsets)]
+
+
 def clip_ids(text: str) -> list[int]:
     """The ids of a text without start and end, not cut at 75."""
     ids: list[int] = _tokenizer().encode(text).ids

@@ -40,8 +40,6 @@ class RunActions(Working):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what is possible with the selected entry stands in the footer and the palette."""
         entry = self.selected
-        if action == "queue":
-            return bool(self._queue and self._queue.entries) or (entry is not None and can_wait(entry))
         if action not in ("open", "resume", "longer", "duplicate", "rename", "export", "gallery", "delete"):
             return True
         if entry is None or entry.state == "unknown":
@@ -181,9 +179,14 @@ class RunActions(Working):
         from dbtui.home.waiting import queue_question
 
         entry = self.selected
-        if self._queue is not None and self.check_action("queue", ()):
+        if self._queue is None:
+            return
+        if self._queue.entries or (entry is not None and can_wait(entry)):
             self.app.push_screen(queue_question(self._queue, entry),
                                  lambda answer: self._change_queue(answer, entry) if answer else None)  # fmt: skip
+        else:
+            self.app.notify(say("queue.nothing", "Nothing waits in the queue, and nothing is chosen here that could. "
+                                "Ctrl+C leaves the program."), markup=False)  # fmt: skip
 
     def _change_queue(self, answer: str, entry: Entry | None) -> None:
         from core.runs import queue

@@ -30,7 +30,10 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
     if child.returncode == 0:
         told = output.decode("utf-8", "replace").strip().splitlines()
         words = told[0] if told else say("export.done", "{name} is exported.", name=name)
+        seen = getattr(app.screen, "run", None)
         use = say("export.use", "u in its monitor tells how to use it.")
+        if getattr(seen, "name", None) == name:
+            use = say("export.use-here", "u tells how to use it.")
         app.notify(f"{safe(words)}\n{use}", title=say("export.done.title", "Exported"), timeout=12, markup=False)
     else:
         reason = errors.decode("utf-8", "replace").strip() or say(

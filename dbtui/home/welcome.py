@@ -26,7 +26,7 @@ def welcome() -> Content:
         "     a diffusers folder, or the name of one on the hub\n"
         "Training takes minutes on a graphics card, much longer without one. Nothing\n"
         "is trained before you have seen the plan.\n\n"
-        "Anywhere: [F1] helps, [Ctrl+P] shows all that is possible, [Ctrl+C] leaves.",
+        "Anywhere: [F1] helps, [Ctrl+P] lists everything, [Ctrl+L] 简体中文, [Ctrl+C] leaves.",
         dbtui=f"[{say('home.welcome.title', 'Welcome.')}]",
     )
     title, *rest = re.split(r"\[(.*?)\]", said)[1:]

@@ -49,6 +49,7 @@ class UsingScreen(ModalScreen[None]):
             yield Static("", id="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
+        self.app.clear_notifications()  # the one that sent somebody here would lie over what it sent them to
         self._show()
 
     @property

@@ -14,6 +14,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.worker import get_current_worker
@@ -50,6 +51,8 @@ class Listing(DirectoryNavigation):
     def __init__(self, location: Path, *, files: bool) -> None:
         super().__init__(location)
         self.files = files
+        self._came_from: Path | None = None
+        """The folder that was left upwards, until its line is found."""
 
     @work(exclusive=True, thread=True)
     def _load(self) -> None:
@@ -93,17 +96,43 @@ class Listing(DirectoryNavigation):
         event.prevent_default()
         assert isinstance(event.option, Entry)
         if event.option.is_folder:
-            self._location = Path(os.path.normpath(event.option.location))
+            self.open(Path(os.path.normpath(event.option.location)))
         else:
             self.post_message(self.Selected(self, event.option.location))
 
+    def action_navigate_up(self) -> None:
+        """In place of the library's: Backspace."""
+        self.open(self._location.parent)
+
+    def open(self, location: Path) -> None:
+        """Show another folder; one above keeps the highlight on where one comes from."""
+        if location != self._location:
+            self._came_from = self._location if location == self._location.parent else None
+            self._location = location
+
+    def _on_key(self, event: Key) -> None:
+        """A letter goes to the next name that begins with it."""
+        if not event.is_printable or event.character in (" ", ".") or self.highlighted is None:
+            return
+        wanted, count = (event.character or "").lower(), self.option_count
+        for number in (*range(self.highlighted + 1, count), *range(self.highlighted + 1)):
+            entry = self.get_option_at_index(number)
+            assert isinstance(entry, Entry)
+            if entry.location.name.lower().startswith(wanted) and not entry.disabled:
+                self.highlighted = number
+                break
+        event.stop()
+
     def _repopulate_display(self) -> None:
         self.clear_options()
-        self.add_options(self._shown())
-        self.highlighted = 0 if self.option_count else None
+        shown = list(self._shown())
+        self.add_options(shown)
+        places = [number for number, entry in enumerate(shown) if entry.location == self._came_from]
+        self.highlighted = places[0] if places else 0 if shown else None
 
     def _shown(self) -> Iterable[DirectoryEntry]:
-        yield Entry(self._location / "..", is_folder=True)
+        if self._location != self._location.parent:
+            yield Entry(self._location / "..", is_folder=True)
         yield from (entry for entry in self._entries if not self.hide(entry.location))
 
 
@@ -128,7 +157,7 @@ class Browse(ModalScreen[Path | None]):
             yield Static(Content(self.title_text).stylize("bold"), markup=False)
             yield Static("", id="where", markup=False)
             yield Listing(self.start, files=self.files)
-            keys = say("browse.keys", "Enter opens · Space takes a folder · Backspace goes up · . hidden · Esc")
+            keys = say("browse.keys", "Enter opens · Space takes it · Backspace goes up · a–z jumps · . hidden · Esc")
             yield Static(keys, id="dialog-keys", markup=False)
 
     def tell(self, location: Path, problem: str) -> None:

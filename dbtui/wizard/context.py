@@ -38,11 +38,19 @@ NOT_COPIED = ("name", "instance.directory", "instance.identifier")
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """What an identifier is to the model: how many tokens, and the parts of it that they stand for."""
+
+    count: int
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Looked:
     """What was found on disk and in the vocabulary for one state of the form. `tokens` has one entry a concept."""
 
     facts: Facts
-    tokens: tuple[tuple[str, ...], ...]
+    tokens: tuple[Tokens, ...]
     decoded: bool
     paces: tuple[Pace, ...] = ()
     """What former runs measured; looked at for Review."""
@@ -289,7 +297,7 @@ class WizardContext:
             return None
         return estimate(self.config, facts, plan, self.looked.paces)
 
-    def tokens(self, number: int) -> tuple[str, ...] | None:
+    def tokens(self, number: int) -> Tokens | None:
         """The identifier's tokens, if they were counted for what stands in the field now."""
         if self.looked is None or self._looked_at is None or number >= len(self._looked_at.concepts):
             return None

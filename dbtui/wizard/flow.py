@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, cast
 from textual.app import App
 
 from core.config.options import RunConfig
-from core.families.vocabulary import clip_tokens
+from core.families.vocabulary import count_tokens, pieces
 from core.planning.survey import survey
 from core.runs.pace import former_paces
 from core.texts import UserError
 from dbtui.drafts import Draft, delete_draft, save_draft
 from dbtui.wizard.asking import Asker
-from dbtui.wizard.context import Looked, WizardContext
+from dbtui.wizard.context import Looked, Tokens, WizardContext
 
 if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
@@ -86,7 +86,8 @@ class Wizard:
     def _survey(self, question: tuple[RunConfig, bool]) -> Looked:
         config, decode = question
         facts = survey(config, self.context.home, decode=decode)
-        tokens = tuple(tuple(clip_tokens(concept.instance.identifier)) for concept in config.concepts)
+        words = [concept.instance.identifier for concept in config.concepts]
+        tokens = tuple(Tokens(count_tokens(word), tuple(pieces(word))) for word in words)
         return Looked(facts, tokens, decode, former_paces(self.context.home) if decode else ())
 
     def _looked(self, question: tuple[RunConfig, bool], looked: Looked) -> None:

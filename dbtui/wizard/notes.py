@@ -138,8 +138,10 @@ def sizes(pictures: tuple[Picture, ...]) -> str:
 
 def _token_lines(context: WizardContext, number: int) -> list[Line]:
     tokens = context.tokens(number)
-    if not tokens:
+    if tokens is None or not tokens.count:
         return []
-    mark = GOOD if len(tokens) <= 2 else QUIET
-    shown = "" if len(tokens) == 1 else f": {' · '.join(safe(token.removesuffix('</w>')) for token in tokens[:8])}"
-    return [Line(*mark, f"{counted(len(tokens), 'token')}{shown}")]
+    mark = GOOD if tokens.count <= 2 else QUIET
+    told = counted(tokens.count, "token")
+    if tokens.count > 1:
+        told = say("notes.tokens", "{tokens}: {pieces}", tokens=told, pieces=" · ".join(map(safe, tokens.pieces[:8])))
+    return [Line(*mark, told)]

@@ -389,6 +389,30 @@ async def test_f7_chooses_a_folder_from_a_list_and_the_field_takes_it(tmp_path: 
         assert row_of(screen, "concepts.0.instance.directory").text == str(shelf / "clock")
 
 
+async def test_a_letter_goes_to_a_name_and_the_way_up_keeps_the_place(tmp_path: Path, shelf: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", {"concepts.0.instance.directory": str(shelf)})
+        listing = await browse(pilot, screen, "concepts.0.instance.directory")
+
+        def highlighted() -> Path | None:
+            place = listing.highlighted
+            entry = listing.get_option_at_index(place) if place is not None else None
+            return entry.location if isinstance(entry, Entry) else None
+
+        await until(pilot, lambda: "clock/" in shown(app))
+        await pilot.press("m")
+        assert highlighted() == shelf / "models"
+        await pilot.press("c")
+        assert highlighted() == shelf / "clock", "from the end it goes on at the beginning"
+        await pilot.press("m", "enter")
+        await until(pilot, lambda: "sd.safetensors" in shown(app))
+        await pilot.press("backspace")
+        await until(pilot, lambda: highlighted() == shelf / "models")
+        await pilot.press("up", "up", "enter")
+        await until(pilot, lambda: highlighted() == shelf)
+
+
 async def test_the_source_is_a_file_of_weights_or_a_folder(tmp_path: Path, shelf: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.families.vocabulary import clip_ids, clip_tokens, count_tokens, lost_words, vocabulary
+from core.families.vocabulary import clip_ids, clip_tokens, count_tokens, lost_words, pieces, vocabulary
 from tests.tiny import clip_tokenizer
 
 
@@ -58,3 +58,11 @@ def test_torch_and_transformers_stay_out():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("ohwx", ["ohwx"]), ("我的钟", ["我", "的", "钟"]), ("Photovisual dog", ["Photo", "visual", "dog"])],
+)
+def test_pieces_are_what_tokens_stand_for_as_it_was_written(text: str, expected: list[str]) -> None:
+    assert pieces(text) == expected

@@ -158,3 +158,12 @@ def test_words_beyond_75_tokens_are_named(option: str) -> None:
 def test_words_beyond_75_tokens_of_a_caption_file_are_named_with_the_picture() -> None:
     finding = found("caption.long-of", {PROMPT: "ohwx dog, [filewords]"}, world_of(a="grass", b="grass " * 80, c="x"))
     assert "b.png" in finding.message.text
+
+
+@pytest.mark.parametrize("field", [NOUN, PROMPT, CLASS_PROMPT, "concepts.0.sample.prompt"])
+def test_words_that_clip_cannot_read_are_named(field: str) -> None:
+    text = "a {identifier} 时钟" if field == PROMPT else "红色 时钟 café"
+    finding = found("words.not-english", {field: text})
+    assert (finding.level, finding.field) == (Level.WARNING, field)
+    assert "时钟" in finding.message.text and "café" not in finding.message.text
+    assert "words.not-english" not in codes({field: "a {identifier} café, Überklock – 2×"})

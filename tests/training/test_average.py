@@ -18,7 +18,7 @@ from core.training.trainer import Trainer
 from tests.training.runs import no_commands, quick_config, run_to_end
 
 SHAPE = (40, 3)
-EMA = {"performance__ema": True, "performance__ema_decay": 0.5}
+EMA = {"performance__ema": True, "performance__ema_decay": 0.2}
 
 
 def trained(dtype: torch.dtype = torch.float32) -> Trained:
@@ -113,7 +113,7 @@ def test_a_run_keeps_the_average_of_its_weights_beside_them(tmp_path: Path, tiny
     source = {f"unet/{name}": tensor for name, tensor in read_tensors(tiny_sd1 / "unet" / WEIGHTS).items()}
     expected = {name: source[name].double() for name in list(source)[:5]}
     for update, state in enumerate(states):
-        decay = min(0.5, (1 + update) / (10 + update))
+        decay = min(0.2, (1 + update) / (10 + update))
         raw, average = read_tensors(state / "unet.safetensors"), read_average(state)
         assert any(name.startswith("text_encoder/text_model.") for name in average)
         for name in expected:

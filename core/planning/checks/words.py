@@ -17,7 +17,7 @@ from core.config.prompts import (
     tidy,
     words_pattern,
 )
-from core.families.vocabulary import USABLE_TOKENS, clip_tokens, count_tokens, lost_words, vocabulary
+from core.families.vocabulary import USABLE_TOKENS, clip_tokens, count_tokens, lost_words, pieces, vocabulary
 from core.planning.facts import Facts
 from core.texts import UserError, counted, listed, message, path_in_words
 
@@ -169,7 +169,25 @@ def lengths(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                     words=" ".join(lost_words(own))))  # fmt: skip
 
 
-CHECKS = (identifier, class_noun, class_texts, preview, same_identifier, lengths)
+def language(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """CLIP was trained on captions in English: its vocabulary has no words of other scripts, only their bytes."""
+    for number, concept in enumerate(config.concepts):
+        texts = {
+            "instance.class_noun": concept.instance.class_noun,
+            "instance.prompt": concept.instance.prompt,
+            "prior.prompt": concept.prior.prompt,
+            "sample.prompt": concept.sample.prompt,
+        }
+        for option, text in texts.items():
+            foreign = re.findall(r"\S*[^\W\d_\u0000-\u024f]\S*", text)
+            if foreign:
+                yield Finding(Level.WARNING, f"concepts.{number}.{option}", message(
+                    "words.not-english", "{words} says nothing to Stable Diffusion: its text encoder knows English.",
+                    mend="Write it in English, for example dog, alarm clock, woman.",
+                    words=listed(foreign)))  # fmt: skip
+
+
+CHECKS = (identifier, class_noun, class_texts, preview, same_identifier, lengths, language)
 
 
 def is_common(word: str) -> bool:
@@ -189,7 +207,7 @@ def _rareness(field: str, word: str) -> Iterator[Finding]:
         yield Finding(Level.WARNING, field, message(
             "identifier.long", "The model reads {word} as {count} tokens ({tokens}), which all mean something "
             "already.", mend="A word of one or two tokens is learned better, for example {example}.", word=word,
-            count=len(tokens), tokens=" · ".join(token.removesuffix("</w>") for token in tokens),
+            count=len(tokens), tokens=" · ".join(pieces(word)),
             example=RARE_WORDS[0]), _rare_words(field, without=word))  # fmt: skip
 
 
