@@ -17,9 +17,9 @@ from core.families.describe import describe
 from core.files import explain, staged_directory, verify_directory
 from core.languages import texts_of
 from core.reasons import of_system
-from core.texts import UserError, use_language
-from tests.languages import UNSAID
-from tests.test_languages import ENGLISH_PROSE, QUOTED
+from core.texts import UserError, beside, joined, use_language
+from tests.languages import UNSAID, texts_in
+from tests.test_languages import ENGLISH_PROSE, OTHERS, QUOTED
 
 ROOT = Path(__file__).parents[1]
 SAYERS = {"say", "message", "UserError", "warning"}
@@ -186,3 +186,24 @@ def test_in_english_it_is_said_as_the_system_says_it() -> None:
         assert of_system(OSError(number, os.strerror(number))) == os.strerror(number)
     assert of_system(OSError(errno.EXDEV, os.strerror(errno.EXDEV))) == os.strerror(errno.EXDEV)
     assert of_system(OSError("no number")) == "no number"
+
+
+def test_a_percentage_is_written_the_same_everywhere() -> None:
+    """`7%`, in both languages, in what is said and in what is put together."""
+    apart = re.compile(r"[0-9…}] %$|[0-9…}] %(?![a-z(])")
+    found = [
+        f"{where}:{node.lineno}: {text!r}"
+        for where, tree in _sources()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.JoinedStr, ast.Constant))
+        for text in _literals(node)
+        if apart.search(text)
+    ]
+    found += [text for language in OTHERS for text in texts_in(language).values() if apart.search(text)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.usefixtures("_in_chinese")
+def test_facts_beside_each_other_are_no_enumeration() -> None:
+    assert beside(["载入程序库", "4 秒"]) == "载入程序库，4 秒"
+    assert joined(["甲", "乙"]) == "甲、乙"
