@@ -226,6 +226,6 @@ def test_a_sentence_within_a_sentence_ends_once(error: OSError | UserError) -> N
     failed = SaveFailed(3, error, None)
     assert "。." not in str(failed.message)
     assert "。。" not in str(failed.message)
-    skipped = sample_skipped(3, error if isinstance(error, OSError) else RuntimeError(str(error)), None).text
+    skipped = sample_skipped(3, error if isinstance(error, OSError) else RuntimeError(str(error)), None).message
     assert "。。" not in skipped
     assert skipped.endswith("。")
