@@ -131,6 +131,11 @@ def joined(items: Iterable[object]) -> str:
     return say("list.comma", ", ").join(str(item) for item in items)
 
 
+def beside(facts: Iterable[object]) -> str:
+    """Facts beside each other in one line, `2 pictures, 4 s`: no enumeration, which Chinese writes with `、`."""
+    return say("list.facts", ", ").join(str(fact) for fact in facts)
+
+
 def listed(items: Iterable[object], most: int = 6) -> str:
     """The first `most` items in one line, and how many more there are."""
     names = [str(item) for item in items]

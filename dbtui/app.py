@@ -228,9 +228,10 @@ class DbtuiApp(Preferences):
     def action_command_palette(self) -> None:
         from textual.command import CommandPalette
 
+        from dbtui.widgets.palette import Palette
+
         if not CommandPalette.is_open(self):
-            search = say("palette.search", "Search for commands …")
-            self.push_screen(CommandPalette(placeholder=search, id="--command-palette"))
+            self.push_screen(Palette())
 
     async def action_quit(self) -> None:
         self.action_leave()

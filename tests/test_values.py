@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core.config import presets, runfile
 from core.data.pictures import open_rgb
@@ -17,9 +18,11 @@ from core.families.describe import describe
 from core.files import explain, staged_directory, verify_directory
 from core.languages import texts_of
 from core.reasons import of_system
-from core.texts import UserError, use_language
-from tests.languages import UNSAID
-from tests.test_languages import ENGLISH_PROSE, QUOTED
+from core.texts import UserError, beside, joined, use_language
+from core.training.checkpoints import SaveFailed
+from core.training.faults import sample_skipped
+from tests.languages import UNSAID, texts_in
+from tests.test_languages import ENGLISH_PROSE, OTHERS, QUOTED
 
 ROOT = Path(__file__).parents[1]
 SAYERS = {"say", "message", "UserError", "warning"}
@@ -132,6 +135,11 @@ def _broken_preset(content: bytes) -> Callable[[Path], object]:
     return load
 
 
+def _cut_picture(folder: Path) -> object:
+    Image.effect_noise((64, 64), 50).save(folder / "whole.png")
+    return open_rgb(_written(folder / "cut.png", (folder / "whole.png").read_bytes()[:900]))
+
+
 def _damaged_folder(folder: Path) -> object:
     with staged_directory(folder / "whole", {}) as staging:
         (staging / "file").write_text("content")
@@ -159,6 +167,7 @@ def _damaged_folder(folder: Path) -> object:
         lambda folder: runfile.read(folder / "nowhere.toml"),
         lambda folder: runfile.from_toml("[a\n"),
         lambda folder: open_rgb(folder / "nowhere.png"),
+        _cut_picture,
         _damaged_folder,
     ],
 )  # fmt: skip
@@ -186,3 +195,37 @@ def test_in_english_it_is_said_as_the_system_says_it() -> None:
         assert of_system(OSError(number, os.strerror(number))) == os.strerror(number)
     assert of_system(OSError(errno.EXDEV, os.strerror(errno.EXDEV))) == os.strerror(errno.EXDEV)
     assert of_system(OSError("no number")) == "no number"
+
+
+def test_a_percentage_is_written_the_same_everywhere() -> None:
+    """`7%`, in both languages, in what is said and in what is put together."""
+    apart = re.compile(r"[0-9…}] %$|[0-9…}] %(?![a-z(])")
+    found = [
+        f"{where}:{node.lineno}: {text!r}"
+        for where, tree in _sources()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.JoinedStr, ast.Constant))
+        for text in _literals(node)
+        if apart.search(text)
+    ]
+    found += [text for language in OTHERS for text in texts_in(language).values() if apart.search(text)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.usefixtures("_in_chinese")
+def test_facts_beside_each_other_are_no_enumeration() -> None:
+    assert beside(["载入程序库", "4 秒"]) == "载入程序库，4 秒"
+    assert joined(["甲", "乙"]) == "甲、乙"
+
+
+@pytest.mark.usefixtures("_in_chinese")
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), UserError("disk.full", "")])
+def test_a_sentence_within_a_sentence_ends_once(error: OSError | UserError) -> None:
+    if isinstance(error, UserError):
+        error = explain(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "/runs")
+    failed = SaveFailed(3, error, None)
+    assert "。." not in str(failed.message)
+    assert "。。" not in str(failed.message)
+    skipped = sample_skipped(3, error if isinstance(error, OSError) else RuntimeError(str(error)), None).message
+    assert "。。" not in skipped
+    assert skipped.endswith("。")

@@ -83,7 +83,7 @@ SCHEDULERS: dict[str, Scheduler] = {
         ),
         Scheduler(
             "one_cycle", "One cycle",
-            "Rises for the first 30 % of the run from a 25th of the rate, then falls to the final rate.",
+            "Rises for the first 30% of the run from a 25th of the rate, then falls to the final rate.",
             _one_cycle, warms_up=False,
         ),
         Scheduler(

@@ -38,7 +38,7 @@ from core.data.geometry import centre_box, covering
 from core.data.heif import is_heif, open_heif
 from core.data.sizes import Size
 from core.reasons import of_system
-from core.texts import Message, UserError, in_force, message, path_in_words, say
+from core.texts import Message, Texts, UserError, in_force, message, path_in_words, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -307,9 +307,24 @@ def _too_large(path: Path, size: str) -> UserError:
     )  # fmt: skip
 
 
+_DECODERS = Texts(
+    "decoder",
+    {
+        "truncated": "image file is truncated",
+        "early": "Truncated File Read",
+        "broken": "broken data stream when reading image file",
+        "unrecognized": "unrecognized data stream contents when reading image file",
+        "chunk": "broken PNG file",
+        "none": "could not create decoder object",
+    },
+)
+"""How Pillow's words for what is wrong with a file begin."""
+
+
 def _damaged(path: Path, error: Exception) -> UserError:
-    reason = str(error) or type(error).__name__
-    if any(words in reason.lower() for words in ("truncated", "end of file", "eof")):
+    said = str(error) or type(error).__name__
+    reason = next((_DECODERS[key] for key, words in _DECODERS.english.items() if said.startswith(words)), said)
+    if any(words in said.lower() for words in ("truncated", "end of file", "eof")):
         return _refusal("picture.cut-short", "{path} is cut short ({reason}).", path,
                         mend="Copy it again or leave it out.", reason=reason)  # fmt: skip
     return _refusal("picture.damaged", "{path} is damaged ({reason}).", path, mend="Copy it again or leave it out.",

@@ -2,7 +2,7 @@
 
 The bytes of one layer for each of its channels × latent pixels are in `LAYERS`. They were measured with saved-tensor
 hooks on the layers of diffusers 0.42 (torch 2.13); on a GPU, autocast computes its norms in 32 bits, on a CPU it does
-not. The sums agree within 4 % with every live tensor of whole steps of SD 1.5, SD 2.1 and SDXL (see the tests).
+not. The sums agree within 4% with every live tensor of whole steps of SD 1.5, SD 2.1 and SDXL (see the tests).
 """
 
 from __future__ import annotations

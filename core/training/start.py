@@ -169,5 +169,5 @@ def left_out(found: Scan) -> Warned:
 
 def _refused_names(found: Scan) -> str:
     names = (path_in_words(refused.path.name) for refused in found.refused)
-    reasons = (refused.reason.text.rstrip(".") for refused in found.refused)
+    reasons = (refused.reason.text.rstrip(".。") for refused in found.refused)
     return listed(f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True))

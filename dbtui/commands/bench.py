@@ -33,7 +33,7 @@ def meaning() -> str:
         "bench.meaning",
         "images/s: how many of your pictures are trained in a second. bare: the same networks on numbers that never "
         "change, without pictures, captions and records, as fast as any trainer could be. of it: the trainer's share "
-        "of that speed, 100 % where all it does beside costs nothing. MFU: the share of the card's peak in 16 bits "
+        "of that speed, 100% where all it does beside costs nothing. MFU: the share of the card's peak in 16 bits "
         "that the networks' own arithmetic uses, where that peak is known. memory: the most that was taken in training "
         "(on a processor, by the whole program). 1st step: from the start of a run to its first update.",
     )

@@ -17,7 +17,7 @@ from core.config.parsing import with_changes
 from core.planning.checks import check
 from core.planning.plan import Plan, make_plan
 from core.planning.survey import survey
-from core.texts import Texts, counted, joined, listed, say, size_in_words
+from core.texts import Texts, beside, counted, listed, say, size_in_words
 from dbtui.boundary import DONE, REFUSED
 from dbtui.commands.configs import read_assignments, read_config
 from dbtui.commands.processes import place_of
@@ -95,7 +95,7 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
     trained = say("check.text-encoder", "trains for the first {steps}",
                   steps=counted(plan.text_encoder_steps, "step"))  # fmt: skip
     shapes = [(bucket.size.words, counted(bucket.samples, "picture")) for bucket in plan.buckets if bucket.size]
-    sampled = joined((counted(plan.sample_pictures, "picture"), counted(plan.sample_steps, "time")))
+    sampled = beside((counted(plan.sample_pictures, "picture"), counted(plan.sample_steps, "time")))
     length = say("check.length", "{steps}: {epochs} of {per_epoch}, {pictures} each", steps=counted(plan.steps, "step"),
                  epochs=counted(plan.epochs, "epoch"), per_epoch=counted(plan.steps_per_epoch, "step"),
                  pictures=counted(plan.images_per_step, "picture"))  # fmt: skip

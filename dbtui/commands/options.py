@@ -12,7 +12,7 @@ from rich.text import Text
 from core.config.presets import LORA, load_presets, user_presets_directory
 from core.config.table import Option, option_table
 from core.families import FAMILIES
-from core.texts import Texts, joined, say
+from core.texts import Texts, beside, say
 from dbtui.boundary import DONE, complain
 from dbtui.printing import console, print_json, print_lines
 from dbtui.safe import safe, safe_message
@@ -111,7 +111,7 @@ def _print_options() -> None:
             out.print(Text(f"\n{section}" if section else "", "bold"))
         facts = [say("options.default", "default {value}", value=_default(option)), _range(option), option.unit]
         line = Text(f"  {option.name}", "cyan")
-        line.append(f"  {joined((TYPES[option.type], *(fact for fact in facts if fact)))}", "dim")
+        line.append(f"  {beside((TYPES[option.type], *(fact for fact in facts if fact)))}", "dim")
         out.print(line)
         words = say("help.key", "{title}: {help}", title=option.title, help=option.help)
         out.print(Text(words), soft_wrap=False, style="default", width=min(out.width, 110))

@@ -59,7 +59,7 @@ def figures(reading: Reading) -> list[Row]:
     """What can be known of this machine, one row each."""
     rows: list[Row] = []
     if reading.gpu_use is not None:
-        rows.append(("GPU", f"{reading.gpu_use:.0f} %", reading.gpu_use / 100, "$success"))
+        rows.append(("GPU", f"{reading.gpu_use:.0f}%", reading.gpu_use / 100, "$success"))
     if reading.gpu_memory_used is not None:
         rows.append(_memory(say("machine.gpu-memory", "GPU memory"), reading.gpu_memory_used, reading.gpu_memory))
     if reading.gpu_temperature is not None:
@@ -70,7 +70,7 @@ def figures(reading: Reading) -> list[Row]:
     if reading.gpu_power is not None:
         rows.append((say("machine.gpu-power", "GPU power"), f"{reading.gpu_power:.0f} W", None, ""))
     if reading.cpu_use is not None:
-        rows.append(("CPU", f"{reading.cpu_use:.0f} %", reading.cpu_use / 100, "$success"))
+        rows.append(("CPU", f"{reading.cpu_use:.0f}%", reading.cpu_use / 100, "$success"))
     if reading.memory_used is not None:
         rows.append(_memory(say("machine.memory", "Memory"), reading.memory_used, reading.memory))
     return rows

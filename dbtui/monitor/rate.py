@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.texts import say
@@ -27,9 +28,9 @@ class RatePane(CurvePane):
         return say("rate.nothing-yet", "The learning rate is drawn from the first step on.")
 
     def curves(self, history: History, columns: int) -> list[Curve]:
-        rate = self.curve(history, "rate", say("curve.rate", "rate"), columns, "curve--rate")
-        other = self.curve(history, "text_encoder_rate", say("curve.text-encoder", "text encoder"), columns,
+        other = self.curve(history, "text_encoder_rate", say("curve.text-encoder-rate", "text encoder rate"), columns,
                            "curve--text-encoder")  # fmt: skip
-        if rate.values == other.values and rate.steps == other.steps:
+        rate = self.curve(history, "rate", say("curve.rate", "rate"), columns, "curve--rate")
+        if not other.steps or (rate.values == other.values and rate.steps == other.steps):
             return [rate]
-        return [rate, other]
+        return [replace(rate, label=say("curve.unet-rate", "U-Net rate")), other]

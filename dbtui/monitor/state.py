@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from core.texts import duration_in_words, joined, say, size_in_words
+from core.texts import beside, duration_in_words, say, size_in_words
 from dbtui.monitor.words import ENDED, FAINT, QUIET, bar, moment, number, rate_in_words
 from dbtui.safe import safe
 from dbtui.states import PHASES, STATES
@@ -123,11 +123,11 @@ def _progress(glance: Glance) -> tuple[float, str]:
         what = PHASES.get(name, safe(name)).lower()
         if total > 1:
             return done / total, f"{what} {done:,}/{total:,}"
-        return 0.0, what if glance.waited < NOTICEABLE_SECONDS else joined((what, duration_in_words(glance.waited)))
+        return 0.0, what if glance.waited < NOTICEABLE_SECONDS else beside((what, duration_in_words(glance.waited)))
     if not glance.total:
         return 0.0, ""
     fraction = glance.step / glance.total
-    told = [f"{100 * fraction:.0f} %"]
+    told = [f"{fraction:.0%}"]
     if glance.epochs and glance.epoch:
         told.append(say("figure.epoch", "epoch {epoch:,} of {epochs:,}", epoch=glance.epoch, epochs=glance.epochs))
     if glance.images_per_second:

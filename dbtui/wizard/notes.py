@@ -9,7 +9,7 @@ from core.data.scan import Scan
 from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
-from core.texts import Texts, counted, joined, say, size_in_words
+from core.texts import Texts, beside, counted, joined, say, size_in_words
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
@@ -99,7 +99,7 @@ def _source_lines(context: WizardContext, busy: bool) -> list[Line]:
     if isinstance(source, SourceDescription):
         facts_of = (family_title(source.family), f"{source.native_resolution} px", KINDS[source.kind],
                     size_in_words(source.bytes))  # fmt: skip
-        return [Line(*GOOD, joined(facts_of))]
+        return [Line(*GOOD, beside(facts_of))]
     if busy and source is None and context.config.model.source:
         return [Line(*QUIET, say("notes.looking", "Looking at it …"))]
     return []
@@ -115,7 +115,7 @@ def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line
     if isinstance(scan, Scan):
         if not scan.pictures:
             return []
-        found = joined((counted(len(scan.pictures), "picture"), sizes(scan.pictures)))
+        found = beside((counted(len(scan.pictures), "picture"), sizes(scan.pictures)))
         if scan.refused:
             found = say("notes.left-out", "{found}; {files} left out", found=found,
                         files=counted(len(scan.refused), "file"))  # fmt: skip

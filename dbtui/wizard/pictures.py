@@ -20,7 +20,7 @@ from core.config.prompts import FILEWORDS
 from core.data.captions import with_words, write_caption
 from core.data.scan import CAPTION_SUFFIX, Picture, Refused
 from core.data.sizes import Size
-from core.texts import UserError, joined, say
+from core.texts import UserError, beside, joined, say
 from dbtui.actions import binding
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.picture import Picture as Shown
@@ -163,7 +163,7 @@ class PicturesScreen(ModalScreen[None]):
         if size is not None:
             said.append(say("pictures.at", "trains at {size}", size=size.words))
             cut.append(Line(*QUIET, cut_in_words(picture, size, self.context.config.images.crop)))
-        lines = [Line(*GOOD, joined(said)), *cut]
+        lines = [Line(*GOOD, beside(said)), *cut]
         if size is not None and (picture.width < size.width or picture.height < size.height):
             lines.append(Line(*MARKS[Level.WARNING], say("pictures.enlarged", "smaller than that: it is enlarged")))
         found = self.context.facts.scan(self.number) if self.context.facts is not None else None

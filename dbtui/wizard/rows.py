@@ -14,11 +14,13 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
+from textual.widgets._select import SelectCurrent, SelectOverlay
 
 from core.config.findings import Level
 from core.config.pasting import bare_path, pasted_path
 from core.config.table import Option
 from core.texts import say
+from dbtui.actions import binding
 from dbtui.safe import safe
 
 MARKS = {
@@ -108,11 +110,11 @@ class Field(Input):
         return safe(value)
 
     async def on_key(self, event: events.Key) -> None:
-        for binding in self._bindings.key_to_bindings.get(event.key, ()):
-            if not binding.priority:
+        for bound in self._bindings.key_to_bindings.get(event.key, ()):
+            if not bound.priority:
                 event.stop()
                 event.prevent_default()
-                await self.run_action(binding.action)
+                await self.run_action(bound.action)
                 return
 
 
@@ -139,6 +141,12 @@ class Completion(Protocol):
     def take(self) -> None: ...
 
 
+class _OpenList(SelectOverlay):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding("choice.close", "escape", "dismiss", "Close", "Closes the list and leaves the choice as it was.")
+    ]
+
+
 class Choice(Select[str], inherit_bindings=False):
     """A list to choose from; it opens with Enter or Space, so that the arrows go on to the next field."""
 
@@ -151,6 +159,11 @@ class Choice(Select[str], inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While the list is open these keys are its own."""
         return action not in ("go", "show_overlay") or not self.expanded
+
+    def compose(self) -> ComposeResult:
+        """As textual composes it, but for the words of the open list."""
+        yield SelectCurrent(self.prompt)
+        yield _OpenList(type_to_search=self._type_to_search).data_bind(compact=Select.compact)
 
     def action_go(self, by: int) -> None:
         go(self, by)

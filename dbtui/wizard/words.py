@@ -11,7 +11,7 @@ from core.demo.source import is_demo
 from core.machine import Card
 from core.planning.facts import Facts
 from core.planning.plan import Plan
-from core.texts import counted, duration_in_words, joined, listed, say, size_in_words
+from core.texts import beside, counted, duration_in_words, joined, listed, say, size_in_words
 from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.notes import family_title
@@ -76,7 +76,7 @@ def _time(context: WizardContext) -> Rows:
     unknown = [what for seconds, what in named if seconds is None]
     if unknown:
         parts.append(say("plan.time.not-known", "not known: {what}", what=joined(unknown)))
-    return [(title, about), ("", joined(parts))]
+    return [(title, about), ("", beside(parts))]
 
 
 def roughly(seconds: float) -> str:
@@ -141,7 +141,7 @@ def _what(config: RunConfig, facts: Facts) -> Rows:
     source = facts.description
     family = [family_title(source.family)] if source is not None else []
     return [(say("plan.run", "Run"), safe(config.model.name)),
-            (say("plan.model", "Model"), joined((*family, safe(config.model.source))))]  # fmt: skip
+            (say("plan.model", "Model"), beside((*family, safe(config.model.source))))]  # fmt: skip
 
 
 def _pictures(plan: Plan) -> Rows:

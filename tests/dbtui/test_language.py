@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.content import Content
+from textual.dom import DOMNode
+from textual.widgets._select import SelectOverlay
 
 from core.config.searching import section_title
 from core.config.table import option_table
@@ -25,7 +28,7 @@ from core.runs.lock import RunLock
 from core.settings import remembered
 from core.texts import say, use_language
 from dbtui.__main__ import main
-from dbtui.actions import ACTIONS, relabel
+from dbtui.actions import ACTIONS, _kinds, relabel
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft
 from dbtui.home.rows import (
@@ -42,14 +45,16 @@ from dbtui.home.rows import (
 )  # fmt: skip
 from dbtui.monitor.pane import TITLES as PANE_TITLES
 from dbtui.widgets.guidance import Guidance
+from dbtui.widgets.plot import Plot
 from dbtui.widgets.question import Question
 from dbtui.widths import break_lines_between_characters, centred, fitted, flush_right
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.finding import SECTION_CELLS, TITLE_CELLS
 from dbtui.wizard.flow import start
+from dbtui.wizard.rows import Choice
 from dbtui.wizard.steps import STEPS as STEP_TITLES
 from tests.dbtui import synthetic
-from tests.dbtui.app_driving import FILLED, at_rest, imagined, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 from tests.dbtui.synthetic import SyntheticRun
 from tests.dbtui.test_gallery import opened
 from tests.dbtui.test_gallery import run as gallery_run  # noqa: F401 - a fixture
@@ -200,6 +205,39 @@ async def test_chinese_screens_have_no_english_sentence(tmp_path: Path) -> None:
     for text in seen:
         plain = text.replace(str(tmp_path), "")
         assert not re.search(r"\b(the|is|are|what|with|your|yours|and|this)\b", plain), plain
+
+
+TEXTUALS = {"SelectOverlay", "CommandPalette", "PlotWidget"}
+"""Widgets whose footer keys textual names in English: the first has ours in `Choice`, the palette has no footer, and
+a plot takes no focus."""
+
+
+def test_no_other_widget_of_textual_puts_words_of_its_own_into_the_footer() -> None:
+    kinds = {kind for kind in _kinds(DOMNode) if not kind.__module__.startswith(("dbtui.", "tests."))}
+    named = {kind.__name__ for kind in kinds for one in Binding.make_bindings(kind.__dict__.get("BINDINGS", ()))
+             if one.show and one.description}  # fmt: skip
+    assert named <= TEXTUALS
+    assert not Plot.can_focus
+
+
+@pytest.mark.usefixtures("chinese")
+async def test_an_open_list_and_an_empty_search_speak_chinese(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await open_wizard(pilot, "model")
+        app.screen.query(Choice).first().focus()
+        await pilot.press("enter")
+        await at_rest(pilot)
+        assert isinstance(app.focused, SelectOverlay)
+        assert "关闭" in shown(app)
+        assert "Dismiss" not in shown(app)
+        assert [one.binding.description for one in app.screen.active_bindings.values()
+                if one.binding.key == "escape"] == ["关闭"]  # fmt: skip
+        await pilot.press("escape")
+        await at_rest(pilot)
+        assert not isinstance(app.focused, SelectOverlay)
+        await pilot.press("ctrl+p", *"qqqqxx")
+        await until(pilot, lambda: "没有找到" in shown(app))
 
 
 def test_labels_are_not_cut_at_80_columns(chinese: None) -> None:

@@ -17,7 +17,7 @@ def warmup(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     plan = make_plan(config, facts)
     if plan is None or not SCHEDULERS[config.learning_rate.scheduler].warms_up or plan.warmup <= plan.steps:
         return
-    tenth = Fix(message("fix.warmup", "Warm up over 10 % of the run"), {"learning_rate.warmup_steps": "10%"})
+    tenth = Fix(message("fix.warmup", "Warm up over 10% of the run"), {"learning_rate.warmup_steps": "10%"})
     none = Fix(message("fix.no-warmup", "No warm-up"), {"learning_rate.warmup_steps": 0})
     yield Finding(Level.ERROR, "learning_rate.warmup_steps", message(
         "warmup.long", "The warm-up takes {warmup} and the run has only {steps}: the full rate would never be "

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from core.config.options import RunConfig
 from core.events import Event
 from core.runs.journal import JournalTail
-from core.texts import Message, UserError, message
+from core.texts import Message, UserError, message, say
 
 T = TypeVar("T")
 
@@ -142,4 +142,4 @@ def _telling(tracker: Tracker, events: Sequence[Event]) -> Callable[[], bool]:
 
 
 def _sentence(text: str) -> str:
-    return " ".join(text.split())[:300].rstrip(". ") + "."
+    return say("reason.sentence", "{reason}.", reason=" ".join(text.split())[:300].rstrip(". 。"))
