@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from core.choices.formats import EXPORT_FORMATS
 from core.choices.schedulers import warmup_updates
-from core.config.options import RunConfig
+from core.config.options import IntervalOptions, RunConfig
 from core.config.prompts import concept_name
 from core.families.describe import SourceDescription
 from core.planning.buckets import BucketPlan, cache_bytes, images_per_step, picture_sizes, plan_buckets
@@ -102,6 +102,22 @@ def count_due(steps: int, every_epochs: int, every_steps: int, steps_per_epoch: 
     return sum(steps // interval for interval in intervals) - both
 
 
+def is_shown(step: int, steps: int, every: IntervalOptions, steps_per_epoch: int) -> bool:
+    """Whether previews are due after `step`; where any are made on the way, the last step has them too: they show what
+    the run ends with.
+    """
+    planned = every.sample_every_epochs or every.sample_every_steps
+    due = is_due(step, every.sample_every_epochs, every.sample_every_steps, steps_per_epoch)
+    return due or bool(planned and step == steps)
+
+
+def count_shown(steps: int, every: IntervalOptions, steps_per_epoch: int) -> int:
+    """After how many of the steps 1 … `steps`."""
+    due = count_due(steps, every.sample_every_epochs, every.sample_every_steps, steps_per_epoch)
+    at_end = is_due(steps, every.sample_every_epochs, every.sample_every_steps, steps_per_epoch)
+    return due + (is_shown(steps, steps, every, steps_per_epoch) and not at_end)
+
+
 def checkpoint_size(config: RunConfig, facts: Facts, source: SourceDescription) -> int:
     """Bytes of a resumable state: each trained parameter, its average, and what the optimizer keeps for it."""
     each = weight_bytes(config) + average_bytes(config) + optimizer_of(config, facts.machine).state_bytes
@@ -144,8 +160,7 @@ def make_plan(config: RunConfig, facts: Facts) -> Plan | None:
     due = count_due(steps, every.save_every_epochs, every.save_every_steps, steps_per_epoch)
     at_end = is_due(steps, every.save_every_epochs, every.save_every_steps, steps_per_epoch)
     saves = due if at_end else due + 1
-    samplings = count_due(steps, every.sample_every_epochs, every.sample_every_steps, steps_per_epoch)
-    samplings += every.sample_at_start
+    samplings = count_shown(steps, every, steps_per_epoch) + every.sample_at_start
     previews = samplings * sum(concept.sample.count * (1 + concept.sample.with_class) * _prompts(facts, number)
                                for number, concept in enumerate(config.concepts))  # fmt: skip
     class_missing = sum(concept.class_missing for concept in concepts)

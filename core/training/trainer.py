@@ -20,7 +20,7 @@ from core.config.runfile import fingerprint
 from core.data.batches import Slot
 from core.events import Done, Event, Phase, Step, Stopped
 from core.planning.learning import prior_weight_at
-from core.planning.plan import is_due
+from core.planning.plan import is_due, is_shown
 from core.training import checkpoints, device, faults
 from core.training.average import Average
 from core.training.checkpoints import TrainingState
@@ -204,8 +204,7 @@ class Trainer:
         intervals, per_epoch, step = self._config.intervals, self._plan.steps_per_epoch, self._step
         if is_due(step, 0, intervals.validate_every_steps, per_epoch) or step == self._plan.steps:
             yield from self._validate()
-        showing = is_due(step, intervals.sample_every_epochs, intervals.sample_every_steps, per_epoch)
-        if showing and self._prepared.previews:
+        if is_shown(step, self._plan.steps, intervals, per_epoch) and self._prepared.previews:
             yield from self._sample()
         due = is_due(step, intervals.save_every_epochs, intervals.save_every_steps, per_epoch)
         if step < self._plan.steps and (due or saving.retry_is_due):

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.config.options import IntervalOptions
 from core.data.batches import BatchPlan
 from core.planning.buckets import count_samples
-from core.planning.plan import Plan, count_due, is_due, make_plan, text_encoder_steps
+from core.planning.plan import Plan, count_due, count_shown, is_due, is_shown, make_plan, text_encoder_steps
 from tests.planning.example import card, config, facts, scan_of, source
 
 
@@ -100,6 +101,17 @@ def test_previews_are_counted_over_concepts_and_pictures() -> None:
     more = {"concepts.0.sample.with_class": True, "intervals.sample_at_start": True}
     made = plan({"concepts.0.sample.count": 3, "intervals.sample_every_epochs": 10} | more)
     assert (made.sample_steps, made.sample_pictures) == (11, 66)
+
+
+@given(st.integers(1, 60), st.integers(0, 9), st.integers(0, 20), st.integers(1, 9))
+def test_the_last_step_has_previews_where_any_are_made_on_the_way(
+    steps: int, epochs: int, every: int, per_epoch: int
+) -> None:
+    intervals = IntervalOptions(sample_every_epochs=epochs, sample_every_steps=every)
+    shown = [step for step in range(1, steps + 1) if is_shown(step, steps, intervals, per_epoch)]
+    assert count_shown(steps, intervals, per_epoch) == len(shown)
+    assert shown[-1:] == ([steps] if epochs or every else [])
+    assert shown[:-1] == [step for step in range(1, steps) if is_due(step, epochs, every, per_epoch)]
 
 
 def test_only_missing_class_pictures_are_made() -> None:

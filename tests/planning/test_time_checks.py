@@ -56,7 +56,7 @@ def test_saving_by_steps_alone_at_the_end_alone_or_just_in_time_is_fine(changes:
 
 
 @pytest.mark.parametrize("changes", [{"intervals.sample_every_epochs": 101}, {"intervals.sample_every_steps": 1201}])
-def test_a_preview_interval_longer_than_the_run_never_happens(changes: dict[str, Any]) -> None:
+def test_a_preview_interval_longer_than_the_run_happens_at_its_end_only(changes: dict[str, Any]) -> None:
     finding = found("sample.never", changes)
     assert finding.level is Level.WARNING
     assert all(left == set() for left in mended(finding, changes))

@@ -515,3 +515,8 @@ def test_the_last_save_gives_up_after_its_patience_or_when_told_to_discard(
     monkeypatch.setattr("core.training.saving.PATIENCE_SECONDS", 0.0)
     with pytest.raises(UserError, match="cannot be saved"):
         run_to_end(quick_config(tiny_sd1, pictures), tmp_path / "patience")
+
+
+def test_a_run_ends_with_a_preview_of_what_it_ends_with(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__max_steps=3, intervals__sample_every_steps=2)
+    assert [event.step for event in run_to_end(config, tmp_path / "run") if isinstance(event, Sample)] == [2, 3]

@@ -109,8 +109,8 @@ def _never(field: str, what: str, unit: str, interval: int, length: int, plan: P
         said = message("save.never", "Saving every {interval} never happens: the run has {length}. It would only save "
                        "at the end.", mend="Take a shorter interval, or 0 to turn it off.", **values)  # fmt: skip
     else:
-        said = message("sample.never", "Previews every {interval} never happen: the run has {length}.",
-                       mend="Take a shorter interval, or 0 to turn it off.", **values)  # fmt: skip
+        said = message("sample.never", "Previews every {interval} are made at the end only: the run has {length}.",
+                       mend="Take a shorter interval to see it learn, or 0 to turn it off.", **values)  # fmt: skip
     fixes = [_set(field, max(1, length // parts)) for parts in ((4, 2) if what == "save" else (10, 4)) if length > 1]
     unique = {tuple(fix.changes.items()): fix for fix in (*fixes, _set(field, 0))}
     return Finding(Level.WARNING, field, said, tuple(unique.values()))
