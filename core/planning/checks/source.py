@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
-from core.demo.source import DEMO
+from core.demo.source import DEMO, PICTURES, is_demo
 from core.families import FAMILIES
 from core.families.single_file import Undecided
 from core.planning.facts import Facts
@@ -47,6 +48,17 @@ def family(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             mend="Set the family to auto, or choose another source.",
             chosen=config.model.family, found=found.family, source=config.model.source),
             (Fix(message("fix.family", "Read the family from the weights"), {"model.family": "auto"}),))  # fmt: skip
+
+
+def demo(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """The small model shows how training goes; what it has room for is drawings, not somebody's photographs."""
+    strange = [concept.instance.directory for concept in config.concepts
+               if PICTURES not in Path(concept.instance.directory).parents]  # fmt: skip
+    if is_demo(config.model.source) and any(directory.strip() for directory in strange):
+        yield Finding(Level.WARNING, "model.source", message(
+            "source.demo-only", "The small model of the program is for trying out: it draws 64 px pictures like emoji "
+            "and hardly learns photographs.",
+            mend="For a subject of your own choose a Stable Diffusion model."))  # fmt: skip
 
 
 REMOTE = {"revision": "source.revision-unused", "variant": "source.variant-unused"}
@@ -111,7 +123,7 @@ def clip_skip(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             "the first.", mend="1 or 2 is usual.", source=found.source, layers=layers, asked=asked), fixes)  # fmt: skip
 
 
-CHECKS = (source, family, remote_options, resolution, vae, clip_skip)
+CHECKS = (source, family, demo, remote_options, resolution, vae, clip_skip)
 
 
 def _resolution(size: int) -> Fix:
