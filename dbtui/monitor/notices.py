@@ -62,7 +62,7 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
                  command=command_line(f"train {run.name} --resume", run.home))  # fmt: skip
     if isinstance(ending, events.Failed):
         told = Content.styled(f"{safe(ending.message)} ", "$error") + Content(safe(ending.advice))
-        details = say("notice.failed", "{code}. {resume} Details: train.log.", code=safe(ending.code), resume=resume)
+        details = say("notice.failed", "{resume} Details: train.log. ({code})", code=safe(ending.code), resume=resume)
         try_it = say("notice.mend", "F2 lists what may help, each on a key.")
         return told + "\n" + Content.styled(try_it, "bold $accent") + " " + Content.styled(details, QUIET)
     if state == "lost":
@@ -84,4 +84,5 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
     if history.exports:
         exported = joined(safe(export.path) for export in history.exports[-2:])
         done = say("notice.exported", "Exported: {files}. u: how to use it, e: in another form.", files=exported)
-    return Content.styled(f"{done}\n{longer(run.name, run.home)}", QUIET)
+    key = say("notice.longer", "h, then l: train it longer.")
+    return Content.styled(f"{done} {key}\n{longer(run.name, run.home)}", QUIET)
