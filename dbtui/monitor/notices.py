@@ -61,10 +61,11 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
     resume = say("notice.resume", "r trains on from the last saved state ({command}).",
                  command=command_line(f"train {run.name} --resume", run.home))  # fmt: skip
     if isinstance(ending, events.Failed):
-        told = Content.styled(f"{safe(ending.message)} ", "$error") + Content(safe(ending.advice))
+        gap = say("message.gap", " ")
+        told = Content.styled(f"{safe(ending.message)}{gap}", "$error") + Content(safe(ending.advice))
         details = say("notice.failed", "{resume} Details: train.log. ({code})", code=safe(ending.code), resume=resume)
         try_it = say("notice.mend", "F2 lists what may help, each on a key.")
-        return told + "\n" + Content.styled(try_it, "bold $accent") + " " + Content.styled(details, QUIET)
+        return told + "\n" + Content.styled(try_it, "bold $accent") + gap + Content.styled(details, QUIET)
     if state == "lost":
         lost = say("notice.lost", "The process that trained this run ended without a word: killed, out of memory, or "
                    "the machine went down. ")  # fmt: skip
