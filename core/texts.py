@@ -13,6 +13,7 @@ ours in a constant, in a class or in a default. Where a table of texts is wanted
 from __future__ import annotations
 
 import os
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,43 @@ def in_force(code: str, english: str) -> str:
 def say(code: str, english: str, /, **values: Any) -> str:
     """A short text in the language in force: `say("runs.none", "No runs in {home}.", home=home)`."""
     template = in_force(code, english)
-    return template.format_map(values) if values else template
+    return filled(template, values) if values else template
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """`template` with its values. In Chinese they stand as its own words do: a space between a Chinese and a Latin
+    character (`必须是 auto`), none between two Chinese ones (`这台电脑有`), whichever the value turns out to be.
+    """
+    if not _translations:
+        return template.format_map(values)
+    text, was_value = "", False
+    for literal, name, form, conversion in string.Formatter().parse(template):
+        text = _side_by_side(text, literal) if was_value else text + literal
+        was_value = name is not None
+        if name is not None:
+            field = f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
+            text = _side_by_side(text, field.format_map(values))
+    return text
+
+
+def _side_by_side(before: str, after: str) -> str:
+    """Both in one, apart as far as their languages want it."""
+    if _is_chinese(before[-2:-1]) and before[-1:] == " " and _is_chinese(after[:1]):
+        return before[:-1] + after
+    if _is_chinese(before[-1:]) and after[:1] == " " and _is_chinese(after[1:2]):
+        return before + after[1:]
+    ends, begins = before[-1:], after[:1]
+    if (_is_chinese(ends) and _is_latin(begins)) or (_is_latin(ends) and _is_chinese(begins)):
+        return f"{before} {after}"
+    return before + after
+
+
+def _is_chinese(character: str) -> bool:
+    return "\u4e00" <= character <= "\u9fff"
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
 
 
 class Texts(Mapping[str, str]):
@@ -96,7 +133,7 @@ class Message:
 
     def _filled(self, code: str, english: str) -> str:
         template = in_force(code, english)
-        return template.format_map(self.values) if self.values else template
+        return filled(template, self.values) if self.values else template
 
     def __str__(self) -> str:
         gap = say("message.gap", " ")
@@ -134,6 +171,11 @@ def joined(items: Iterable[object]) -> str:
 def beside(facts: Iterable[object]) -> str:
     """Facts beside each other in one line, `2 pictures, 4 s`: no enumeration, which Chinese writes with `、`."""
     return say("list.facts", ", ").join(str(fact) for fact in facts)
+
+
+def either(items: Iterable[object]) -> str:
+    """Alternatives in one line: `64 or 96`."""
+    return say("list.or", " or ").join(str(item) for item in items)
 
 
 def listed(items: Iterable[object], most: int = 6) -> str:

@@ -102,7 +102,7 @@ def _tables() -> Iterator[tuple[str, str]]:
             yield f"unit.{option.unit}", option.unit
     for prefix, model in (("", RunConfig), ("concepts.", Concept)):
         for name, info in model.model_fields.items():
-            if info.title and f"{prefix}{name}" != "concepts" and _is_section(info):
+            if info.title and _is_section(info):
                 yield f"section.{prefix}{name}.title", info.title
                 yield f"section.{prefix}{name}.help", info.description or ""
     for registry in (METHODS, ATTENTIONS, EXPORT_FORMATS, OPTIMIZERS, SCHEDULERS):

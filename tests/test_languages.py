@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from core.config.searching import find_options, section_title
+from core.config.table import option_table
 from core.languages import LANGUAGES, choose, of_locale, texts_of
 from core.settings import remember, remembered, settings_path
-from core.texts import ENGLISH, Texts, UserError, counted, listed, message, say, use_language
+from core.texts import ENGLISH, Texts, UserError, counted, either, filled, listed, message, say, use_language
 from tests.languages import SEEN, Catalogue, catalogue, hashes, placeholders, stale, texts_in
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
@@ -136,6 +138,42 @@ def test_what_is_said_is_said_in_the_language_in_force() -> None:
     assert said.text == "没有空间写入 /x 了（ENOSPC）。"
     assert listed("abcdefgh", 2) == "a、b 等，还有 6 项"
     assert say("never.said", "An English text.") == "An English text."
+
+
+@pytest.mark.usefixtures("_back_to_english")
+@pytest.mark.parametrize(
+    ("template", "value", "text"),
+    [
+        ("必须是{x}，而不是", "auto", "必须是 auto，而不是"),
+        ("必须是{x}，而不是", "整数", "必须是整数，而不是"),
+        ("{x} 有 3 个", "这台电脑", "这台电脑有 3 个"),
+        ("{x} 有 3 个", "NVIDIA H100", "NVIDIA H100 有 3 个"),
+        ("学习率{x}，", 0.5, "学习率 0.5，"),
+        ("还有 {x:.1f}{x!r}张", 2, "还有 2.02 张"),
+        ("约 {x}", "“图片”", "约 “图片”"),
+        ("没有{{x}}{x}", "/tmp/图片", "没有{x}/tmp/图片"),
+    ],
+)
+def test_values_stand_apart_from_chinese_as_words_do(template: str, value: object, text: str) -> None:
+    assert filled("{x} a", {"x": "b"}) == "b a"
+    use_language(texts_of("zh"))
+    assert filled(template, {"x": value}) == text
+
+
+@pytest.mark.usefixtures("_back_to_english")
+def test_alternatives_are_listed_in_the_language() -> None:
+    assert either((64, 96)) == "64 or 96"
+    use_language(texts_of("zh"))
+    assert either((64, 96)) == "64 或 96"
+
+
+@pytest.mark.usefixtures("_back_to_english")
+def test_every_section_has_a_chinese_name_and_the_example_words_find_fields() -> None:
+    use_language(texts_of("zh"))
+    options = option_table()
+    assert all(re.search("[\u4e00-\u9fff]|LoRA", section_title(option)) for option in options)
+    for word in say("finding.example", "").removeprefix("例如 ").split("、"):
+        assert any(word in option.title for option in find_options(word, options)), word
 
 
 @pytest.mark.usefixtures("_back_to_english")

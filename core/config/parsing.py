@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.config.findings import ConfigError, Finding, Level
+from core.config.findings import ConfigError, Finding, Fix, Level
 from core.config.options import RunConfig
+from core.config.prompts import slug
 from core.config.table import did_you_mean, find_option, generic, option_table
 from core.texts import Message, UserError, message
 
@@ -103,16 +104,29 @@ def _validate(raw: Raw, *, strict: bool) -> tuple[RunConfig | None, list[Finding
         return RunConfig.model_validate(values, strict=strict), []
     except ValidationError as error:
         details = [dict(detail) for detail in error.errors(include_url=False)]
-    unique = {(finding.field, finding.code): finding for finding in map(_finding, details)}
+    found = (_finding(detail, values) for detail in details)
+    unique = {(finding.field, finding.code): finding for finding in found}
     inside_concepts = any(path.startswith("concepts.") for path, _ in unique)
     return None, [
         finding for finding in unique.values() if not (finding.code == "config.concept-missing" and inside_concepts)
     ]  # pydantic counts only sound concepts, so one that is wrong inside is reported as missing too
 
 
-def _finding(detail: dict[str, Any]) -> Finding:
+def _finding(detail: dict[str, Any], values: Mapping[str, Any]) -> Finding:
     path = _path_of(detail["loc"])
-    return Finding(Level.ERROR, path, _message(path, detail))
+    fixes = (Fix(message("fix.name", "Name it {name}", name=new), {path: new}),) if (
+        path == "model.name" and (new := _possible_name(values))) else ()  # fmt: skip
+    return Finding(Level.ERROR, path, _message(path, detail), fixes)
+
+
+def _possible_name(values: Mapping[str, Any]) -> str:
+    """For a run whose own name cannot be used: its identifier and class, where these can, else `run-1`."""
+    try:
+        first = values["concepts"][0]["instance"]
+        words = f"{first.get('identifier', '')} {first.get('class_noun', '')}"
+    except (AttributeError, IndexError, KeyError, TypeError):
+        words = ""
+    return slug(words) or "run-1"
 
 
 def _message(path: str, detail: dict[str, Any]) -> Message:

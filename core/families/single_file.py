@@ -17,7 +17,7 @@ from core.families.family import Configs, Family
 from core.families.stored import Parts, StoredTensor, WeightFile, read_json, read_weight_file
 from core.families.wholeness import check_configs
 from core.reasons import of_json
-from core.texts import UserError, counted, listed, path_in_words, say
+from core.texts import UserError, counted, either, listed, path_in_words, say
 
 CONFIGS_KEY = "dbtui.configs"
 SIDECAR_SUFFIX = ".configs.json"
@@ -42,8 +42,8 @@ class Undecided(UserError):
             "{path} may be {families}: their files look the same, and this one does not say what it is.",
             mend="Set model.family to {ids}, whichever it is. The page where it comes from says whether it predicts v "
             "(768 px) or the noise (512 px); a wrong choice gives pictures of noise.",
-            path=path_in_words(path), families=" or ".join(family.title for family in families),
-            ids=" or ".join(family.id for family in families),
+            path=path_in_words(path), families=either(family.title for family in families),
+            ids=either(family.id for family in families),
         )  # fmt: skip
         self.families = tuple(family.id for family in families)
 

@@ -18,8 +18,8 @@ def not_finite(steps: int, step: int, pictures: Iterable[str]) -> UserError:
         "training.not-finite",
         "{steps} steps in a row gave no number as loss or gradient; step {step} had {pictures}. The weights are as "
         "they were before.",
-        mend='Lower learning_rate.rate, look at these pictures, or use performance.mixed_precision = "no"; then resume '
-        "from the last saved state.",
+        mend="Lower the learning rate, look at these pictures, or set mixed precision to no; then resume from the last "
+        "saved state.",
         steps=steps, step=step, pictures=listed(sorted(set(pictures))),
     )  # fmt: skip
 

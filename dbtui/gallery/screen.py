@@ -204,8 +204,10 @@ class GalleryScreen(Working):
             lines += [Content.styled(safe(sample.prompt), "$foreground"), Content(facts)]
         if step is not None:
             saved = say("gallery.saved", "The state of this step is saved: e exports it.")
-            near = say("gallery.not-saved", "No state was saved at this step. Saved: {steps}.",
-                       steps=joined(f"{known:,}" for known in self.saved) or "-")  # fmt: skip
+            near = say("gallery.none-saved", "No state was saved at this step, nor at any other so far.")
+            if self.saved:
+                near = say("gallery.not-saved", "No state was saved at this step. Saved: {steps}.",
+                           steps=joined(f"{known:,}" for known in self.saved))  # fmt: skip
             lines.append(Content(saved if step in self.saved else near))
         if self.best is not None:
             lines.append(Content(say("gallery.best", "Marked as the best: step {step:,}.", step=self.best)))

@@ -64,10 +64,11 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
         resume = say("notice.resume", "r trains on from step {step:,} ({command}).", command=command,
                      step=history.checkpoints[-1].step)  # fmt: skip
     if isinstance(ending, events.Failed):
-        told = Content.styled(f"{safe(ending.message)} ", "$error") + Content(safe(ending.advice))
-        details = say("notice.failed", "{code}. {resume} Details: train.log.", code=safe(ending.code), resume=resume)
+        gap = say("message.gap", " ")
+        told = Content.styled(f"{safe(ending.message)}{gap}", "$error") + Content(safe(ending.advice))
+        details = say("notice.failed", "{resume} Details: train.log. ({code})", code=safe(ending.code), resume=resume)
         try_it = say("notice.mend", "F2 lists what may help, each on a key.")
-        return told + "\n" + Content.styled(try_it, "bold $accent") + " " + Content.styled(details, QUIET)
+        return told + "\n" + Content.styled(try_it, "bold $accent") + gap + Content.styled(details, QUIET)
     if state == "lost":
         lost = say("notice.lost", "The process that trained this run ended without a word: killed, out of memory, or "
                    "the machine went down. ")  # fmt: skip
@@ -87,4 +88,5 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
     if history.exports:
         exported = joined(safe(export.path) for export in history.exports[-2:])
         done = say("notice.exported", "Exported: {files}. u: how to use it, e: in another form.", files=exported)
-    return Content.styled(f"{done}\n{longer(run.name, run.home)}", QUIET)
+    key = say("notice.longer", "h, then l: train it longer.")
+    return Content.styled(f"{done} {key}\n{longer(run.name, run.home)}", QUIET)

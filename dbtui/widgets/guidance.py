@@ -27,8 +27,9 @@ class Guidance(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="help"):
             with VerticalScroll(id="dialog-text"):
-                yield Static(self.topic, markup=False)
-                yield Static(self.keys, markup=False)
+                if self.topic.plain:
+                    yield Static(self.topic, markup=False)
+                yield Static(self.keys if self.topic.plain else self.keys[1:], markup=False)
             yield Static(say("help.keys", "Esc closes"), id="dialog-keys", markup=False)
 
 

@@ -15,15 +15,15 @@ from textual.widget import Widget
 from textual.widgets import Button, Footer, Static
 
 from core.config.findings import Fix
-from core.config.table import Option, generic, option_table
-from core.texts import say
+from core.config.table import Option, find_option, generic, option_table
+from core.texts import joined, say
 from dbtui.actions import bindings
 from dbtui.drafts import STEPS
 from dbtui.safe import safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
 from dbtui.wizard.context import PRESET, WizardContext, step_of
-from dbtui.wizard.explaining import explain
+from dbtui.wizard.explaining import explain, shortened
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
@@ -202,7 +202,7 @@ class WizardScreen(Working):
             text = explain(self.context, row.path, row.option)
         self._tell("#help", text)
         hint = row.option.help if row is not None else (self.HELP or "").strip().partition("\n")[0]
-        self._tell("#hint", Content(hint))
+        self._tell("#hint", shortened(hint, self.size.width - 4))
         self.illustrate()
 
     def illustrate(self) -> None:
@@ -299,8 +299,10 @@ class WizardScreen(Working):
         if len(fixes) == 1:
             self.mend(fixes[0])
         elif fixes:
-            answers = [Answer(str(number), key_of(number), safe_message(fix.label))
-                       for number, fix in enumerate(fixes, 1)]  # fmt: skip
+            changed = [joined(find_option(path).title for path in fix.changes) for fix in fixes]
+            is_one = len(set(changed)) == 1
+            answers = [Answer(str(number), key_of(number), safe_message(fix.label), "" if is_one else field)
+                       for number, (fix, field) in enumerate(zip(fixes, changed, strict=True), 1)]  # fmt: skip
             question = Question(say("wizard.which-way", "Which way?"), "", answers)
             self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)
 

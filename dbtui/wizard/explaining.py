@@ -39,10 +39,7 @@ def explain(context: WizardContext, path: str, option: Option) -> Content:
     if option.type != "text" or option.choices or option.unit:
         unit = f" ({option.unit})" if option.unit else ""
         parts.append(_line(say("explain.takes", "Takes"), f"{option.expectation}{unit}"))
-    if option.type == "text" and option.default == "":
-        parts.append(_line(say("explain.at-first", "At first"), say("value.empty", "empty")))
-    else:
-        parts.append(_line(say("explain.at-first", "At first"), in_words(option.default)))
+    parts.append(_line(say("explain.at-first", "At first"), in_words(option.default)))
     for preset in context.presets.values():
         values = preset.values_for(context.family, context.lora)
         if option.path in values:
@@ -54,6 +51,23 @@ def explain(context: WizardContext, path: str, option: Option) -> Content:
         parts.append(_line(say("explain.puts-back", "F6 puts back"), safe(in_words(value_at(context.base(), path)))))
     parts += [Content(""), _line(say("explain.in-file", "In run.toml"), path)]
     return Content("\n").join(parts)
+
+
+HINT_LINES = 2
+
+
+def shortened(text: str, width: int) -> Content:
+    """As much of it as its lines at the foot of a step hold; where that is not all, which key shows the rest."""
+    if len(Content(text).wrap(width)) <= HINT_LINES:
+        return Content(text)
+    rest = say("explain.more", "… F1 shows all")
+    end = len(text)
+    while end and len(Content(f"{text[:end]}{rest}").wrap(width)) > HINT_LINES:
+        end -= 1
+    words = text[:end]
+    if text[end : end + 1].isascii() and text[end - 1 : end].isascii() and not text[end].isspace():
+        words = words.rpartition(" ")[0] or words
+    return Content.assemble(words.rstrip(" ,;:，；：、"), (rest, "$text-accent"))
 
 
 def preset_title(preset: Preset) -> str:

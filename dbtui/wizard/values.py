@@ -8,10 +8,10 @@ from core.texts import say
 
 
 def in_words(value: Any) -> str:
-    """A value as a sentence shows it: `on`, `1e-06`, `nothing`."""
+    """A value as a sentence shows it: `on`, `1e-06`, `empty`."""
     if isinstance(value, bool):
         return say("switch.on", "on") if value else say("switch.off", "off")
-    return as_text(value) or say("value.nothing", "nothing")
+    return as_text(value) or say("value.empty", "empty")
 
 
 def as_text(value: Any) -> str:

@@ -168,7 +168,11 @@ def _steps(plan: Plan) -> Rows:
                  pictures=counted(plan.images_per_step, "picture"))  # fmt: skip
     rows = [(say("plan.steps", "Steps"), length)]
     if len(plan.buckets) > 1:
-        shapes = (f"{bucket.size.words}: {bucket.samples:,}" for bucket in plan.buckets if bucket.size)
+        shapes = (
+            say("plan.shape", "{size}: {count:,}", size=bucket.size.words, count=bucket.samples)
+            for bucket in plan.buckets
+            if bucket.size
+        )
         rows.append((say("plan.shapes", "Shapes"), listed(shapes)))
     if plan.text_encoder_steps:
         trained = say("plan.text-encoder.trains", "trains for the first {steps:,} steps", steps=plan.text_encoder_steps)

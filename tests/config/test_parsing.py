@@ -128,3 +128,19 @@ def test_an_assignment_is_a_known_option_an_equals_sign_and_anything() -> None:
     for wrong in ("batch.size", "batch.sizes=2", "=2"):
         with pytest.raises(UserError):
             read_assignment(wrong)
+
+
+@pytest.mark.parametrize(
+    ("instance", "offered"),
+    [
+        ({"identifier": "sks", "class_noun": "alarm clock"}, "sks-alarm-clock"),
+        ({"identifier": "我的", "class_noun": "clock"}, "clock"),
+        ({"identifier": "我的", "class_noun": "钟"}, "run-1"),
+        ({}, "run-1"),
+    ],
+)
+def test_a_name_that_cannot_be_used_comes_with_one_that_can(instance: dict[str, str], offered: str) -> None:
+    raw = {"model": {"name": "我的钟"}, "concepts": [{"instance": instance}]}
+    _, findings = parse_leniently(raw)
+    (wrong,) = [finding for finding in findings if finding.field == "model.name"]
+    assert [dict(fix.changes) for fix in wrong.fixes] == [{"model.name": offered}]

@@ -8,7 +8,7 @@ from core.config.findings import Finding, Level
 from core.config.options import RunConfig
 from core.planning.buckets import images_per_step
 from core.planning.facts import Facts
-from core.texts import UserError, counted, listed, message
+from core.texts import UserError, counted, either, message
 
 
 def room(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -33,7 +33,7 @@ def shares(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.ERROR, "", message(
             "processes.share", "Each update of this run has {pictures}, which cannot be shared evenly by {processes} "
             "processes.", mend="Go on with {fitting} of them.", pictures=counted(pictures, "picture"),
-            processes=facts.processes, fitting=listed(fitting, 20).replace(", ", " or ")))  # fmt: skip
+            processes=facts.processes, fitting=either(fitting)))  # fmt: skip
 
 
 def too_few_cards(count: int, cards: int) -> UserError:

@@ -11,7 +11,7 @@ from core.demo.source import DEMO, PICTURES, is_demo
 from core.families import FAMILIES
 from core.families.single_file import Undecided
 from core.planning.facts import Facts
-from core.texts import UserError, message
+from core.texts import UserError, either, message
 
 GRID = 8
 """The U-Net halves its input three times: the latents' sides must divide by 8."""
@@ -88,7 +88,7 @@ def resolution(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         sizes = sorted({max(step, asked // step * step), (asked // step + 1) * step})
         yield Finding(Level.ERROR, "model.resolution", message(
             "resolution.grid", "A resolution of {asked} px does not fit this model: it takes multiples of {step} px.",
-            mend="Take {sizes} px.", asked=asked, step=step, sizes=" or ".join(map(str, sizes))),
+            mend="Take {sizes} px.", asked=asked, step=step, sizes=either(sizes)),
             tuple(_resolution(size) for size in sizes))  # fmt: skip
     elif found is not None and asked != found.native_resolution:
         yield Finding(Level.WARNING, "model.resolution", message(

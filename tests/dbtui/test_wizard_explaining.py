@@ -1,0 +1,52 @@
+"""What the foot of a step says of a field where it has no room for all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.config.findings import Fix
+from core.texts import message
+from dbtui.app import DbtuiApp
+from dbtui.widgets.question import Question
+from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.explaining import HINT_LINES, shortened
+from dbtui.wizard.flow import start
+from tests.dbtui.app_driving import imagined, until
+
+
+@pytest.mark.parametrize(
+    "text", ["A word and another. " * 20, "一步一步地学习，每一步都看一张图片。" * 10, "word" * 100]
+)
+@pytest.mark.parametrize("width", [40, 76])
+def test_a_text_that_is_too_long_ends_with_the_key_that_shows_the_rest(text: str, width: int) -> None:
+    said = shortened(text, width)
+    assert said.plain.endswith("… F1 shows all") and text.startswith(said.plain.partition("…")[0])
+    assert len(said.wrap(width)) == HINT_LINES
+
+
+def test_a_text_that_fits_is_whole() -> None:
+    assert shortened("Two short sentences. They fit.", 76).plain == "Two short sentences. They fit."
+
+
+@pytest.mark.parametrize(
+    ("paths", "named"),
+    [
+        (("learning_rate.rate", "performance.text_encoder_rate"), ["Learning rate", "Text encoder rate"]),
+        (("learning_rate.rate", "learning_rate.rate"), ["", ""]),
+    ],
+)
+async def test_ways_to_mend_several_fields_say_which_field_each_is_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: tuple[str, str], named: list[str]
+) -> None:
+    fixes = [Fix(message("fix.rate", "Set it to {rate:g}", rate=0.0002), {path: 0.0002}) for path in paths]
+    monkeypatch.setattr(WizardScreen, "_fixes", lambda _: fixes)
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        start(app, tmp_path, None)
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
+        app.screen.action_fix()
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert [answer.help for answer in app.screen.answers] == named
