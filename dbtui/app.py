@@ -95,7 +95,7 @@ class DbtuiApp(Preferences):
         return any(worker.group == EXPORT and not worker.is_finished for worker in self.workers)
 
     def open_run(self, name: str) -> None:
-        """Show the monitor of the run called `name`; say so if there is none."""
+        """Show the monitor of the run called `name`, and have home stand on it; say so if there is none."""
         from core.runs.folder import Run
         from dbtui.monitor.screen import MonitorScreen
 
@@ -104,6 +104,9 @@ class DbtuiApp(Preferences):
         except UserError as error:
             self.say(error)
             return
+        home = self.screen_stack[0]
+        if isinstance(home, HomeScreen):
+            home.follow(name)
         self.push_screen(MonitorScreen(run, self.handle_of(run)))
 
     def open_gallery(self, run: Run) -> None:

@@ -78,6 +78,8 @@ class HomeScreen(RunActions):
         self._news: News | None = None
         self._ticks = 0
         self._is_measuring = False
+        self._followed = ""
+        """The id of the entry that the cursor goes to once it is read."""
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
@@ -183,8 +185,8 @@ class HomeScreen(RunActions):
         entries, self._queue, self._trouble = found.entries, found.queue, found.trouble
         for name, ending in found.ended:
             self.dbtui.announce(name, ending)
-        self._show(entries, keep=self._was_read)
-        self._was_read = True
+        keep, self._was_read = self._was_read, True
+        self._show(entries, keep=keep)
         if self.app.screen is self:
             self._measure()
 
@@ -211,7 +213,21 @@ class HomeScreen(RunActions):
             runs.add_options(options)
             kept = next((number for number, entry in enumerate(entries) if before and entry.id == before.id), 0)
             runs.highlighted = kept if entries else None
+        self._go_to_followed()
         self._selection_changed()
+
+    def follow(self, name: str) -> None:
+        """Put the cursor on the run called `name`: now, or once it stands in the list."""
+        self._followed = Entry(name).id
+        self._go_to_followed()
+
+    def _go_to_followed(self) -> None:
+        places = {entry.id: number for number, entry in enumerate(self.entries)}
+        place = places.get(self._followed)
+        if place is not None and self._is_ready:
+            self.query_one(RunList).highlighted = place
+            if self._was_read:
+                self._followed = ""
 
     @property
     def selected(self) -> Entry | None:
