@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.widgets._toast import ToastRack
 
 from core.texts import UserError, say
 from dbtui import __version__
@@ -212,6 +213,16 @@ class DbtuiApp(Preferences):
         if getattr(seen, "name", None) != name:
             self.notify(told_end(name, event), timeout=20, markup=False)
 
+    def _refresh_notifications(self) -> None:
+        """Notices stand on the screen on top alone: those of the screens behind it would be seen through it."""
+        super()._refresh_notifications()
+        self.call_later(self._hide_notices_behind)
+
+    def _hide_notices_behind(self) -> None:
+        for screen in self.screen_stack[:-1]:
+            for rack in screen.query_children(ToastRack):
+                rack.display = False
+
     # --- what is everywhere -------------------------------------------------------------------------------------
 
     def say(self, error: BaseException) -> None:
@@ -251,7 +262,8 @@ class DbtuiApp(Preferences):
         if selected:
             self.copy_to_clipboard(selected)
             self.screen.clear_selection()
-            self.notify(say("app.copied", "Copied. With nothing selected, Ctrl+C leaves."), markup=False)
+            self.notify(say("app.copied", "Copied. With nothing selected, Ctrl+C leaves."), timeout=3,
+                        markup=False)  # fmt: skip
             return
         if any(screen.id == LEAVING or getattr(screen, "leaving", False) for screen in self.screen_stack):
             return

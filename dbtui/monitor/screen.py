@@ -179,7 +179,7 @@ class MonitorScreen(Working):
         self.history.add(happened)
         self.query_one(LogPane).add(happened)
         for told in self.answers.take(happened, time.monotonic()):
-            self.notify(told.text, severity=told.severity, markup=False)
+            self.notify(told.text, severity=told.severity, timeout=told.seconds, markup=False)
         if self._tail.behind:
             self.call_later(self.look)
             return

@@ -514,6 +514,7 @@ async def test_p_continues_a_paused_run_and_answers_are_told(owned: SyntheticRun
         await look(app, pilot)
         assert "‖ paused" in screen_text(app)
         assert "Paused at step 20" in notices(app)
+        assert [notice.timeout for notice in app._notifications] == [3], "the log has it too, and it covers the preview"
         await pilot.press("p")
         assert commands(owned)[-1]["command"] == "continue"
         owned.say(Continued(step=20, id=commands(owned)[-1]["id"], time=NOON))
