@@ -151,13 +151,21 @@ class HomeScreen(RunActions):
             runs, queue = self._overview.read()
             entries += [
                 Entry(run.name, run.summary, trouble=safe_message(run.trouble) if run.trouble else "", place=run.place,
-                      bytes=run.bytes)
+                      bytes=run.bytes, begins=self._begins(run, queue))
                 for run in runs
             ]  # fmt: skip
         except UserError as error:
             trouble = safe_message(error.message)
         entries.sort(key=lambda entry: entry.rank)
         return Reading(entries, queue, trouble, self._news.of(runs) if self._news is not None and not trouble else [])
+
+    def _begins(self, run: Listed, queue: Queue) -> bool:
+        """Whether it was told to train, by the queue or in this process, and has said nothing since."""
+        turn = queue.current
+        if turn is not None and turn.name == run.name:
+            return run.summary is not None and (run.summary.updated or 0.0) < turn.begun
+        here = self.dbtui.training_run
+        return here is not None and here.name == run.name and self.dbtui.is_training
 
     def _measure(self) -> None:
         """Sum up how much room each run takes, in a thread of its own: a slow disk holds nothing else up."""

@@ -525,6 +525,26 @@ async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypa
                 await until(pilot, lambda end=end: ("it ends after that" in shown(app)) == (end == "end"))
 
 
+async def test_a_run_whose_turn_has_come_stands_first_and_loads_until_it_says_more(tmp_path: Path) -> None:
+    for name in ("aged", "clock"):
+        add(tmp_path, make_run(tmp_path, name))
+    make_run(tmp_path, "young", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "nobody trains them yet")
+        with RunLock(lock_path(tmp_path)):
+            begin(tmp_path, read_queue(tmp_path).entries[0])
+            home = app.screen
+            assert isinstance(home, HomeScreen)
+            home.look()
+            await looked_at(app, pilot, "aged has its turn")
+            assert (home.entries[0].name, home.entries[0].state) == ("aged", "loading")
+            failed = encode(Failed(code="x", message="no"))
+            Run.open(tmp_path, "aged").journal_path.write_text(encode(begun()) + "\n" + failed + "\n")
+            home.look()
+            await looked_at(app, pilot, "✗ failed")
+
+
 async def test_what_waits_to_go_on_keeps_its_share_of_the_cards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
