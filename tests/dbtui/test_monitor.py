@@ -543,6 +543,23 @@ def test_while_nothing_else_moves_the_seconds_do(owned: SyntheticRun) -> None:
     assert "loading the model, 3 s" in progress_line(glance("clock", history, now=NOON + 13), 80).plain
 
 
+async def test_seconds_count_while_it_loads_though_the_next_redraw_is_far_off(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        app.monitor.pace.is_due = lambda now: False  # type: ignore[method-assign]
+        held = app.monitor.history.owner
+        assert held is not None
+        for seconds in (5, 6):
+            monkeypatch.setattr("dbtui.monitor.screen.time.time", lambda then=held.started + seconds: then)
+            app.monitor._ticks = 0
+            await app.monitor._tick()
+            await pilot.pause()
+            assert f"loading the libraries, {seconds} s" in screen_text(app)
+
+
 def test_a_run_that_is_loaded_again_does_not_show_the_pace_of_its_life_before(owned: SyntheticRun) -> None:
     history = History()
     history.add([synthetic.started(), *synthetic.steps(1, 20), Stopped(step=20, saved=True, time=NOON)])
