@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.widgets._toast import ToastRack
 
 from core.texts import UserError, say
 from dbtui import __version__
@@ -95,7 +96,7 @@ class DbtuiApp(Preferences):
         return any(worker.group == EXPORT and not worker.is_finished for worker in self.workers)
 
     def open_run(self, name: str) -> None:
-        """Show the monitor of the run called `name`; say so if there is none."""
+        """Show the monitor of the run called `name`, and have home stand on it; say so if there is none."""
         from core.runs.folder import Run
         from dbtui.monitor.screen import MonitorScreen
 
@@ -104,6 +105,9 @@ class DbtuiApp(Preferences):
         except UserError as error:
             self.say(error)
             return
+        home = self.screen_stack[0]
+        if isinstance(home, HomeScreen):
+            home.follow(name)
         self.push_screen(MonitorScreen(run, self.handle_of(run)))
 
     def open_gallery(self, run: Run) -> None:
@@ -209,6 +213,16 @@ class DbtuiApp(Preferences):
         if getattr(seen, "name", None) != name:
             self.notify(told_end(name, event), timeout=20, markup=False)
 
+    def _refresh_notifications(self) -> None:
+        """Notices stand on the screen on top alone: those of the screens behind it would be seen through it."""
+        super()._refresh_notifications()
+        self.call_later(self._hide_notices_behind)
+
+    def _hide_notices_behind(self) -> None:
+        for screen in self.screen_stack[:-1]:
+            for rack in screen.query_children(ToastRack):
+                rack.display = False
+
     # --- what is everywhere -------------------------------------------------------------------------------------
 
     def say(self, error: BaseException) -> None:
@@ -249,7 +263,8 @@ class DbtuiApp(Preferences):
         if selected:
             self.copy_to_clipboard(selected)
             self.screen.clear_selection()
-            self.notify(say("app.copied", "Copied. With nothing selected, Ctrl+C leaves."), markup=False)
+            self.notify(say("app.copied", "Copied. With nothing selected, Ctrl+C leaves."), timeout=3,
+                        markup=False)  # fmt: skip
             return
         if any(screen.id == LEAVING or getattr(screen, "leaving", False) for screen in self.screen_stack):
             return

@@ -357,13 +357,15 @@ class IntervalOptions(Section):
     pause_seconds: float = option(0.0, "Length of a rest", "How long it rests; every key works meanwhile.",
                                   unit="seconds", more=True, ge=0, le=86_400)  # fmt: skip
     save_every_epochs: int = option(
-        25, "Save every", "A state to resume from, each so many epochs. 0: only at the end and when you ask.",
+        25, "Save every", "A state to resume from, each so many epochs. 0: not by epochs; by Save every (steps), "
+        "at the end and when you ask.",
         unit="epochs", ge=0, le=1_000_000,
     )  # fmt: skip
     save_every_steps: int = option(0, "Save every (steps)", "The same, counted in steps. 0 is off.",
                                    unit="optimizer steps", more=True, ge=0, le=100_000_000)  # fmt: skip
     sample_every_epochs: int = option(
-        5, "Preview every", "Previews each so many epochs. 0: only when you ask.", unit="epochs", ge=0, le=1_000_000,
+        5, "Preview every", "Previews each so many epochs. 0: not by epochs; by Preview every (steps) or when asked.",
+        unit="epochs", ge=0, le=1_000_000,
     )  # fmt: skip
     sample_every_steps: int = option(0, "Preview every (steps)", "The same, counted in steps. 0 is off.",
                                      unit="optimizer steps", more=True, ge=0, le=100_000_000)  # fmt: skip

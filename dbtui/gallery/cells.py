@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -65,15 +66,22 @@ class Cell(Vertical):
 def caption(
     sample: Sample | None, *, step: int | None, focused: bool, compared: int, best: bool, width: int
 ) -> Content:
-    """`▸ step 300 · best · to compare: 1`; marks and words, so that no colour is needed."""
+    """`▸ step 300 · best · picture 1`; marks and words, so that no colour is needed. Where `width` is too small,
+    `▸ step 300 · best [1]`, then without the first word.
+    """
     if step is None:
         return Content("")
-    parts = [say("samples.step", "step {step:,}", step=step)]
+    at, more = say("samples.step", "step {step:,}", step=step), []
     if sample is None:
-        parts.append(say("gallery.none-here", "no preview"))
+        more.append(say("gallery.none-here", "no preview"))
     if best:
-        parts.append(say("gallery.is-best", "best"))
+        more.append(say("gallery.is-best", "best"))
+    whole = [at, *more]
+    chosen = f" [{compared}]" if compared else ""
     if compared:
-        parts.append(say("gallery.compared", "picture {number}", number=compared))
-    text = fitted(f"{'▸' if focused else ' '} {' · '.join(parts)}", max(1, width))
+        whole.append(say("gallery.compared", "picture {number}", number=compared))
+    forms = [" · ".join(whole), " · ".join([at, *more]) + chosen, " · ".join([f"{step:,}", *more]) + chosen]
+    mark = "▸ " if focused else "  "
+    words = next((form for form in forms if cell_len(mark + form) <= width), forms[-1])
+    text = fitted(mark + words, max(1, width))
     return Content.styled(text, "bold $accent" if focused else "$foreground 60%")

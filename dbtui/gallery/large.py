@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -24,15 +25,22 @@ Move = Callable[[int, int], Sample | None]
 """Goes so many rows and columns on, where there is a preview; returns the one that it is at then."""
 
 
-def facts_of(sample: Sample) -> str:
-    """Step, seed and concept in one line."""
+def facts_of(sample: Sample, width: int | None = None) -> str:
+    """Step, seed and concept; in one line, or in as many of `width` cells as they need, none of them broken."""
     told = [
         say("samples.step", "step {step:,}", step=sample.step),
+        *([say("gallery.class", "the plain class")] if sample.of_class else []),
         say("samples.seed", "seed {seed}", seed=sample.seed),
         *([safe(sample.concept)] if sample.concept else []),
-        *([say("gallery.class", "the plain class")] if sample.of_class else []),
     ]
-    return "   ".join(told)
+    lines = told[:1]
+    for fact in told[1:]:
+        longer = f"{lines[-1]}   {fact}"
+        if width is None or cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fact)
+    return "\n".join(lines)
 
 
 class Large(ModalScreen[str | None]):
@@ -103,11 +111,15 @@ class Compare(ModalScreen[None]):
     def on_mount(self) -> None:
         self._show()
 
+    def on_resize(self) -> None:
+        self._show()
+
     def _show(self) -> None:
+        half = (self.app.size.width - 4) // 2
         for side, sample in (("left", self.left), ("right", self.right)):
             path = self.folder / sample.path
             self.query_one(f"#compare-{side} Picture", Picture).show((path,), reader(path), str(path))
-            about = Content(facts_of(sample)).stylize("bold") + "\n" + Content(safe(sample.prompt))
+            about = Content(facts_of(sample, half)).stylize("bold") + "\n" + Content(safe(sample.prompt))
             self.query_one(f"#compare-{side} > Static", Static).update(about)
 
     def action_go(self, rows: int, columns: int) -> None:

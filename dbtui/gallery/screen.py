@@ -325,7 +325,7 @@ class GalleryScreen(Working):
             self.best = wanted
             if wanted is not None and wanted in self.saved:
                 self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.",
-                                step=wanted), markup=False)  # fmt: skip
+                                step=wanted), timeout=3, markup=False)  # fmt: skip
             if self.is_attached:
                 self._fill()
 

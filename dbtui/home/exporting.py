@@ -29,7 +29,7 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
     output, errors = await child.communicate()
     if child.returncode == 0:
         told = output.decode("utf-8", "replace").strip().splitlines()
-        words = told[0] if told else say("export.done", "{name} is exported.", name=name)
+        words = Path(told[0]).name if told else say("export.done", "{name} is exported.", name=name)
         seen = getattr(app.screen, "run", None)
         use = say("export.use", "u in its monitor tells how to use it.")
         if getattr(seen, "name", None) == name:

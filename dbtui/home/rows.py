@@ -28,7 +28,9 @@ STEPS_CELLS = 13
 
 @dataclass(frozen=True)
 class Entry:
-    """A run (`summary` is None until it was read) or a draft. `place` and `bytes` are those of `Listed`."""
+    """A run (`summary` is None until it was read) or a draft. `place` and `bytes` are those of `Listed`; `begins` is a
+    run that was told to train, though no process says yet that it does.
+    """
 
     name: str
     summary: Summary | None = None
@@ -36,6 +38,7 @@ class Entry:
     trouble: str = ""
     place: int = 0
     bytes: int | None = None
+    begins: bool = False
 
     @property
     def id(self) -> str:
@@ -47,7 +50,8 @@ class Entry:
             return "draft"
         if self.trouble:
             return "unreadable"
-        return self.summary.state if self.summary else "unknown"
+        seen = self.summary.state if self.summary else "unknown"
+        return "loading" if self.begins and seen in RESUMABLE else seen
 
     @property
     def is_alive(self) -> bool:

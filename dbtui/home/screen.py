@@ -78,6 +78,8 @@ class HomeScreen(RunActions):
         self._news: News | None = None
         self._ticks = 0
         self._is_measuring = False
+        self._followed = ""
+        """The id of the entry that the cursor goes to once it is read."""
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
@@ -149,13 +151,21 @@ class HomeScreen(RunActions):
             runs, queue = self._overview.read()
             entries += [
                 Entry(run.name, run.summary, trouble=safe_message(run.trouble) if run.trouble else "", place=run.place,
-                      bytes=run.bytes)
+                      bytes=run.bytes, begins=self._begins(run, queue))
                 for run in runs
             ]  # fmt: skip
         except UserError as error:
             trouble = safe_message(error.message)
         entries.sort(key=lambda entry: entry.rank)
         return Reading(entries, queue, trouble, self._news.of(runs) if self._news is not None and not trouble else [])
+
+    def _begins(self, run: Listed, queue: Queue) -> bool:
+        """Whether it was told to train, by the queue or in this process, and has said nothing since."""
+        turn = queue.current
+        if turn is not None and turn.name == run.name:
+            return run.summary is not None and (run.summary.updated or 0.0) < turn.begun
+        here = self.dbtui.training_run
+        return here is not None and here.name == run.name and self.dbtui.is_training
 
     def _measure(self) -> None:
         """Sum up how much room each run takes, in a thread of its own: a slow disk holds nothing else up."""
@@ -183,8 +193,8 @@ class HomeScreen(RunActions):
         entries, self._queue, self._trouble = found.entries, found.queue, found.trouble
         for name, ending in found.ended:
             self.dbtui.announce(name, ending)
-        self._show(entries, keep=self._was_read)
-        self._was_read = True
+        keep, self._was_read = self._was_read, True
+        self._show(entries, keep=keep)
         if self.app.screen is self:
             self._measure()
 
@@ -211,7 +221,21 @@ class HomeScreen(RunActions):
             runs.add_options(options)
             kept = next((number for number, entry in enumerate(entries) if before and entry.id == before.id), 0)
             runs.highlighted = kept if entries else None
+        self._go_to_followed()
         self._selection_changed()
+
+    def follow(self, name: str) -> None:
+        """Put the cursor on the run called `name`: now, or once it stands in the list."""
+        self._followed = Entry(name).id
+        self._go_to_followed()
+
+    def _go_to_followed(self) -> None:
+        places = {entry.id: number for number, entry in enumerate(self.entries)}
+        place = places.get(self._followed)
+        if place is not None and self._is_ready:
+            self.query_one(RunList).highlighted = place
+            if self._was_read:
+                self._followed = ""
 
     @property
     def selected(self) -> Entry | None:

@@ -12,6 +12,8 @@ from dbtui.monitor.words import line_of
 from dbtui.safe import safe
 
 PATIENCE_SECONDS = 10.0
+ANSWER_SECONDS = 3.0
+"""An answer stands in the log too."""
 TITLES = Texts("command", {
     "pause": "Pause", "continue": "Go on", "save": "Save", "sample": "Sample", "stop": "Stop",
 })  # fmt: skip
@@ -21,6 +23,8 @@ TITLES = Texts("command", {
 class Told:
     text: str
     severity: Literal["information", "warning"] = "information"
+    seconds: float = 5.0
+    """How long it stands there."""
 
 
 class Answers:
@@ -59,7 +63,7 @@ class Answers:
                 if isinstance(event, events.Warned):
                     yield Told(safe(event.message), "warning")
                 else:
-                    yield Told(line_of(event) or TITLES.get(command, command))
+                    yield Told(line_of(event) or TITLES.get(command, command), seconds=ANSWER_SECONDS)
             if isinstance(event, events.ENDINGS):
                 self._asked.clear()
         for id_, (command, asked) in self._asked.items():

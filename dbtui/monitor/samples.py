@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.color import Color
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -33,10 +32,9 @@ if TYPE_CHECKING:
 
 def show_sheet(picture: Picture, sheet: Sheet, folder: Path) -> None:
     """Draw the sheet of the run in `folder`; nothing happens if it is drawn already as it fits there."""
-    background = Color.parse(picture.app.theme_variables["background"]).rgb
 
     def draw(place: tuple[int, int]) -> Image:
-        return draw_sheet(sheet, folder, sheet.rows(place[0], place[1] // 2), background)
+        return draw_sheet(sheet, folder, sheet.rows(place[0], place[1] // 2))
 
     picture.show(sheet.pictures, draw, str(folder / sheet.path))
 

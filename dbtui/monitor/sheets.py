@@ -82,8 +82,9 @@ def sheets_of(samples: Iterable[Sample]) -> list[Sheet]:
     return found
 
 
-def draw_sheet(sheet: Sheet, folder: Path, rows: int, background: tuple[int, int, int]) -> Image:
-    """The pictures as one: the subject's on the left, the class's on the right, each half in `rows` rows.
+def draw_sheet(sheet: Sheet, folder: Path, rows: int) -> Image:
+    """The pictures as one: the subject's on the left, the class's on the right, each half in `rows` rows; what is
+    between them is transparent.
 
     Raises `UserError` where one cannot be read.
     """
@@ -97,7 +98,7 @@ def draw_sheet(sheet: Sheet, folder: Path, rows: int, background: tuple[int, int
     across = -(-max(len(half) for half in halves) // rows)
     width = across * side + (across - 1) * gap
     size = (len(halves) * (width + middle) - middle, rows * side + (rows - 1) * gap)
-    whole = pillow.new("RGB", size, background)
+    whole = pillow.new("RGBA", size, (0, 0, 0, 0))
     for place, half in enumerate(halves):
         for number, picture in enumerate(half):
             row, column = divmod(number, across)

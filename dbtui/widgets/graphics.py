@@ -92,7 +92,7 @@ def prepare() -> None:
 
 def picture_widget(picture: Image, chosen: Protocol, driver: Any) -> Widget:
     """A widget that shows `picture` as large as its place allows, in its own proportions. What kitty is sent goes
-    through `driver`.
+    through `driver`. Where it is transparent the ground is seen; sixel knows no such thing.
     """
     prepare()
     from textual_image import _terminal
@@ -107,9 +107,14 @@ def picture_widget(picture: Image, chosen: Protocol, driver: Any) -> Widget:
 
     tgp._send_tgp_message = send
     kinds = {"halfcell": widgets.HalfcellImage, "kitty": widgets.TGPImage, "sixel": widgets.SixelImage}
-    widget: Widget = kinds[chosen](picture)
+    widget: Any = kinds[chosen](picture)
+    if chosen == "halfcell" and picture.mode == "RGBA":
+        from dbtui.widgets.halfcell import SeeThrough
+
+        widget._Renderable = SeeThrough
     widget.styles.width = widget.styles.height = "auto"
-    return widget
+    shown: Widget = widget
+    return shown
 
 
 def _cell_size(driver: Any) -> tuple[int, int]:

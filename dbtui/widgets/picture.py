@@ -6,8 +6,9 @@ import asyncio
 import os
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from textual.color import Color
 from textual.containers import Container
 from textual.widgets import Static
 
@@ -18,6 +19,7 @@ from dbtui.widgets.graphics import VARIABLE, picture_widget, pixels, prepare, pr
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from textual.app import App
     from textual.widget import Widget
 
     from dbtui.app import DbtuiApp
@@ -81,6 +83,8 @@ class Picture(Container):
                 return
             place = pixels(self.size.width, self.size.height, chosen, driver)
             made = await asyncio.to_thread(_small, draw, place)
+            if made is not None and chosen == "sixel":
+                made = _on(made, ground_of(self.app))
             await self._put(picture_widget(made, chosen, driver) if made is not None else None)
         except UserError as error:
             await self._put(_words(safe_message(error.message)))
@@ -101,6 +105,23 @@ def _small(draw: Draw, place: tuple[int, int]) -> Image | None:
     if picture is not None:
         picture.thumbnail(place)
     return picture
+
+
+def ground_of(app: App[Any]) -> tuple[int, int, int]:
+    """The colour behind everything; where that is the terminal's own, what comes nearest to it."""
+    if app.current_theme.ansi:
+        return (0, 0, 0) if app.current_theme.dark else (255, 255, 255)
+    return Color.parse(app.theme_variables["background"]).rgb
+
+
+def _on(picture: Image, ground: tuple[int, int, int]) -> Image:
+    if picture.mode != "RGBA":
+        return picture
+    from PIL import Image as pillow
+
+    whole = pillow.new("RGB", picture.size, ground)
+    whole.paste(picture, mask=picture.getchannel("A"))
+    return whole
 
 
 def _words(text: str) -> Static:

@@ -60,3 +60,9 @@ def test_a_wrong_name_gets_the_nearest_right_one(wrong: str, right: str) -> None
 
 def test_a_name_like_nothing_gets_no_guess() -> None:
     assert did_you_mean("zzzz") == ""
+
+
+@pytest.mark.parametrize("name", ["save_every", "sample_every"])
+def test_no_interval_in_epochs_promises_what_the_one_in_steps_may_break(name: str) -> None:
+    epochs, steps = (find_option(f"intervals.{name}_{unit}") for unit in ("epochs", "steps"))
+    assert steps.title in epochs.help and "only" not in epochs.help

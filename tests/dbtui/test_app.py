@@ -19,6 +19,7 @@ from core.runs.folder import Run
 from dbtui.actions import ACTIONS, actions, bindings
 from dbtui.app import EXPORT, DbtuiApp
 from dbtui.drafts import STEPS, Draft, save_draft
+from dbtui.home.exporting import export
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.question import Question
@@ -283,6 +284,45 @@ async def test_leaving_while_a_model_is_written_says_that_it_ends(tmp_path: Path
         await pilot.press("ctrl+c")
         await until(pilot, lambda: "A model is being written" in shown(app))
         app.workers.cancel_all()
+
+
+async def test_a_notice_stands_once_where_a_question_is_asked_over_it(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.notify("Nobody has read this", timeout=60)
+        await until(pilot, lambda: "Nobody has read" in shown(app), 4)
+        app.action_leave()
+        await until(pilot, lambda: isinstance(app.screen, Question) and "Nobody has read" in shown(app), 4)
+        await pilot.pause(0.3)
+        app.notify("Nor this", timeout=60)
+        await until(pilot, lambda: "Nor this" in shown(app), 4)
+        assert shown(app).count("Nobody has read") == 1 and shown(app).count("Nor this") == 1
+        await pilot.press("escape")
+        await until(pilot, lambda: "Nobody has read" in shown(app) and "Nor this" in shown(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+async def test_the_notice_of_an_export_has_the_name_of_the_file_in_one_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    name = "a-clock-that-stood-in-the-hall-step-000600.safetensors"
+    path = tmp_path / "some-where-far" / "runs" / "a-clock" / "exports" / name
+
+    class Child:
+        returncode = 0
+
+        async def communicate(self) -> tuple[bytes, bytes]:
+            return f"{path}, 4.27 GB\nmore".encode(), b""
+
+    async def started(*command: str, **more: Any) -> Child:
+        return Child()
+
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        monkeypatch.setattr("dbtui.home.exporting.asyncio.create_subprocess_exec", started)
+        await export(app, tmp_path, "a-clock", "diffusers")
+        await until(pilot, lambda: "Exported" in shown(app), 4)
+        assert name in shown(app) and "4.27 GB" in shown(app) and "some-where" not in shown(app)
 
 
 def test_no_screen_takes_a_key_that_means_something_everywhere_or_twice() -> None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from core.best import best_step
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Sample
+from core.languages import texts_of
 from core.runs.folder import Run
 from core.settings import settings_path
+from core.texts import say, use_language
 from dbtui.app import DbtuiApp
+from dbtui.gallery.cells import caption
 from dbtui.gallery.large import Compare, Large
-from dbtui.gallery.layout import layout, window
+from dbtui.gallery.layout import SMALLEST, layout, window
 from dbtui.gallery.screen import GalleryScreen
 from dbtui.widgets.picture import Picture
 from dbtui.widgets.question import Question
@@ -119,6 +124,36 @@ def test_large_pictures_fill_the_place_and_leave_a_line_to_be_told(size: tuple[i
             assert found.width >= 24 and found.height >= 12
             if columns >= 3:
                 assert found.columns >= 3
+
+
+@pytest.mark.parametrize("step", [5, 300, 12_500, 1_200_000])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_under_a_picture_is_whole_where_it_is_smallest(step: int, language: str) -> None:
+    sample = Sample(step=step, path="a.png", prompt="a clock", seed=1)
+    use_language(texts_of(language))
+    try:
+        told = caption(sample, step=step, focused=True, compared=2, best=True, width=SMALLEST[0]).plain.rstrip()
+        wide = caption(sample, step=step, focused=True, compared=2, best=True, width=60).plain.rstrip()
+        best = say("gallery.is-best", "best")
+    finally:
+        use_language(None)
+    assert f"{step:,}" in told and best in told and "2" in told and "…" not in told
+    assert cell_len(told) <= SMALLEST[0] < cell_len(wide) or told == wide
+
+
+async def test_what_is_compared_is_told_without_a_break_within(tmp_path: Path) -> None:
+    sample = Sample(step=300, path="a.png", prompt="a photo of a dog face", seed=42, concept="dog", of_class=True)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=NARROW) as pilot:
+        app.push_screen(
+            Compare(sample, replace(sample, step=1_200, concept="alarm-clock"), tmp_path, lambda *_: sample)
+        )
+        await until(pilot, lambda: isinstance(app.screen, Compare) and "1,200" in shown(app))
+        lines = shown(app).splitlines()
+        first = next(line for line in lines if "1,200" in line)
+        assert first.count("the plain class") == 2 and first.count("seed 42") == 2
+        assert sum("dog" in line and "photo" not in line for line in lines) == 1
+        assert sum("alarm-clock" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 5), (0, 0), (300, 3), (3, 300)])

@@ -91,6 +91,39 @@ async def test_the_cursor_starts_on_the_first_row_and_then_keeps_to_its_run(tmp_
         assert screen.selected.name == "aged"
 
 
+async def test_back_from_a_monitor_the_cursor_stands_on_the_run_that_was_watched(tmp_path: Path) -> None:
+    make_run(tmp_path, "aged", replace(begun(), time=1e9))
+    make_run(tmp_path, "young", replace(begun(), time=1.1e9))
+    app = DbtuiApp(tmp_path, attach="aged")
+    async with app.run_test(size=(80, 24)) as pilot:
+        home = app.screen_stack[0]
+        assert isinstance(home, HomeScreen)
+
+        async def is_on(name: str) -> None:
+            home.look()
+            await until(pilot, lambda: home._was_read and not home._reads and len(app.screen_stack) == 1)
+            assert home.selected is not None and home.selected.name == name
+
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press("h")
+        await is_on("aged")
+        await pilot.press("up")
+        await is_on("young")
+
+        make_run(tmp_path, "brand-new", begun())
+        app.open_run("brand-new")
+        await pilot.press("h")
+        await until(pilot, lambda: "brand-new" in shown(app))
+        await is_on("brand-new")
+
+        app.open_run("aged")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press("g")
+        await until(pilot, lambda: len(app.screen_stack) == 3)
+        await pilot.press("escape", "h")
+        await is_on("aged")
+
+
 @pytest.mark.parametrize("away", [False, True], ids=["seen", "away"])
 async def test_a_run_that_ends_in_another_process_rings_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: bool
@@ -490,6 +523,26 @@ async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypa
                 await until(pilot, lambda end=end: asked_to_end(tmp_path) == end)
                 app.screen.look()  # type: ignore[attr-defined]
                 await until(pilot, lambda end=end: ("it ends after that" in shown(app)) == (end == "end"))
+
+
+async def test_a_run_whose_turn_has_come_stands_first_and_loads_until_it_says_more(tmp_path: Path) -> None:
+    for name in ("aged", "clock"):
+        add(tmp_path, make_run(tmp_path, name))
+    make_run(tmp_path, "young", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "nobody trains them yet")
+        with RunLock(lock_path(tmp_path)):
+            begin(tmp_path, read_queue(tmp_path).entries[0])
+            home = app.screen
+            assert isinstance(home, HomeScreen)
+            home.look()
+            await looked_at(app, pilot, "aged has its turn")
+            assert (home.entries[0].name, home.entries[0].state) == ("aged", "loading")
+            failed = encode(Failed(code="x", message="no"))
+            Run.open(tmp_path, "aged").journal_path.write_text(encode(begun()) + "\n" + failed + "\n")
+            home.look()
+            await looked_at(app, pilot, "✗ failed")
 
 
 async def test_what_waits_to_go_on_keeps_its_share_of_the_cards(

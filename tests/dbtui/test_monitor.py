@@ -515,6 +515,7 @@ async def test_p_continues_a_paused_run_and_answers_are_told(owned: SyntheticRun
         await look(app, pilot)
         assert "‖ paused" in screen_text(app)
         assert "Paused at step 20" in notices(app)
+        assert [notice.timeout for notice in app._notifications] == [3], "the log has it too, and it covers the preview"
         await pilot.press("p")
         assert commands(owned)[-1]["command"] == "continue"
         owned.say(Continued(step=20, id=commands(owned)[-1]["id"], time=NOON))
@@ -541,6 +542,23 @@ def test_while_nothing_else_moves_the_seconds_do(owned: SyntheticRun) -> None:
     assert "loading the libraries, 9 s" in progress_line(glance("clock", history, now=NOON + 9), 80).plain
     history.add([synthetic.started(), Phase(name="loading", time=NOON + 10)])
     assert "loading the model, 3 s" in progress_line(glance("clock", history, now=NOON + 13), 80).plain
+
+
+async def test_seconds_count_while_it_loads_though_the_next_redraw_is_far_off(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        app.monitor.pace.is_due = lambda now: False  # type: ignore[method-assign]
+        held = app.monitor.history.owner
+        assert held is not None
+        for seconds in (5, 6):
+            monkeypatch.setattr("dbtui.monitor.screen.time.time", lambda then=held.started + seconds: then)
+            app.monitor._ticks = 0
+            await app.monitor._tick()
+            await pilot.pause()
+            assert f"loading the libraries, {seconds} s" in screen_text(app)
 
 
 def test_a_run_that_is_loaded_again_does_not_show_the_pace_of_its_life_before(owned: SyntheticRun) -> None:

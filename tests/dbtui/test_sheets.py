@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from textual.screen import Screen
 
 from core.events import Phase, Sample
 from core.runs.history import History
-from dbtui.monitor.samples import prompts_of, whole_sheets
+from dbtui.app import DbtuiApp
+from dbtui.looks import THEMES
+from dbtui.monitor.samples import prompts_of, show_sheet, whole_sheets
 from dbtui.monitor.sheets import Sheet, draw_sheet, sheets_of
+from dbtui.widgets.picture import Picture
+from tests.dbtui.app_driving import shown, until
 
-RED, BLUE, GREY = (200, 0, 0), (0, 0, 200), (20, 20, 20)
+RED, BLUE, CLEAR = (200, 0, 0, 255), (0, 0, 200, 255), (0, 0, 0, 0)
 
 
 def sample(step: int, *, of_class: bool = False, number: int = 0, likeness: float | None = None) -> Sample:
@@ -48,13 +53,13 @@ def test_the_subject_is_on_the_left_and_the_class_on_the_right(tmp_path: Path, r
     for part in (*sheet.subject, *sheet.plain):
         (tmp_path / part.path).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (64, 64), BLUE if part.of_class else RED).save(tmp_path / part.path)
-    whole = draw_sheet(sheet, tmp_path, rows, GREY)
+    whole = draw_sheet(sheet, tmp_path, rows)
     width, height = whole.size
     found = whole.getcolors(1 << 20)
-    assert found is not None and sorted(count for count, colour in found if colour != GREY) == [2 * 64 * 64] * 2
+    assert found is not None and sorted(count for count, colour in found if colour != CLEAR) == [2 * 64 * 64] * 2
     assert (width > height) == (rows == 1) or abs(width - height) < 20
-    assert {whole.getpixel((x, y)) for x in range(width // 2 - 6) for y in range(height)} <= {RED, GREY}
-    assert {whole.getpixel((x, y)) for x in range(width // 2 + 6, width) for y in range(height)} <= {BLUE, GREY}
+    assert {whole.getpixel((x, y)) for x in range(width // 2 - 6) for y in range(height)} <= {RED, CLEAR}
+    assert {whole.getpixel((x, y)) for x in range(width // 2 + 6, width) for y in range(height)} <= {BLUE, CLEAR}
 
 
 def test_a_sheet_is_shown_once_it_is_whole() -> None:
@@ -95,3 +100,29 @@ def test_a_prompt_is_told_whole_where_there_is_little_room() -> None:
     sheet = Sheet((sample(1),), (sample(1, of_class=True),))
     assert prompts_of(sheet, 20, 20).plain == "left: a sks dog face\nright: a dog face"
     assert prompts_of(Sheet((sample(1),)), 60, 20).plain == "a sks dog face"
+
+
+@pytest.mark.parametrize("looks", THEMES)
+async def test_between_the_halves_stands_the_ground_whatever_colour_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: str
+) -> None:
+    monkeypatch.setenv("DBTUI_GRAPHICS", "halfcell")
+    (sheet,) = sheets_of(pairs(1))
+    for part in (*sheet.subject, *sheet.plain):
+        (tmp_path / part.path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 64), BLUE if part.of_class else RED).save(tmp_path / part.path)
+    app = DbtuiApp(tmp_path, looks=looks)
+    async with app.run_test(size=(60, 16)) as pilot:
+        picture = Picture()
+        await app.push_screen(Screen())
+        await app.screen.mount(picture)
+        await pilot.pause()
+        show_sheet(picture, sheet, tmp_path)
+        await until(pilot, lambda: "▀▀" in shown(app))
+        cells = [segment for strip in app.screen._compositor.render_strips()[2:-2] for segment in strip]
+        grounds = {segment.style.bgcolor for segment in cells if segment.style is not None and not segment.text.strip()}
+        assert len(grounds) == 1
+        colours = {segment.style.bgcolor for segment in cells if segment.style is not None} - grounds
+        triplets = {tuple(colour.triplet) for colour in colours if colour is not None and colour.triplet is not None}
+        assert {RED[:3], BLUE[:3]} <= triplets
+        assert not any(min(triplet) > 60 for triplet in triplets)
