@@ -79,6 +79,8 @@ class Working(Screen[None]):
 
         async def finished(error: Exception | None, answer: Callable[[], Any]) -> None:
             self._reads = False
+            if not self.children:  # the screen is being taken away
+                return
             trouble = repr(error) if error is not None else ""
             if error is not None and trouble != self._last_trouble:
                 app.say(error)
