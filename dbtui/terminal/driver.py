@@ -41,8 +41,10 @@ class LastingDriver(LinuxDriver):
 
     @property
     def is_behind(self) -> bool:
-        """Whether the terminal has not yet taken what was drawn: a good moment to draw less."""
-        return self._stalled or (self._writer_thread is not None and not self._writer_thread._queue.empty())
+        """Whether the terminal has not yet taken what was drawn: a good moment to draw less. Where it has, what was
+        dropped meanwhile is drawn anew with the next thing that is written; so that has to come.
+        """
+        return self._writer_thread is not None and not self._writer_thread._queue.empty()
 
     def write(self, data: str) -> None:
         """Queue `data`, or drop it where the terminal has gone or does not read; never blocks."""
