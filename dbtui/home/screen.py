@@ -193,6 +193,8 @@ class HomeScreen(RunActions):
         entries, self._queue, self._trouble = found.entries, found.queue, found.trouble
         for name, ending in found.ended:
             self.dbtui.announce(name, ending)
+        if self._was_read and self.app.screen is not self:
+            return  # textual would draw all of the screen that lies over this one, each time
         keep, self._was_read = self._was_read, True
         self._show(entries, keep=keep)
         if self.app.screen is self:

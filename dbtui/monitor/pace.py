@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SHORTEST_SECONDS = 1.0
+LONGEST_FREE = 5.0
 TIMES = 50.0
 """The interval is at least so many times what the last redraw took: a fiftieth of the time goes to it."""
 
@@ -38,5 +39,7 @@ class Pace:
         self._next = now + interval(seconds)
 
     def held_up(self, now: float) -> None:
-        """The terminal has not yet taken the last redraw: leave the line free as long again, for what keys change."""
-        self._next = max(self._next, now + (now - self._begun))
+        """The terminal has not yet taken what was drawn: leave the line free as long again, for what keys change. Not
+        for longer than `LONGEST_FREE`: other screens draw too, and the journal has to be read.
+        """
+        self._next = max(self._next, now + min(now - self._begun, LONGEST_FREE))

@@ -38,3 +38,11 @@ def test_a_slow_line_is_left_free_as_long_as_it_was_busy() -> None:
     pace.held_up(11.0)
     pace.held_up(12.0)
     assert not pace.is_due(13.9) and pace.is_due(14.0)
+
+
+def test_a_line_that_is_kept_busy_holds_no_redraw_up_for_long() -> None:
+    """Other screens draw too; what is read with a redraw would never be read."""
+    pace = Pace()
+    pace.begin(0.0)
+    pace.held_up(100.0)
+    assert not pace.is_due(104.0) and pace.is_due(106.0)
