@@ -18,6 +18,7 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 
 _ENOUGH = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+"""What one needs: either of these."""
 
 
 def tokenizer_files(folder: Path) -> TokenizerFiles | None:
@@ -31,9 +32,7 @@ def tokenizer_files(folder: Path) -> TokenizerFiles | None:
 
 
 def _is_whole(folder: Path) -> bool:
-    return (folder / "tokenizer.json").exists() or all(
-        (folder / name).exists() for name in ("vocab.json", "merges.txt")
-    )
+    return any(all((folder / name).exists() for name in names) for names in _ENOUGH)
 
 
 def _digest(file: Path) -> str:

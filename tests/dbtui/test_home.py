@@ -612,3 +612,21 @@ async def test_deleting_what_waits_takes_it_out_of_the_queue(tmp_path: Path) -> 
         await pilot.press("x")
         await until(pilot, lambda: not run.path.exists())
     assert not read_queue(tmp_path).entries
+
+
+async def test_home_does_not_draw_itself_under_another_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual would send all of the screen that lies over it, which a slow line pays for."""
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    make_run(tmp_path, "clock", begun(), a_step(5))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "clock" in shown(app))
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        await open_wizard(pilot)
+        drawn: list[int] = []
+        monkeypatch.setattr(home, "_show", lambda entries, keep=True: drawn.append(len(entries)))
+        home._was_looked(home._read())
+        assert not drawn
+        await pilot.press("f3")
+        await until(pilot, lambda: bool(drawn))
