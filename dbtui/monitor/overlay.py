@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.events import Event
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, say
@@ -28,12 +29,12 @@ class Overlay:
         """All that is there, in a thread: a long run takes a second. Raises `UserError`."""
         self.history.add(self._tail.rest())
 
-    def follow(self) -> None:
-        """What came since; what cannot be read now is read the next time."""
+    def poll(self) -> list[Event]:
+        """What came since, in a thread; what cannot be read now is read the next time."""
         try:
-            self.history.add(self._tail.poll())
+            return self._tail.poll()
         except UserError:
-            return
+            return []
 
 
 def others(run: Run) -> list[Run]:

@@ -556,7 +556,7 @@ async def test_seconds_count_while_it_loads_though_the_next_redraw_is_far_off(
         for seconds in (5, 6):
             monkeypatch.setattr("dbtui.monitor.screen.time.time", lambda then=held.started + seconds: then)
             app.monitor._ticks = 0
-            await app.monitor._tick()
+            app.monitor._tick()
             await pilot.pause()
             assert f"loading the libraries, {seconds} s" in screen_text(app)
 
@@ -791,7 +791,8 @@ async def test_what_does_not_change_is_looked_at_less_often(
         app.monitor.look = look  # type: ignore[method-assign]
         app.monitor.pace.is_due = lambda now: True  # type: ignore[method-assign]
         for _ in range(8):
-            await app.monitor._tick()
+            app.monitor._tick()
+        await settle(pilot)
         assert len(seen) == looks
 
 
