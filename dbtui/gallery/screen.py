@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.screen import ActiveBinding
 from textual.widgets import Footer, Static
 
 from core.best import best_step, mark_best
@@ -18,7 +19,7 @@ from core.runs.grid import Grid, grid_of
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, joined, say
-from dbtui.actions import bindings
+from dbtui.actions import as_fits, bindings
 from dbtui.copying import copy
 from dbtui.gallery.cells import Cell
 from dbtui.gallery.large import Compare, Large, facts_of
@@ -217,6 +218,11 @@ class GalleryScreen(Working):
 
     # --- keys ---------------------------------------------------------------------------------------------------
 
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """How to use it stands in the footer where there is room."""
+        return as_fits(self.app, super().active_bindings, ["use"], self.size.width)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("move", "best", "export"):
             return bool(self.grid.steps)
@@ -334,6 +340,11 @@ class GalleryScreen(Working):
     def action_export(self) -> None:
         if self.step is not None:
             export_step(self, self.run, self.step, self.saved)
+
+    def action_use(self) -> None:
+        from dbtui.monitor.using import UsingScreen, found_of
+
+        self.ask(lambda: found_of(self.run), lambda found: self.app.push_screen(UsingScreen(self.run, *found)))
 
     def action_copy_path(self) -> None:
         if self.sample is not None:

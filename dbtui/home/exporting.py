@@ -31,7 +31,7 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
         told = output.decode("utf-8", "replace").strip().splitlines()
         words = Path(told[0]).name if told else say("export.done", "{name} is exported.", name=name)
         seen = getattr(app.screen, "run", None)
-        use = say("export.use", "u in its monitor tells how to use it.")
+        use = say("export.use", "u in the list of runs, or in its monitor, tells how to use it.")
         if getattr(seen, "name", None) == name:
             use = say("export.use-here", "u tells how to use it.")
         app.notify(f"{safe(words)}\n{use}", title=say("export.done.title", "Exported"), timeout=12, markup=False)

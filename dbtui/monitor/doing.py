@@ -11,7 +11,7 @@ from textual.screen import ActiveBinding
 from core.events import Failed
 from core.runs.commands import send
 from core.texts import UserError
-from dbtui.actions import shown_as
+from dbtui.actions import as_fits, shown_as
 from dbtui.copying import copy
 from dbtui.monitor.after import ask_export, resume_question
 from dbtui.monitor.curves import CurvePane
@@ -63,8 +63,12 @@ class MonitorActions(Working):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """While it trains there is no room in the footer for what an earlier life has exported."""
-        return shown_as(super().active_bindings, {"use": not self._is_alive})
+        """What an earlier life has exported does not stand in the footer while it trains; what is needed less often
+        stands there where there is room.
+        """
+        active = super().active_bindings
+        active = shown_as(active, {"use": False}) if self._is_alive else active
+        return as_fits(self.app, active, ["longer", "leave_run"], self.size.width)
 
     @property
     def _is_alive(self) -> bool:
@@ -81,6 +85,8 @@ class MonitorActions(Working):
             return self.trains_here
         if action == "resume":
             return not alive and self.history.state != "done"
+        if action == "longer":
+            return not alive and self.history.state == "done"
         if action == "export":
             return not alive and (bool(self.history.checkpoints) or self.history.state == "done")
         if action == "mend":
@@ -140,6 +146,16 @@ class MonitorActions(Working):
         if self.is_attached:
             await self.look()
         return begun
+
+    def action_longer(self) -> None:
+        from dbtui.home.beginning import ask_longer
+
+        ask_longer(self, self.run, self._goes_on)
+
+    def _goes_on(self) -> None:
+        self.handle = self.dbtui.handle_of(self.run)
+        if self.is_attached:
+            self.look_soon()
 
     def action_export(self) -> None:
         ask_export(self, self.run)

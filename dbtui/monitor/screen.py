@@ -49,7 +49,7 @@ ROOM_FOR_ALL = (120, 34)
 TICK_SECONDS = 1.0
 SLOW_TICKS = 4
 """While nobody looks (another window, a dialog on top) or the run is paused, only each fourth tick counts."""
-CHANGING = ("pause", "continue", "sample", "background", "resume", "export", "turn", "mend", "use")
+CHANGING = ("pause", "continue", "sample", "background", "resume", "longer", "export", "turn", "mend", "use")
 """Actions that come and go with the state of the run; the footer is drawn anew when one does."""
 PANES = tuple(TITLES)
 
