@@ -49,7 +49,7 @@ ACTIONS: tuple[Action, ...] = (
            True),
     Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),
     Action("new", "home", "n", "New", "Teach a model something new, in four short screens."),
-    Action("demo", "home", "t", "Demo",
+    Action("demo", "home", "t", "Try the demo",
            "A small model that comes with the program learns a new dog before your eyes, in about a minute."),
     Action("open", "home", "enter", "Open", "Opens the monitor of a run, or goes on with a draft."),
     Action("resume", "home", "r", "Resume", "Trains on from the last saved state: here, in the background, or when "
@@ -216,10 +216,11 @@ def shown_as(active: dict[str, ActiveBinding], shown: Mapping[str, bool]) -> dic
 
 
 def said_as(active: dict[str, ActiveBinding], said: Mapping[str, tuple[str, str]]) -> dict[str, ActiveBinding]:
-    """`active` where these actions have another title and help: for one that does something else at times."""
+    """`active` where these actions have another title and, unless that is empty, another help."""
 
     def other(one: ActiveBinding) -> ActiveBinding:
         title, help = said[one.binding.action]  # noqa: A001
+        help = help or one.binding.tooltip  # noqa: A001
         return one._replace(binding=replace(one.binding, description=title, tooltip=help), tooltip=help)
 
     return {key: other(one) if one.binding.action in said else one for key, one in active.items()}

@@ -254,6 +254,8 @@ class HomeScreen(RunActions):
         optional = ["queue", "demo"] if waits else ["demo"]
         optional += [action for action in ("use", "duplicate", "queue") if action not in optional]
         active, entry = super().active_bindings, self.selected
+        if not self._is_empty:
+            active = said_as(active, {"demo": (say("home.demo-key", "Demo"), "")})
         if entry is not None and entry.place:
             active = said_as(active, {"resume": (say("home.start-now", "Start now"), say(
                 "home.start-now.help", "Trains it at once, without waiting for its turn."))})  # fmt: skip
