@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from core.choices.formats import EXPORT_FORMATS
+from core.runs.exported import export_of
 from core.runs.folder import Run
-from core.texts import UserError, size_in_words
+from core.runs.overview import folder_bytes
+from core.texts import UserError, say, size_in_words
 from dbtui.boundary import DONE, complain
 from dbtui.printing import print_lines
 from dbtui.safe import safe
@@ -25,6 +27,10 @@ def export_model_of(
     if wanted and wanted not in EXPORT_FORMATS:
         raise UserError("export.format", "There is no format {format}.", mend="Choose one of {known}.", format=wanted,
                         known=", ".join(EXPORT_FORMATS))  # fmt: skip
+    if output is None and (there := export_of(run, wanted, step, half, average=average, prompts=prompts)):
+        print_lines(f"{there}, {size_in_words(folder_bytes(there) or there.stat().st_size)}")
+        complain(say("export.already", "It was there already: nothing was written."))
+        return DONE
     from core.export.run import export_run  # torch
 
     destination = output.expanduser().absolute() if output is not None else None
