@@ -37,6 +37,6 @@ def export_model_of(
     written = export_run(run.path, step=step, format=wanted or None, half=half, prompts=prompts, average=average,
                          output=destination)  # fmt: skip
     print_lines(f"{run.path / written.path}, {size_in_words(written.bytes)}")
-    for line in lines_of(run.path / written.path, run.config(), os.environ):  # not what a script reads
+    for line in lines_of(run, run.path / written.path, run.config(), os.environ):  # not what a script reads
         complain(safe(line))
     return DONE

@@ -117,3 +117,25 @@ async def test_on_the_last_screen_of_the_wizard_w_is_the_queue_too(
     async with app.run_test(size=(120, 36)) as pilot:
         await open_wizard(pilot, "review")
         await until(pilot, lambda: "(w)" in shown(app))
+
+
+async def test_what_was_made_of_the_demos_model_is_drawn_with_here_for_no_other_program_loads_it(
+    tmp_path: Path,
+) -> None:
+    from dbtui.using import lines_of
+
+    run = make(tmp_path / "home", "dog", model__source="demo")
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), Done(step=20, seconds=9))
+    run.exports.mkdir()
+    (run.exports / "dog.safetensors").touch()
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, UsingScreen))
+        said = " ".join(shown(app).split())
+        assert "generate dog --prompt" in said and "cannot load it" in said and "models/Stable-diffusion" not in said
+        await pilot.press("y")
+        assert "generate dog --prompt" in app.clipboard
+    lines = lines_of(run, run.exports / "dog.safetensors", run.config(), {})
+    assert "generate dog" in lines[1] and not any("webui" in line for line in lines)
