@@ -25,6 +25,7 @@ from dbtui.gallery.cells import Cell
 from dbtui.gallery.large import Compare, Large, facts_of
 from dbtui.gallery.layout import Layout, layout, window
 from dbtui.monitor.after import export_step
+from dbtui.monitor.words import recognised
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.working import Working
@@ -201,7 +202,7 @@ class GalleryScreen(Working):
         if sample is not None:
             facts = facts_of(sample)
             if sample.likeness is not None:
-                facts += f"   {say('samples.likeness', '{share:.0%} the new one', share=sample.likeness)}"
+                facts += f"   {recognised(sample.likeness)}"
             lines += [Content.styled(safe(sample.prompt), "$foreground"), Content(facts)]
         if step is not None:
             saved = say("gallery.saved", "The state of this step is saved: e exports it.")

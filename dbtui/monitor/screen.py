@@ -76,6 +76,8 @@ class MonitorScreen(MonitorActions):
         self._demo = demo_of(run.path)
         self.active = "samples" if self._demo is not None else "loss"
         self.maximised: str | None = "samples" if self._demo is not None else None
+        self._has_chosen = False
+        """Whether a pane was chosen on a key: until then the previews come first, once there are any."""
         self._gauge = gauge
         self._environment = environment
         self._watch = Watch(run)
@@ -198,6 +200,10 @@ class MonitorScreen(MonitorActions):
             if isinstance(event, ENDINGS):
                 self.dbtui.announce(self.run.name, event)
         self._knows_the_past = True
+        if self.history.samples and self.active == "loss" and not self._has_chosen:
+            self.active = "samples"
+            self._arrange()
+            self.call_after_refresh(self.draw)
         if self.is_on_top and not getattr(self.app._driver, "is_behind", False):
             await self.draw()
             self.call_after_refresh(lambda: self.pace.took(time.thread_time() - began, time.monotonic()))
@@ -240,7 +246,7 @@ class MonitorScreen(MonitorActions):
         """Only this pane; once more: all of them, where there is room."""
         again = self.maximised == name
         self.maximised = None if again else name
-        self.active = name
+        self.active, self._has_chosen = name, True
         self._arrange()
         self.call_after_refresh(self.draw)
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from core.events import Warned
+from core.events import Stopped, Warned
+from core.runs.history import History
 from core.runs.journal import JournalTail
-from core.runs.lock import RunLock
+from core.runs.lock import RunLock, owner
 from dbtui.monitor import looking
 from dbtui.monitor.samples import SamplesPane
+from dbtui.monitor.state import glance
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import until
 from tests.dbtui.synthetic import NOON, SyntheticRun
@@ -93,3 +95,32 @@ async def test_what_was_read_for_a_screen_that_is_gone_is_left_alone(
         goes_on.set()
         await looks
         assert app.monitor.history.step == 0
+
+
+async def test_the_previews_come_first_once_there_are_any_unless_another_pane_was_chosen(tmp_path: Path) -> None:
+    for chosen in (False, True):
+        run = SyntheticRun(tmp_path, f"clock-{chosen}")
+        run.say(synthetic.started(), *synthetic.steps(1, 5))
+        app = Bench(run)
+        async with app.run_test(size=NARROW) as pilot:
+            await settle(pilot)
+            assert "[1 Loss]" in screen_text(app)
+            if chosen:
+                await pilot.press("2", "1")
+            run.say(synthetic.preview(run, 5, "a photo of sks clock"))
+            await app.monitor.look()
+            await settle(pilot)
+            assert ("[1 Loss]" if chosen else "[3 Samples]") in screen_text(app)
+            assert ("a photo of sks clock" in screen_text(app)) is not chosen
+
+
+def test_a_run_that_begins_anew_does_not_show_the_step_of_its_life_before(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    history = History()
+    history.add([synthetic.started(), *synthetic.steps(1, 35), Stopped(step=35, saved=False, time=NOON + 200)])
+    with RunLock(run.lock_path):
+        history.observe(owner(run.lock_path))
+        told = glance("clock", history, now=NOON + 300)
+        assert (told.state, told.step, told.total, told.loss) == ("loading", 0, 0, None)
+        history.add([synthetic.started()])
+        assert (glance("clock", history, now=NOON + 300).total, history.step) == (600, 0)
