@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
 Place = Literal["everywhere", "home", "wizard", "model", "concepts", "parameters", "review", "monitor",
-                "gallery", "large", "compare", "using"]  # fmt: skip
+                "gallery", "large", "compare", "beside", "using"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("choose", "gallery", "space", "Choose", "Chooses a preview to compare; again takes it back."),
     Action("compare", "gallery", "c", "Compare",
            "The two chosen previews side by side; without a choice, this one and the one before it."),
+    Action("overlay", "gallery", "o", "Compare with",
+           "What another run drew at the same step, beside this run's preview."),
     Action("best", "gallery", "m", "Mark best", "Marks this step as the best: exports offer it, its state is kept."),
     Action("export", "gallery", "e", "Export", "Writes the model of this step as a file for other programs."),
     Action("use", "gallery", "u", "Use it", "How to fetch the exported model and use it in other programs."),
@@ -155,6 +157,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("go(1, 0)", "compare", "down", "Next prompt", "On the right the prompt below."),
     Action("swap", "compare", "x", "Swap", "Changes left and right."),
     Action("close", "compare", "escape,enter,c,q", "Close", "Back to the gallery."),
+    Action("go(0, -1)", "beside", "left", "Earlier", "Both runs one preview back."),
+    Action("go(0, 1)", "beside", "right", "Later", "Both runs one preview on."),
+    Action("go(-1, 0)", "beside", "up", "Prompt above", "The prompt above, of both runs."),
+    Action("go(1, 0)", "beside", "down", "Next prompt", "The prompt below, of both runs."),
+    Action("close", "beside", "escape,enter,o,q", "Close", "Back to the gallery."),
     Action("copy", "using", "y", "Copy", "Copies the line that fetches the file, or its path."),
     Action("turn(-1)", "using", "left", "Newer", "The export that was written after this one."),
     Action("turn(1)", "using", "right", "Older", "The export that was written before this one."),

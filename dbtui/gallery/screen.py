@@ -222,12 +222,12 @@ class GalleryScreen(Working):
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """How to use it stands in the footer where there is room."""
-        return as_fits(self.app, super().active_bindings, ["use"], self.size.width)
+        return as_fits(self.app, super().active_bindings, ["use", "overlay"], self.size.width)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("move", "best", "export"):
             return bool(self.grid.steps)
-        if action in ("open", "choose", "copy_path"):
+        if action in ("open", "choose", "overlay", "copy_path"):
             return self.sample is not None
         if action == "compare":
             return self._pair() is not None
@@ -256,9 +256,10 @@ class GalleryScreen(Working):
     def action_open(self) -> None:
         sample = self.sample
         if sample is not None:
-            self.app.push_screen(Large(sample, self.run.path, self._go), self._opened)
+            self.app.push_screen(Large(sample, self.run.path, self.go), self.came_back)
 
-    def _go(self, rows: int, columns: int) -> Sample | None:
+    def go(self, rows: int, columns: int) -> Sample | None:
+        """Moves to the next preview in that direction, if there is one; the one that is focused then."""
         sample = self.sample
         self.cursor = self._beside(*self.cursor, rows, columns)
         return self.sample or sample
@@ -272,7 +273,8 @@ class GalleryScreen(Working):
             place = place[0] + rows, place[1] + columns
         return row, column
 
-    async def _opened(self, wish: str | None) -> None:
+    async def came_back(self, wish: str | None) -> None:
+        """From a screen over this one that may have moved, with what is to be done."""
         self._fill()
         if wish == "best":
             self.action_best()
@@ -314,6 +316,11 @@ class GalleryScreen(Working):
             return sample
         row, column = self.grid.rows.index(place[0]), self.grid.steps.index(place[1])
         return self.grid.at(*self._beside(row, column, rows, columns)) or sample
+
+    def action_overlay(self) -> None:
+        from dbtui.gallery.beside import ask_other_run
+
+        ask_other_run(self)
 
     def action_best(self) -> None:
         """Mark the focused step, or take its mark away."""

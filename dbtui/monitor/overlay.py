@@ -47,9 +47,9 @@ def others(run: Run) -> list[Run]:
 def overlay_question(run: Run, found: list[Run]) -> Question:
     """Dismissed with the name of a run, or `None`."""
     answers = [Answer(other.name, key_of(number), safe(other.name)) for number, other in enumerate(found, 1)]
-    return Question(say("overlay.question", "Which run behind {name}?", name=safe(run.name)),
-                    say("overlay.text", "Its loss is drawn behind this one's. o takes it away again."),
-                    answers)  # fmt: skip
+    text = say("overlay.text", "Its loss is drawn behind this one's; o takes it away again. In the gallery (g), o "
+               "shows the pictures of both side by side.")  # fmt: skip
+    return Question(say("overlay.question", "Which run behind {name}?", name=safe(run.name)), text, answers)
 
 
 async def lay_or_take_away(monitor: MonitorScreen, loss: LossPane) -> None:

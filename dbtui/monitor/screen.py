@@ -108,7 +108,7 @@ class MonitorScreen(MonitorActions):
         yield TabLine(list(TITLES.items()))
         with Horizontal(id="upper"):
             with Vertical(id="left"):
-                yield LossPane()
+                yield LossPane(self.run.name)
                 yield RatePane()
             with Vertical(id="right"):
                 yield SamplesPane(self.run.path, self._demo.pictures if self._demo is not None else ())

@@ -42,6 +42,11 @@ class UsingScreen(ModalScreen[None]):
         self.place = 0
         self._environment = environment
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say("using.help", "What to do with the model that was exported: where each program wants the file, and "
+                   "what to type there so that it draws your subject.")  # fmt: skip
+
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="help"):
             yield Static("", id="dialog-title", markup=False)

@@ -27,7 +27,7 @@ SMALLEST = (8, 4)
 class Curve:
     """One line. `style` as rich spells it; `points` draws marks, for figures that come rarely.
 
-    `component` is the component class that the style came from.
+    `component` is the component class that the style came from, `run` says whose it is where there are several.
     """
 
     label: str
@@ -36,6 +36,7 @@ class Curve:
     values: Sequence[float | None]
     points: bool = False
     component: str = ""
+    run: str = ""
 
 
 class StepFormatter(NumericAxisFormatter):
