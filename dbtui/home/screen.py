@@ -160,7 +160,9 @@ class HomeScreen(RunActions):
         return Reading(entries, queue, trouble, self._news.of(runs) if self._news is not None and not trouble else [])
 
     def _begins(self, run: Listed, queue: Queue) -> bool:
-        """Whether it was told to train, by the queue or in this process, and has said nothing since."""
+        """Whether it was told to train, by the queue or from here, and has said nothing since."""
+        if run.name in self.dbtui.beginning:
+            return True
         turn = queue.current
         if turn is not None and turn.name == run.name:
             return run.summary is not None and (run.summary.updated or 0.0) < turn.begun

@@ -582,6 +582,33 @@ async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: 
         await until(pilot, lambda: asked == ["clock"] and not read_queue(tmp_path).entries)
 
 
+async def test_a_run_that_is_started_in_the_background_is_marked_until_its_process_has_come_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = threading.Event()
+
+    def launch(run: Run, *, resume: bool) -> None:
+        up.wait(20)
+        raise UserError("x", "Not now.")
+
+    monkeypatch.setattr("core.runs.launch.launch_background", launch)
+    make_run(tmp_path, "clock")
+    make_run(tmp_path, "young", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "not started")
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        await pilot.press("end", "r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("b")
+        await until(pilot, lambda: (home.entries[0].name, home.entries[0].state) == ("clock", "loading"))
+        assert not app.screen.check_action("resume", ()), "it is not started twice"
+        up.set()
+        await looked_at(app, pilot, "not started")
+        assert home.entries[-1].name == "clock"
+
+
 async def test_where_a_start_is_refused_all_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(run: Run, *, resume: bool) -> None:
         refused.append(run.config().intervals.epochs)
