@@ -110,10 +110,10 @@ class MonitorScreen(MonitorActions):
             with Vertical(id="left"):
                 yield LossPane(self.run.name)
                 yield RatePane()
-            with Vertical(id="right"):
-                yield SamplesPane(self.run.path, self._demo.pictures if self._demo is not None else ())
-                yield MachinePane(self._gauge)
-        yield LogPane()
+            yield SamplesPane(self.run.path, self._demo.pictures if self._demo is not None else ())
+        with Horizontal(id="lower"):
+            yield LogPane()
+            yield MachinePane(self._gauge)
         yield Footer(compact=True)
 
     async def in_other_words(self) -> None:
@@ -213,6 +213,7 @@ class MonitorScreen(MonitorActions):
         here = self.trains_here
         said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo)
         self.query_one(Notice).tell(said)
+        self.set_class(any(sample.of_class for sample in self.history.samples), "-pairs")
         for pane in self.query(Pane):
             await pane.tell(self.history)
         possible = tuple(self.check_action(action, ()) is True for action in CHANGING)
@@ -232,8 +233,8 @@ class MonitorScreen(MonitorActions):
         for name in PANES:
             self.query_one(f"#pane-{name}").display = everything or name == only
         self.query_one("#left").display = everything or only in ("loss", "rate")
-        self.query_one("#right").display = everything or only in ("samples", "machine")
-        self.query_one("#upper").display = everything or only != "log"
+        self.query_one("#upper").display = everything or only in ("loss", "rate", "samples")
+        self.query_one("#lower").display = everything or only in ("log", "machine")
         self.set_class(everything, "-all")
         tabs = self.query_one(TabLine)
         tabs.display = not everything
