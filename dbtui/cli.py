@@ -81,7 +81,7 @@ def program(
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(help="en or zh. Otherwise $DBTUI_LANGUAGE, the app's setting, the locale.", show_default=False),
+        typer.Option(help="en, or zh: 中文. Else $DBTUI_LANGUAGE, the app's choice, the locale.", show_default=False),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with every error.")] = False,
     version: Annotated[

@@ -192,8 +192,8 @@ def test_a_code_with_several_texts_has_each_of_them() -> None:
         ({"LANG": "zh_SG"}, "zh"),
         ({"LANG": "zh"}, "zh"),
         ({"LANG": "zh-Hans-CN"}, "zh"),
-        ({"LANG": "zh_TW.UTF-8"}, "en"),
-        ({"LANG": "zh_HK"}, "en"),
+        ({"LANG": "zh_TW.UTF-8"}, "zh"),
+        ({"LANG": "zh_HK"}, "zh"),
         ({"LANG": "de_DE@euro"}, "en"),
         ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
         ({"LANG": "C", "LC_MESSAGES": "zh_CN"}, "zh"),
@@ -212,7 +212,15 @@ def test_option_then_variable_then_setting_then_locale(settings: Path) -> None:
     assert choose("en", chinese | {"DBTUI_LANGUAGE": "zh"}) == "en"
 
 
-@pytest.mark.parametrize("asked", [("xx", {}), (None, {"DBTUI_LANGUAGE": "xx"})])
+@pytest.mark.parametrize(
+    "asked", ["zh_CN", "zh-CN", "zh-Hans", "zh_CN.UTF-8", "cn", "CN", "zh_TW", "zh-Hant", "zh_HK.UTF-8", "ZH"]
+)
+def test_a_language_may_be_asked_for_as_locales_write_it(asked: str) -> None:
+    assert choose(asked, {}) == choose(None, {"DBTUI_LANGUAGE": asked}) == "zh"
+    assert choose("en_GB.UTF-8", {"DBTUI_LANGUAGE": asked}) == "en"
+
+
+@pytest.mark.parametrize("asked", [("xx", {}), (None, {"DBTUI_LANGUAGE": "xx"}), ("zhx", {}), ("C", {}), ("_", {})])
 def test_a_language_that_is_not_there_is_refused(asked: tuple[str | None, dict[str, str]]) -> None:
     with pytest.raises(UserError) as error:
         choose(*asked)
