@@ -176,12 +176,33 @@ def test_every_section_has_a_chinese_name_and_the_example_words_find_fields() ->
         assert any(word in option.title for option in find_options(word, options)), word
 
 
+COMMANDS = ("cli.", "bench.", "doctor.", "config.", "new.", "run.name-in-use", "run.no-name", "queue.done-already")
+"""Texts that only a command says, or only of a line or a file."""
+
+
+@pytest.mark.usefixtures("_back_to_english")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_advice_names_an_option_as_its_field_does_before_its_path(found: Catalogue, language: str) -> None:
+    use_language(texts_of(language))
+    titles = {option.path.rpartition("*.")[2]: option.title for option in option_table()}
+    titles = {path: title for path, title in titles.items() if "." in path}
+    there = texts_in(language) if language != ENGLISH else {}
+    bare = []
+    for key, (english, _) in found.lines().items():
+        text = re.sub(r"--set [\w.=]+", "", there.get(key, english))
+        for path in re.findall(r"(?<![\w.])[a-z_]+\.[a-z_]+(?![\w.])", text):
+            if path in titles and not key.startswith(COMMANDS):
+                marks = (f"{titles[path]} ({path})", f"“{titles[path]}”（{path}）", f"{titles[path]}, {path},")
+                bare += [] if any(mark in text for mark in marks) else [(key, path)]
+    assert not bare
+
+
 @pytest.mark.usefixtures("_back_to_english")
 def test_a_code_with_several_texts_has_each_of_them() -> None:
     use_language(texts_of("zh"))
-    bare, app = "Choose {other}.", 'Choose performance.optimizer = "{other}".'
+    bare, app = "Choose {other}.", 'Set Optimizer (performance.optimizer) to "{other}".'
     first, second = (message("optimizer.needs-cuda", "x", mend=text, other="adamw").advice for text in (bare, app))
-    assert first == "请选择 adamw。" and second == '请设 performance.optimizer = "adamw"。'
+    assert first == "请选择 adamw。" and second == '请把“优化器”（performance.optimizer）设为 "adamw"。'
 
 
 @pytest.mark.parametrize(
