@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,13 @@ def test_nothing_is_missing(found: Catalogue, language: str) -> None:
 def test_nothing_is_translated_that_nobody_says(found: Catalogue, language: str) -> None:
     left = [key for key in texts_in(language) if key not in found.lines()]
     assert not left, "\n".join([f"take these out of {language}.toml:", *left])
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_texts_of_a_language_stand_in_alphabetical_order(language: str) -> None:
+    keys = list(texts_in(language))
+    wrong = [later for earlier, later in pairwise(keys) if later < earlier]
+    assert not wrong, f"out of order in {language}.toml"
 
 
 def test_no_translation_is_of_an_older_text(found: Catalogue) -> None:
