@@ -87,3 +87,10 @@ def test_every_complaint_in_the_table_has_an_example() -> None:
         for key, english in table.english.items():
             words = max(re.split(r"\{\w+\}", in_force(f"{table.prefix}.{key}", english)), key=len).strip(" ：。")
             assert key in left or words in said, key
+
+
+def test_a_name_that_cannot_be_used_is_refused_with_one_that_can(capsys: pytest.CaptureFixture[str]) -> None:
+    new = ["new", "我的狗", "--instance", ".", "--source", "demo", "--preset", "object", "--class", "dog"]
+    assert main([*new, "--language=zh"]) == 2
+    said = capsys.readouterr().err
+    assert "“任务名称”应为英文字母、" in said and "    → 改名为 dog\n" in said
