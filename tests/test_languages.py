@@ -14,7 +14,7 @@ from core.config.table import option_table
 from core.languages import LANGUAGES, choose, of_locale, texts_of
 from core.settings import remember, remembered, settings_path
 from core.texts import ENGLISH, Texts, UserError, counted, either, filled, listed, message, say, use_language
-from tests.languages import SEEN, Catalogue, catalogue, hashes, placeholders, stale, texts_in
+from tests.languages import SEEN, Catalogue, catalogue, hashes, in_order, placeholders, stale, texts_in
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 GRAMMAR = {"verb"}
@@ -73,7 +73,9 @@ def test_nothing_is_translated_that_nobody_says(found: Catalogue, language: str)
 def test_the_texts_of_a_language_stand_in_alphabetical_order(language: str) -> None:
     keys = list(texts_in(language))
     wrong = [later for earlier, later in pairwise(keys) if later < earlier]
-    assert not wrong, f"out of order in {language}.toml"
+    assert not wrong, f"out of order in {language}.toml: `python -m tests.languages sort`"
+    path = texts_of(language)
+    assert path is not None and in_order(path.read_text(encoding="utf-8")) == path.read_text(encoding="utf-8")
 
 
 def test_no_translation_is_of_an_older_text(found: Catalogue) -> None:
