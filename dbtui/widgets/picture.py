@@ -77,7 +77,7 @@ class Picture(Container):
     async def _make(self, draw: Draw, instead: str) -> None:
         driver = self.app._driver
         try:
-            chosen = protocol(os.environ)
+            chosen = protocol(os.environ, getattr(driver, "said", ()))
             if chosen == "off":
                 await self._put(_words(safe(instead)))
                 return

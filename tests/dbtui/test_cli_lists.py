@@ -146,6 +146,8 @@ class TestDoctor:
         ("answer", "known"),
         [
             (b"\x1b_Gi=31;OK\x1b\\\x1b[?62;4c", ["kitty graphics", "sixel"]),
+            (b"\x1b_Gi=31;OK\x1b\\\x1b[>1;4000;41c\x1b[?62;c", ["kitty graphics"]),
+            (b"\x1b_Gi=31;OK\x1b\\\x1b[>1;4000;26c\x1b[?62;c", []),
             (b"\x1b[?62;4;22c", ["sixel"]),
             (b"\x1b[?1;2c", []),
             (b"\x1b[?64;14c", []),
