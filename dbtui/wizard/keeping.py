@@ -22,7 +22,7 @@ from dbtui.wizard.rows import Field
 from dbtui.wizard.values import in_words
 
 if TYPE_CHECKING:
-    from dbtui.wizard.base import WizardScreen
+    from dbtui.wizard.editing import Editing
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def contents(kept: Keepable) -> Content:
 class Keeping:
     """The way from the key to the file, over the questions that come up."""
 
-    def __init__(self, screen: WizardScreen) -> None:
+    def __init__(self, screen: Editing) -> None:
         self.screen, self.app, self.context = screen, screen.dbtui, screen.context
 
     async def begin(self) -> None:
