@@ -115,6 +115,7 @@ class WizardScreen(Editing):
         seen = {row.path for row in self.query(Row)}
         loose = [finding for finding in self.context.findings_of(self.step)
                  if finding.field not in seen and self.context.shown(finding)]  # fmt: skip
+        loose += self.context.taken_name(self.step)
         lines = [line.content() for finding in loose for line in finding_lines(finding)]
         if self._tell("#general", Content("\n").join(lines)):
             self.query_one("#general").display = bool(lines) and self.step != "review"

@@ -322,6 +322,14 @@ class WizardContext:
         """Those whose field stands on the screen `step`; Review has them all."""
         return [finding for finding in self.findings if step in ("review", step_of(finding.field))]
 
+    def taken_name(self, step: str) -> list[Finding]:
+        """The run's name, where a run has it already, for the screens that neither have its field nor list everything:
+        a draft may have been left on any of them before that run was made.
+        """
+        if step in ("review", "model"):
+            return []
+        return [finding for finding in self.findings if finding.code == "name.in-use"]
+
     def errors_of(self, step: str) -> list[Finding]:
         return [finding for finding in self.findings_of(step) if finding.level is Level.ERROR]
 

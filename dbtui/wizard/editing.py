@@ -121,6 +121,7 @@ class Editing(Working):
         """Those of the focused field; where it has none, those of the whole screen."""
         row = self.focused_row
         findings = [finding for finding in self.context.findings_of(self.step) if self.context.shown(finding)]
+        findings = self.context.taken_name(self.step) + findings
         mine = [fix for finding in findings if row is not None and finding.field == row.path for fix in finding.fixes]
         return mine or [fix for finding in findings for fix in finding.fixes]
 
