@@ -17,6 +17,7 @@ from core.config.table import Option, generic, option_table
 from core.texts import say
 from dbtui.actions import bindings
 from dbtui.drafts import STEPS
+from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
 from dbtui.wizard.editing import Editing
@@ -51,7 +52,7 @@ class WizardScreen(Editing):
         super().__init__(wizard)
         self._goal = ""
         self._possible: tuple[bool, ...] = ()
-        self._told: dict[str, Content] = {}
+        self._told: dict[str, Content | Hanging] = {}
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 
@@ -116,8 +117,8 @@ class WizardScreen(Editing):
         loose = [finding for finding in self.context.findings_of(self.step)
                  if finding.field not in seen and self.context.shown(finding)]  # fmt: skip
         loose += self.context.taken_name(self.step)
-        lines = [line.content() for finding in loose for line in finding_lines(finding)]
-        if self._tell("#general", Content("\n").join(lines)):
+        lines = [line.hung() for finding in loose for line in finding_lines(finding)]
+        if self._tell("#general", Hanging.of(lines)):
             self.query_one("#general").display = bool(lines) and self.step != "review"
         self._explain()
         self._keys_changed()
@@ -125,7 +126,7 @@ class WizardScreen(Editing):
         if focused is not None:
             focused.call_after_refresh(focused.scroll_visible, animate=False)
 
-    def _tell(self, place: str, content: Content) -> bool:
+    def _tell(self, place: str, content: Content | Hanging) -> bool:
         """Put `content` into the Static `place`; False where it stands there already and nothing is to be drawn."""
         if self._told.get(place) == content:
             return False
@@ -157,14 +158,14 @@ class WizardScreen(Editing):
 
     # --- help ---------------------------------------------------------------------------------------------------------
 
-    def guidance(self) -> Content:
+    def guidance(self) -> Content | Hanging:
         """What F1 says: the focused field, with its messages in full."""
         row = self.focused_row
         if row is None:
             return Content((self.HELP or "").strip())
-        said = [line.content() for line in row.state.lines]
+        said = [line.hung() for line in row.state.lines]
         gap = [Content("")] if said else []
-        return Content("\n").join([explain(self.context, row.path, row.option), *gap, *said])
+        return Hanging.of([explain(self.context, row.path, row.option), *gap, *said])
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._explain()
@@ -182,9 +183,8 @@ class WizardScreen(Editing):
         if not self.is_ready:
             return
         row = self.focused_row
-        if row is None:
-            text = Content((self.HELP or "").strip())
-        else:
+        text: Content | Hanging = Content((self.HELP or "").strip())
+        if row is not None:
             text = explain(self.context, row.path, row.option)
         self._tell("#help", text)
         hint = row.option.help if row is not None else (self.HELP or "").strip().partition("\n")[0]

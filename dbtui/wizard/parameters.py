@@ -14,7 +14,6 @@ from dbtui.actions import bindings
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.parts import heading, section_options
 
-
 FIRST = ("intervals", "lora", "learning_rate", "batch", "prior_loss", "images", "performance")
 """How long and what happens when, what is trained, how fast; then what only some change. The rest as in `run.toml`."""
 

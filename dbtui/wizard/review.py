@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
@@ -19,6 +18,7 @@ from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.safe import safe
+from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.question import Answer, Question, key_of
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
@@ -82,7 +82,7 @@ class ReviewScreen(WizardScreen):
             return
         self._listed = list(self.context.findings)
         findings = self.query_one(Findings)
-        prompts = [Content("\n").join([line.content() for line in finding_lines(finding)]) for finding in self._listed]
+        prompts = [Hanging.of(line.hung() for line in finding_lines(finding)) for finding in self._listed]
         highlighted = findings.highlighted
         findings.clear_options()
         findings.add_options([Option(prompt) for prompt in prompts])
