@@ -23,6 +23,7 @@ from core.texts import say
 from dbtui.actions import binding
 from dbtui.safe import safe
 from dbtui.widgets.hanging import Hanging, Hung
+from dbtui.wizard.placeholders import placeholder
 
 MARKS = {
     Level.ERROR: ("✗", "$text-error"),
@@ -299,7 +300,8 @@ class Row(Vertical):
         if self.option.type == "switch":
             return Switched(_word(text == TRUE), text == TRUE, compact=True, classes="control")
         kind = PathField if self.option.kind in PATH_KINDS else Field
-        return kind(text, select_on_focus=False, compact=True, classes="control")
+        example = placeholder(self.path, self.option)
+        return kind(text, placeholder=example, select_on_focus=False, compact=True, classes="control")
 
     def _chosen(self, text: str) -> str:
         return text if any(value == text for _, value in self.choices) else self.choices[0][1]
