@@ -58,13 +58,15 @@ def explain(context: WizardContext, path: str, option: Option) -> Hanging:
 HINT_LINES = 2
 
 
-def shortened(text: str, width: int) -> Content:
-    """As much of it as its lines at the foot of a step hold; where that is not all, which key shows the rest."""
-    if len(Content(text).wrap(width)) <= HINT_LINES:
+def shortened(text: str, width: int, lines: int = HINT_LINES) -> Content:
+    """As much of it as so many lines hold, those at the foot of a step where no number is given; where that is not all,
+    which key shows the rest.
+    """
+    if len(Content(text).wrap(width)) <= lines:
         return Content(text)
     rest = say("explain.more", "… F1 shows all")
     end = len(text)
-    while end and len(Content(f"{text[:end]}{rest}").wrap(width)) > HINT_LINES:
+    while end and len(Content(f"{text[:end]}{rest}").wrap(width)) > lines:
         end -= 1
     words = text[:end]
     if text[end : end + 1].isascii() and text[end - 1 : end].isascii() and not text[end].isspace():
