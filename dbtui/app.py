@@ -219,6 +219,13 @@ class DbtuiApp(Preferences):
         if getattr(seen, "name", None) != name:
             self.notify(told_end(name, event), timeout=20, markup=False)
 
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """The screens that are seen through the one on top. Textual counts the next one below an opaque screen, too,
+        and would send all of the upper one whenever the lower one changes.
+        """
+        return super()._background_screens if self.screen.is_modal else []
+
     def _refresh_notifications(self) -> None:
         """Notices stand on the screen on top alone: those of the screens behind it would be seen through it."""
         super()._refresh_notifications()

@@ -148,7 +148,8 @@ def _averaged(trained: Stored, checkpoint: Path) -> Stored:
     if not path.exists():
         raise UserError(
             "export.no-average", "{checkpoint} holds no average of the weights.",
-            mend="Export without --ema; a run keeps an average if performance.ema is on when it is made.",
+            mend="Export without --ema; a run keeps an average if Average (EMA), performance.ema, is on when it "
+            "is made.",
             checkpoint=path_in_words(checkpoint),
         )  # fmt: skip
     average = read_tensors(path)

@@ -196,7 +196,7 @@ class HomeScreen(RunActions):
         for name, ending in found.ended:
             self.dbtui.announce(name, ending)
         if self._was_read and self.app.screen is not self:
-            return  # textual would draw all of the screen that lies over this one, each time
+            return  # nobody sees it, and it looks again when it comes back
         keep, self._was_read = self._was_read, True
         self._show(entries, keep=keep)
         if self.app.screen is self:

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from textual.screen import Screen
+from textual.widgets import Static
 
 import dbtui
 from core.runs.again import Share
@@ -343,3 +345,23 @@ def test_no_screen_takes_a_key_that_means_something_everywhere_or_twice() -> Non
     for places in (("wizard", "model"), ("wizard", "concepts"), ("wizard", "parameters"), ("wizard", "review")):
         keys = [key for action in actions(*places) for key in action.keys.split(",")]  # type: ignore[arg-type]
         assert len(keys) == len(set(keys)) and not everywhere & set(keys)
+
+
+@pytest.mark.parametrize("modal", [False, True])
+async def test_a_screen_that_changes_below_an_opaque_one_is_not_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modal: bool
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.2)
+        home = app.screen
+        app.push_screen(Question("?", "", ()) if modal else Screen())
+        await pilot.pause(0.2)
+        drawn: list[Screen[Any]] = []
+        monkeypatch.setattr(app, "_display", lambda screen, renderable: drawn.append(screen))
+        home.query_one("#welcome", Static).update("changed")
+        await pilot.pause(0.5)
+        assert bool(drawn) == modal
+        monkeypatch.undo()
+        app.pop_screen()
+        await until(pilot, lambda: "changed" in shown(app))

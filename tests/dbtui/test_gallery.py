@@ -398,12 +398,15 @@ async def test_the_way_of_drawing_is_chosen_while_it_runs_and_remembered(
 def test_a_variable_counts_before_the_setting_and_that_before_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     from dbtui.widgets.graphics import protocol
 
-    assert protocol({"TERM": "xterm-kitty"}) == "kitty"
-    assert protocol({"TERM": "xterm-kitty", "TMUX": "x"}) == "halfcell"
+    new, old = (1, 4000, 41), (1, 4000, 26)
+    assert protocol({"TERM": "xterm-ghostty"}) == "kitty"
+    assert protocol({"TERM": "xterm-kitty"}, new) == protocol({"TERM": "xterm-kitty"}, (1, 4001, 0)) == "kitty"
+    assert protocol({"TERM": "xterm-kitty"}, old) == protocol({"TERM": "xterm-kitty"}) == "halfcell"
+    assert protocol({"TERM": "xterm-kitty", "TMUX": "x"}, new) == "halfcell"
     settings_path().parent.mkdir(parents=True)
     settings_path().write_text('graphics = "sixel"\n')
-    assert protocol({"TERM": "xterm-kitty"}) == "sixel"
-    assert protocol({"TERM": "xterm-kitty", "DBTUI_GRAPHICS": "off"}) == "off"
+    assert protocol({"TERM": "xterm-kitty"}, new) == "sixel"
+    assert protocol({"TERM": "xterm-kitty", "DBTUI_GRAPHICS": "off"}, new) == "off"
     settings_path().write_text(json.dumps("crayons").join(("graphics = ", "\n")))
     assert protocol({}) == "halfcell"
 

@@ -53,7 +53,7 @@ async def test_a_newcomer_is_welcomed_and_told_what_to_press(tmp_path: Path) -> 
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert "Welcome" in shown(app)
-        assert "Press t to try it with the demo" in shown(app) and "Press n to begin" in shown(app)
+        assert "Press t for the demo" in shown(app) and "Press n for your own pictures" in shown(app)
 
 
 async def test_a_run_stands_there_with_state_progress_and_last_loss(tmp_path: Path) -> None:
