@@ -14,6 +14,7 @@ from textual.widgets import Static
 from core import events
 from dbtui.monitor.pane import Pane
 from dbtui.monitor.words import QUIET, clock, line_of
+from dbtui.widgets.hanging import Hanging, Hung
 
 if TYPE_CHECKING:
     from core.runs.history import History
@@ -34,7 +35,7 @@ class LogPane(Pane):
 
     def __init__(self) -> None:
         super().__init__("log")
-        self._lines: deque[Content] = deque(maxlen=MOST_LINES)
+        self._lines: deque[Hung] = deque(maxlen=MOST_LINES)
         self._phase = ""
         self._is_new = False
 
@@ -56,9 +57,9 @@ class LogPane(Pane):
     async def tell(self, history: History) -> None:
         if self._is_new and self.is_seen:
             self._is_new = False
-            self.query_one("#log-lines Static", Static).update(Content("\n").join(self._lines))
+            self.query_one("#log-lines Static", Static).update(Hanging(tuple(self._lines)))
 
-    def _line(self, event: events.Event) -> Content | None:
+    def _line(self, event: events.Event) -> Hung | None:
         if isinstance(event, events.Phase):
             if event.name == self._phase:
                 return None
@@ -69,4 +70,4 @@ class LogPane(Pane):
         if told is None:
             return None
         style = next((style for kind, style in STYLES if isinstance(event, kind)), "")
-        return Content.assemble((clock(event.time), QUIET), "  ", (told, style))
+        return Hung(Content.assemble((clock(event.time), QUIET), "  "), Content.styled(told, style))

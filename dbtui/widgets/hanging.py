@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from textual.content import Content
 from textual.css.styles import RulesMap
@@ -58,7 +59,7 @@ class Hanging(Visual):
 
     def content(self, width: int) -> Content:
         """All lines as they stand in `width` cells."""
-        return Content("\n").join([line.content(width) for line in self.lines])
+        return Content("\n").join([_wrapped(line, width) for line in self.lines])
 
     def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
         return self.content(width).render_strips(width, height, style, options)
@@ -68,3 +69,9 @@ class Hanging(Visual):
 
     def get_height(self, rules: RulesMap, width: int) -> int:
         return self.content(width).get_height(rules, width) if self.lines else 0
+
+
+@lru_cache(maxsize=1024)
+def _wrapped(line: Hung, width: int) -> Content:
+    """Remembered, because a log grows by a line at a time."""
+    return line.content(width)

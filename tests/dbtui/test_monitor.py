@@ -232,11 +232,11 @@ async def test_the_log_shows_the_newest_line_and_follows_unless_it_is_scrolled_u
         if size == NARROW:
             await pilot.press("5")
             await settle(pilot)
-        assert "ends here: 39." in screen_text(app)
+        assert "ends here: 39." in " ".join(screen_text(app).split())
         owned.say(said(40))
         await look(app, pilot)
         await settle(pilot)
-        assert "ends here: 40." in screen_text(app)
+        assert "ends here: 40." in " ".join(screen_text(app).split())
         await pilot.resize_terminal(size[0] - 2, size[1] - 1)
         for number in (40, 41, 42):
             owned.say(said(number))
@@ -246,7 +246,7 @@ async def test_the_log_shows_the_newest_line_and_follows_unless_it_is_scrolled_u
         if size == WIDE:
             await pilot.press("5")
             await settle(pilot)
-        assert "ends here: 42." in screen_text(app)
+        assert "ends here: 42." in " ".join(screen_text(app).split())
         lines = app.monitor.query_one("#log-lines")
         lines._on_mouse_scroll_up(MouseScrollUp(lines, 1, 1, 0, -1, 0, False, False, False))
         await settle(pilot)
@@ -255,7 +255,18 @@ async def test_the_log_shows_the_newest_line_and_follows_unless_it_is_scrolled_u
         await look(app, pilot)
         await settle(pilot)
         assert lines.scroll_offset == seen
-        assert "ends here: 43." not in screen_text(app)
+        assert "ends here: 43." not in " ".join(screen_text(app).split())
+
+
+async def test_a_long_line_of_the_log_goes_on_below_its_words(owned: SyntheticRun) -> None:
+    owned.say(synthetic.started(), Warned(code="x", message="word " * 40))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("5")
+        await settle(pilot)
+        rows = [row for row in screen_text(app).splitlines() if "word" in row]
+        assert len(rows) > 1 and {row.index("word") for row in rows[1:]} == {rows[0].index("Note")}
 
 
 async def test_few_lines_of_the_log_stand_at_its_top(owned: SyntheticRun) -> None:
