@@ -100,13 +100,34 @@ def words_pattern(words: str) -> re.Pattern[str]:
 
 
 def _without_identifier(template: str, identifier: str, class_noun: str) -> str:
-    """`template` filled in; the class noun stands in for the identifier where it names no class otherwise."""
+    """`template` filled in; the class noun stands in for the identifier where it names no class otherwise.
+
+    An article that stood before the identifier goes with the word that follows now: `a sks alarm clock` is how subjects
+    are captioned, but the class is to be called what the model knows it as, `an alarm clock`.
+    """
     filled = _without_filewords(template).replace("{class}", class_noun)
     stand_in = "" if has_words(filled, class_noun) else class_noun
-    filled = filled.replace("{identifier}", stand_in)
+    filled = filled.replace("{identifier}", _GAP + stand_in)
     if identifier.strip():
-        filled = words_pattern(identifier).sub(lambda _: stand_in, filled)
-    return tidy(filled) or class_noun
+        filled = words_pattern(identifier).sub(lambda _: _GAP + stand_in, filled)
+    filled = _ARTICLE.sub(lambda found: found[1] + _n_before(found[4], found[2]) + found[3] + found[4], filled)
+    return tidy(filled.replace(_GAP, "")) or class_noun
+
+
+_GAP = "\0"
+"""Where the identifier was."""
+_ARTICLE = re.compile(rf"\b(a)(n?)(\s+{_GAP}\s*)(\w+)", re.IGNORECASE)
+_VOWEL = re.compile(
+    r"(?!(?:uni(?!n|mp)|use|usu|uti|ute|uto|uku|ura|uri|eu|ewe|one\b|once))[aeiou]|hour|hono|hones|heir", re.IGNORECASE
+)
+"""Matches how a word begins that is spoken with a vowel in front; near enough for what people take photos of."""
+
+
+def _n_before(word: str, present: str) -> str:
+    """What makes `a` the article of `word`: an `n` or nothing; `present` where the word is not written in letters."""
+    if not word[0].isascii() or not word[0].isalpha():
+        return present
+    return "n" if _VOWEL.match(word) else ""
 
 
 def _without_filewords(template: str) -> str:

@@ -107,3 +107,14 @@ async def _train(monitor: MonitorScreen, mending: Mending, number: int) -> None:
             await asyncio.to_thread(before.put_back)
     elif await app.launch(run, resume=False, background=background):
         app.open_run(run.name)
+    else:
+        try:
+            await asyncio.to_thread(_take_away, run)
+        except UserError as error:
+            app.say(error)
+
+
+def _take_away(copy: Run) -> None:
+    """Delete a new run that did not start; one that has something to tell stays. Raises `UserError`."""
+    if not copy.started:
+        copy.delete()

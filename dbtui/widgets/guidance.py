@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from core.texts import say
 from dbtui.actions import binding
+from dbtui.widgets.hanging import Hanging, Hung
 
 
 class Guidance(ModalScreen[None]):
@@ -20,7 +21,7 @@ class Guidance(ModalScreen[None]):
 
     BINDINGS = [binding("help.close", "escape,f1,enter,q", "dismiss(None)", "Close", "Closes the help.")]
 
-    def __init__(self, topic: Content, keys: Content) -> None:
+    def __init__(self, topic: Content | Hanging, keys: Hanging) -> None:
         super().__init__()
         self.topic, self.keys = topic, keys
 
@@ -29,20 +30,20 @@ class Guidance(ModalScreen[None]):
             with VerticalScroll(id="dialog-text"):
                 if self.topic.plain:
                     yield Static(self.topic, markup=False)
-                yield Static(self.keys if self.topic.plain else self.keys[1:], markup=False)
+                yield Static(self.keys if self.topic.plain else Hanging(self.keys.lines[1:]), markup=False)
             yield Static(say("help.keys", "Esc closes"), id="dialog-keys", markup=False)
 
 
-def topic_of(screen: Screen[object]) -> Content:
+def topic_of(screen: Screen[object]) -> Content | Hanging:
     """The help of the focused widget or the nearest one around it that has any.
 
-    A widget tells it with a method `guidance() -> Content`, or with Textual's `HELP`.
+    A widget tells it with a method `guidance() -> Content | Hanging`, or with Textual's `HELP`.
     """
     node: Widget | None = screen.focused or screen
     while node is not None:
         told = getattr(node, "guidance", None)
         if told is not None:
-            content: Content = told()
+            content: Content | Hanging = told()
             return content
         if node.HELP and type(node).__module__.startswith("dbtui"):
             return Content(node.HELP.strip())
@@ -60,9 +61,9 @@ def active_in(screen: Screen[object]) -> Iterator[ActiveBinding]:
                 yield ActiveBinding(app, bound, True, bound.tooltip)
 
 
-def keys_of(screen: Screen[object]) -> Content:
+def keys_of(screen: Screen[object]) -> Hanging:
     """One line for each key that does something now, with what it does."""
-    lines: list[Content] = [Content(""), Content(say("help.keys.title", "Keys")).stylize("bold")]
+    lines: list[Hung | Content] = [Content(""), Content(say("help.keys.title", "Keys")).stylize("bold")]
     seen: set[str] = set()
     for active in active_in(screen):
         bound = active.binding
@@ -71,7 +72,7 @@ def keys_of(screen: Screen[object]) -> Content:
         seen.add(bound.action)
         key = screen.app.get_key_display(bound)
         told = say("help.key", "{title}: {help}", title=bound.description, help=bound.tooltip)
-        lines.append(Content.assemble((f"  {key:<8}", "bold"), told))
+        lines.append(Hung(Content.styled(f"  {key:<8}", "bold"), Content(told)))
     tab = say("help.tab", "To the next field or list; Shift+Tab goes back.")
-    lines.append(Content.assemble(("  Tab     ", "bold"), tab))
-    return Content("\n").join(lines)
+    lines.append(Hung(Content.styled("  Tab     ", "bold"), Content(tab)))
+    return Hanging.of(lines)

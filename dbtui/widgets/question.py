@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from core.texts import say
 from dbtui.actions import binding
+from dbtui.widgets.hanging import Hanging, Hung
 
 KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -74,6 +75,7 @@ class Question(ModalScreen[str | None]):
         self.dismiss(event.option_id)
 
 
-def _line(answer: Answer) -> Content:
+def _line(answer: Answer) -> Hanging:
     rest = f"  {answer.help}" if answer.help else ""
-    return Content.assemble((f" {answer.key or ' '} ", "bold $accent"), f" {answer.title}", (rest, "$foreground-muted"))
+    head = Content.assemble((f" {answer.key or ' '} ", "bold $accent"), " ")
+    return Hanging((Hung(head, Content.assemble(answer.title, (rest, "$foreground-muted"))),))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -14,21 +13,19 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Footer, Static
 
-from core.config.findings import Fix
-from core.config.table import Option, find_option, generic, option_table
-from core.texts import joined, say
+from core.config.table import Option, generic, option_table
+from core.texts import say
 from dbtui.actions import bindings
 from dbtui.drafts import STEPS
-from dbtui.safe import safe_message
+from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
-from dbtui.wizard.context import PRESET, WizardContext, step_of
+from dbtui.wizard.editing import Editing
 from dbtui.wizard.explaining import explain, shortened
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
 from dbtui.wizard.steps import STEPS as TITLES
-from dbtui.working import Working
 
 if TYPE_CHECKING:
     from dbtui.wizard.flow import Wizard
@@ -37,7 +34,7 @@ CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards", "pict
 """Actions that come and go with the focus and with what is typed."""
 
 
-class WizardScreen(Working):
+class WizardScreen(Editing):
     """One step. A subclass says `step` and composes its `rows`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,16 +47,12 @@ class WizardScreen(Working):
     ]
     CSS_PATH = "wizard.tcss"
     AUTO_FOCUS = ".control"
-    step: ClassVar[str]
 
     def __init__(self, wizard: Wizard) -> None:
-        super().__init__()
-        self.wizard = wizard
-        self.context: WizardContext = wizard.context
+        super().__init__(wizard)
         self._goal = ""
         self._possible: tuple[bool, ...] = ()
-        self.is_ready = False
-        self._told: dict[str, Content] = {}
+        self._told: dict[str, Content | Hanging] = {}
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 
@@ -123,8 +116,9 @@ class WizardScreen(Working):
         seen = {row.path for row in self.query(Row)}
         loose = [finding for finding in self.context.findings_of(self.step)
                  if finding.field not in seen and self.context.shown(finding)]  # fmt: skip
-        lines = [line.content() for finding in loose for line in finding_lines(finding)]
-        if self._tell("#general", Content("\n").join(lines)):
+        loose += self.context.taken_name(self.step)
+        lines = [line.hung() for finding in loose for line in finding_lines(finding)]
+        if self._tell("#general", Hanging.of(lines)):
             self.query_one("#general").display = bool(lines) and self.step != "review"
         self._explain()
         self._keys_changed()
@@ -132,7 +126,7 @@ class WizardScreen(Working):
         if focused is not None:
             focused.call_after_refresh(focused.scroll_visible, animate=False)
 
-    def _tell(self, place: str, content: Content) -> bool:
+    def _tell(self, place: str, content: Content | Hanging) -> bool:
         """Put `content` into the Static `place`; False where it stands there already and nothing is to be drawn."""
         if self._told.get(place) == content:
             return False
@@ -164,21 +158,14 @@ class WizardScreen(Working):
 
     # --- help ---------------------------------------------------------------------------------------------------------
 
-    @property
-    def focused_row(self) -> Row | None:
-        node = self.focused
-        while node is not None and not isinstance(node, Row):
-            node = node.parent if isinstance(node.parent, Widget) else None
-        return node
-
-    def guidance(self) -> Content:
+    def guidance(self) -> Content | Hanging:
         """What F1 says: the focused field, with its messages in full."""
         row = self.focused_row
         if row is None:
             return Content((self.HELP or "").strip())
-        said = [line.content() for line in row.state.lines]
+        said = [line.hung() for line in row.state.lines]
         gap = [Content("")] if said else []
-        return Content("\n").join([explain(self.context, row.path, row.option), *gap, *said])
+        return Hanging.of([explain(self.context, row.path, row.option), *gap, *said])
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._explain()
@@ -196,9 +183,8 @@ class WizardScreen(Working):
         if not self.is_ready:
             return
         row = self.focused_row
-        if row is None:
-            text = Content((self.HELP or "").strip())
-        else:
+        text: Content | Hanging = Content((self.HELP or "").strip())
+        if row is not None:
             text = explain(self.context, row.path, row.option)
         self._tell("#help", text)
         hint = row.option.help if row is not None else (self.HELP or "").strip().partition("\n")[0]
@@ -216,12 +202,6 @@ class WizardScreen(Working):
             self.context.edit(event.row.path, event.row.text)
         self.wizard.changed()
         self.show()
-
-    def action_put_back(self) -> None:
-        row = self.focused_row
-        if row is not None:
-            self.context.put_back(row.path)
-            self._write()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """F6 where something can be put back, F2 where something can be mended, F7 where a path is asked for."""
@@ -243,87 +223,6 @@ class WizardScreen(Working):
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
-
-    async def action_save_preset(self) -> None:
-        from dbtui.wizard.keeping import Keeping
-
-        await Keeping(self).begin()
-
-    def preset_saved(self) -> None:
-        """The fields are those of a new preset, which is chosen: lists and marks follow."""
-        self.wizard.changed()
-        if any(row.path == PRESET for row in self.query(Row)):
-            self.call_later(self.rebuild)  # its list has one more
-        else:
-            self.show()
-
-    def action_find(self) -> None:
-        from dbtui.wizard.finding import FindField
-
-        self.app.push_screen(FindField(self.context, self.concept), self._found)
-
-    async def _found(self, path: str | None) -> None:
-        if path is not None:
-            step = step_of(path)
-            if step == self.step:
-                await self.go_to_field(path)
-            else:
-                self.wizard.turn_to(step, path)
-
-    @property
-    def concept(self) -> int:
-        """The number of the concept that has the focus, else of the first."""
-        row = self.focused_row
-        parts = row.path.split(".") if row is not None else []
-        return int(parts[1]) if parts[:1] == ["concepts"] else 0
-
-    def action_browse(self) -> None:
-        from dbtui.wizard.browse import Browse
-
-        row = self.focused_row
-        if row is not None:
-            browse = Browse(row.option.title, self.context.text(row.path), files=row.option.kind == "path")
-            self.app.push_screen(browse, lambda chosen: self._browsed(row.path, chosen))
-
-    def _browsed(self, path: str, chosen: Path | None) -> None:
-        if chosen is not None:
-            self.context.visited.add(path)
-            self.context.edit(path, str(chosen))
-            self._write()
-
-    def action_fix(self) -> None:
-        """One way to mend it is taken at once; of several one is chosen."""
-        from dbtui.widgets.question import Answer, Question, key_of
-
-        fixes = self._fixes()
-        if len(fixes) == 1:
-            self.mend(fixes[0])
-        elif fixes:
-            changed = [joined(find_option(path).title for path in fix.changes) for fix in fixes]
-            is_one = len(set(changed)) == 1
-            answers = [Answer(str(number), key_of(number), safe_message(fix.label), "" if is_one else field)
-                       for number, (fix, field) in enumerate(zip(fixes, changed, strict=True), 1)]  # fmt: skip
-            question = Question(say("wizard.which-way", "Which way?"), "", answers)
-            self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)
-
-    def _fixes(self) -> list[Fix]:
-        """Those of the focused field; where it has none, those of the whole screen."""
-        row = self.focused_row
-        findings = [finding for finding in self.context.findings_of(self.step) if self.context.shown(finding)]
-        mine = [fix for finding in findings if row is not None and finding.field == row.path for fix in finding.fixes]
-        return mine or [fix for finding in findings for fix in finding.fixes]
-
-    def mend(self, fix: Fix) -> None:
-        self.context.mend(fix)
-        self.app.notify(safe_message(fix.label), title=say("wizard.mended", "Mended"), timeout=4, markup=False)
-        self._write()
-
-    def _write(self) -> None:
-        """The context has changed without typing: the fields follow."""
-        for row in self.query(Row):
-            row.write(self.context.text(row.path))
-        self.wizard.changed()
-        self.show()
 
     async def action_go(self, by: int) -> None:
         """Tab, before the next letter is given to any field: who types ahead of the screen hits the right one."""

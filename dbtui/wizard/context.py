@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,20 @@ from core.families.describe import SourceDescription
 from core.machine import Card, groups_of
 from core.planning.buckets import concept_sizes
 from core.planning.checks import check
-from core.planning.duration import Duration, Pace, estimate
+from core.planning.duration import Duration, estimate
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
 from core.texts import UserError
 from dbtui.drafts import Draft, new_id
+from dbtui.wizard.looked import (
+    Looked,
+    Tokens,
+    class_pictures_asked,
+    everything_asked,
+    pictures_asked,
+    source_asked,
+    still_true,
+)
 from dbtui.wizard.values import as_text
 
 PRESET = "preset"
@@ -35,25 +43,6 @@ PRESET = "preset"
 SOURCE = "model.source"
 NOT_COPIED = ("name", "instance.directory", "instance.identifier")
 """Of a concept: what each has for itself."""
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """What an identifier is to the model: how many tokens, and the parts of it that they stand for."""
-
-    count: int
-    pieces: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What was found on disk and in the vocabulary for one state of the form. `tokens` has one entry a concept."""
-
-    facts: Facts
-    tokens: tuple[Tokens, ...]
-    decoded: bool
-    paces: tuple[Pace, ...] = ()
-    """What former runs measured; looked at for Review."""
 
 
 class WizardContext:
@@ -234,7 +223,7 @@ class WizardContext:
         named = self.texts.get("model.family", "")
         asked = (self.texts.get(SOURCE, ""), named or "auto",
                  *(self.texts.get(f"model.{name}", "") for name in ("revision", "variant")))  # fmt: skip
-        if self.looked is not None and self._looked_at is not None and _source(self._looked_at) == asked:
+        if self.looked is not None and self._looked_at is not None and source_asked(self._looked_at) == asked:
             found = self.looked.facts.source
             if isinstance(found, SourceDescription):
                 return found.family
@@ -254,9 +243,9 @@ class WizardContext:
             machine=machine,
             processes=count,
             processes_here=count,
-            source=facts.source if _source(then) == _source(now) else None,
-            scans=_still_true(facts.scans, _pictures(then), _pictures(now)),
-            prior_scans=_still_true(facts.prior_scans, _class_pictures(then), _class_pictures(now)),
+            source=facts.source if source_asked(then) == source_asked(now) else None,
+            scans=still_true(facts.scans, pictures_asked(then), pictures_asked(now)),
+            prior_scans=still_true(facts.prior_scans, class_pictures_asked(then), class_pictures_asked(now)),
         )
 
     def pictures(self, number: int) -> list[tuple[Picture, Size | None]]:
@@ -308,7 +297,7 @@ class WizardContext:
         """Whether the disk or the vocabulary must be asked again."""
         if self.looked is None or self._looked_at is None or decode > self.looked.decoded:
             return True
-        return _asked(self._looked_at) != _asked(self.config)
+        return everything_asked(self._looked_at) != everything_asked(self.config)
 
     def take(self, config: RunConfig, looked: Looked) -> None:
         """The answer for `config` is there."""
@@ -332,6 +321,14 @@ class WizardContext:
     def findings_of(self, step: str) -> list[Finding]:
         """Those whose field stands on the screen `step`; Review has them all."""
         return [finding for finding in self.findings if step in ("review", step_of(finding.field))]
+
+    def taken_name(self, step: str) -> list[Finding]:
+        """The run's name, where a run has it already, for the screens that neither have its field nor list everything:
+        a draft may have been left on any of them before that run was made.
+        """
+        if step in ("review", "model"):
+            return []
+        return [finding for finding in self.findings if finding.code == "name.in-use"]
 
     def errors_of(self, step: str) -> list[Finding]:
         return [finding for finding in self.findings_of(step) if finding.level is Level.ERROR]
@@ -357,32 +354,6 @@ def step_of(field: str) -> str:
     if section in ("model", "concepts"):
         return section
     return "parameters" if section else "review"
-
-
-def _source(config: RunConfig) -> tuple[str, ...]:
-    model = config.model
-    return model.source, model.family, model.revision, model.variant
-
-
-def _pictures(config: RunConfig) -> list[str]:
-    return [concept.instance.directory for concept in config.concepts]
-
-
-def _class_pictures(config: RunConfig) -> list[str]:
-    return [concept.prior.directory for concept in config.concepts]
-
-
-def _asked(config: RunConfig) -> tuple[Any, ...]:
-    identifiers = [concept.instance.identifier for concept in config.concepts]
-    return _source(config), _pictures(config), _class_pictures(config), identifiers
-
-
-def _still_true(answers: tuple[Any, ...], then: list[str], now: list[str]) -> tuple[Any, ...]:
-    """`answers`, one a concept, with `None` where what was asked has changed since."""
-    return tuple(
-        answers[number] if number < len(answers) and number < len(then) and then[number] == asked else None
-        for number, asked in enumerate(now)
-    )
 
 
 def _without_concept(texts: Mapping[str, str], number: int) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from core.demo.preset import demo_values
 from core.demo.source import is_demo
 from core.texts import say
 from dbtui.safe import safe
+from dbtui.widgets.hanging import Hanging, Hung
 from dbtui.widths import fitted
 from dbtui.wizard.context import PRESET, WizardContext
 from dbtui.wizard.values import in_words
@@ -29,13 +30,14 @@ def preset_option() -> Option:
     )  # fmt: skip
 
 
-def explain(context: WizardContext, path: str, option: Option) -> Content:
+def explain(context: WizardContext, path: str, option: Option) -> Hanging:
     """Title, help, range, unit, default, and what each preset chooses."""
-    parts: list[Content] = [Content(option.title).stylize("bold"), Content(""), Content(option.help), Content("")]
+    gap = Content("")
+    parts: list[Content | Hung] = [Content(option.title).stylize("bold"), gap, Content(option.help), gap]
     if path == PRESET:
         for preset in context.presets.values():
-            parts.append(Content.assemble((preset_title(preset), "bold"), f"  {safe(preset.help)}"))
-        return Content("\n").join(parts)
+            parts += [Content(preset_title(preset)).stylize("bold"), Hung(Content("  "), Content(safe(preset.help)))]
+        return Hanging.of(parts)
     if option.type != "text" or option.choices or option.unit:
         unit = f" ({option.unit})" if option.unit else ""
         parts.append(_line(say("explain.takes", "Takes"), f"{option.expectation}{unit}"))
@@ -49,20 +51,22 @@ def explain(context: WizardContext, path: str, option: Option) -> Content:
         parts.append(_line(say("explain.demo", "The demo"), safe(in_words(demos[option.path]))))
     if context.is_changed(path):
         parts.append(_line(say("explain.puts-back", "F6 puts back"), safe(in_words(value_at(context.base(), path)))))
-    parts += [Content(""), _line(say("explain.in-file", "In run.toml"), path)]
-    return Content("\n").join(parts)
+    parts += [gap, _line(say("explain.in-file", "In run.toml"), path)]
+    return Hanging.of(parts)
 
 
 HINT_LINES = 2
 
 
-def shortened(text: str, width: int) -> Content:
-    """As much of it as its lines at the foot of a step hold; where that is not all, which key shows the rest."""
-    if len(Content(text).wrap(width)) <= HINT_LINES:
+def shortened(text: str, width: int, lines: int = HINT_LINES) -> Content:
+    """As much of it as so many lines hold, those at the foot of a step where no number is given; where that is not all,
+    which key shows the rest.
+    """
+    if len(Content(text).wrap(width)) <= lines:
         return Content(text)
     rest = say("explain.more", "… F1 shows all")
     end = len(text)
-    while end and len(Content(f"{text[:end]}{rest}").wrap(width)) > HINT_LINES:
+    while end and len(Content(f"{text[:end]}{rest}").wrap(width)) > lines:
         end -= 1
     words = text[:end]
     if text[end : end + 1].isascii() and text[end - 1 : end].isascii() and not text[end].isspace():
@@ -77,6 +81,6 @@ def preset_title(preset: Preset) -> str:
     return f"{short} {say('preset.yours', '(yours)')}" if preset.is_own else short
 
 
-def _line(title: str, text: str) -> Content:
+def _line(title: str, text: str) -> Hung:
     head = say("explain.line", "{title}: ", title=title)
-    return Content.assemble((head, "$foreground-muted"), text)
+    return Hung(Content.styled(head, "$foreground-muted"), Content(text))

@@ -15,10 +15,14 @@ from core.config.table import Option, option_table
 from core.texts import say
 from dbtui.actions import binding
 from dbtui.safe import safe
+from dbtui.widgets.hanging import Hanging
 from dbtui.wizard.context import WizardContext
+from dbtui.wizard.explaining import explain, shortened
 from dbtui.wizard.rows import Field
 from dbtui.wizard.values import in_words
 
+HELP_LINES = 3
+"""Of the highlighted field, under the list."""
 TITLE_CELLS, SECTION_CELLS, VALUE_CELLS = 32, 18, 18
 
 
@@ -96,7 +100,26 @@ class FindField(ModalScreen[str | None]):
                                 Content(value).truncate(VALUE_CELLS, ellipsis=True))  # fmt: skip
 
     def _explain(self, option: Option) -> None:
-        self.query_one("#found-help", Static).update(option.help)
+        foot = self.query_one("#found-help", Static)
+        foot.update(shortened(option.help, foot.content_size.width or self.size.width, HELP_LINES))
+
+    def on_resize(self) -> None:
+        """A text for another width."""
+        self.call_after_refresh(self._explain_again)
+
+    def _explain_again(self) -> None:
+        highlighted = self.query_one("#found", OptionList).highlighted
+        if highlighted is not None:
+            self._explain(self.found[highlighted])
+
+    def guidance(self) -> Hanging:
+        """What F1 says: what this list is for, and the highlighted field in full."""
+        highlighted = self.query_one("#found", OptionList).highlighted
+        told = [Content(self.HELP)]
+        if highlighted is None:
+            return Hanging.of(told)
+        option = self.found[highlighted]
+        return Hanging.of([explain(self.context, self._path(option), option), Content(""), *told])
 
     def _path(self, option: Option) -> str:
         return option.path.replace("*", str(self.number))

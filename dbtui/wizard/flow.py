@@ -15,7 +15,8 @@ from core.runs.pace import former_paces
 from core.texts import UserError
 from dbtui.drafts import Draft, delete_draft, save_draft
 from dbtui.wizard.asking import Asker
-from dbtui.wizard.context import Looked, Tokens, WizardContext
+from dbtui.wizard.context import WizardContext
+from dbtui.wizard.looked import Looked, Tokens
 
 if TYPE_CHECKING:
     from dbtui.app import DbtuiApp

@@ -18,11 +18,12 @@ from core.texts import UserError, joined, listed, say
 from dbtui.actions import binding
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
+from dbtui.wizard.placeholders import optional
 from dbtui.wizard.rows import Field
 from dbtui.wizard.values import in_words
 
 if TYPE_CHECKING:
-    from dbtui.wizard.base import WizardScreen
+    from dbtui.wizard.editing import Editing
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,12 @@ class KeepPreset(ModalScreen[Called | None]):
                 yield Static(contents(self.kept), markup=False)
             with Horizontal(classes="asked"):
                 yield Static(say("keeping.name", "Name"), classes="label")
-                yield Field(self.called.name, id="preset-name", compact=True, select_on_focus=False)
+                yield Field(self.called.name, placeholder=say("placeholder.preset-name", "for example my-faces"),
+                            id="preset-name", compact=True, select_on_focus=False)  # fmt: skip
             with Horizontal(classes="asked"):
                 yield Static(say("keeping.preset-title", "Title"), classes="label")
-                yield Field(self.called.title, id="preset-title", compact=True, select_on_focus=False)
+                yield Field(self.called.title, placeholder=optional(), id="preset-title", compact=True,
+                            select_on_focus=False)  # fmt: skip
             yield Static("", id="preset-said", markup=False)
             yield Button(say("keeping.save", "Save (Ctrl+S)"), compact=True, action="screen.save")
             keys = say("keeping.keys", "Enter goes on · Ctrl+S saves · Esc closes")
@@ -119,7 +122,7 @@ def contents(kept: Keepable) -> Content:
 class Keeping:
     """The way from the key to the file, over the questions that come up."""
 
-    def __init__(self, screen: WizardScreen) -> None:
+    def __init__(self, screen: Editing) -> None:
         self.screen, self.app, self.context = screen, screen.dbtui, screen.context
 
     async def begin(self) -> None:

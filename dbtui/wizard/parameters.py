@@ -14,6 +14,9 @@ from dbtui.actions import bindings
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.parts import heading, section_options
 
+FIRST = ("intervals", "lora", "learning_rate", "batch", "prior_loss", "images", "performance")
+"""How long and what happens when, what is trained, how fast; then what only some change. The rest as in `run.toml`."""
+
 
 class ParametersScreen(WizardScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("parameters")]
@@ -27,7 +30,7 @@ class ParametersScreen(WizardScreen):
         )
 
     def rows(self) -> ComposeResult:
-        for name in RunConfig.model_fields:
+        for name in dict.fromkeys((*FIRST, *RunConfig.model_fields)):
             if name not in ("model", "concepts"):
                 fields = list(self.fields(section_options(name)))
                 if fields:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
@@ -19,6 +18,7 @@ from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.safe import safe
+from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.question import Answer, Question, key_of
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
@@ -48,7 +48,7 @@ class ReviewScreen(WizardScreen):
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
         return say(
             "review.help",
-            "The plan. s starts it here, b in the background, q in the queue; F3 goes back.\n\n"
+            "The plan. s starts it here, b in the background, w in the queue; F3 goes back.\n\n"
             "Here: it trains in this program and its monitor opens. If the terminal closes, it trains on.\n\n"
             "In the background: a process of its own trains it. You can leave, log out, and come back with dbtui "
             "attach.\n\n"
@@ -69,7 +69,7 @@ class ReviewScreen(WizardScreen):
         yield Button(say("review.start", "Start here (s)"), id="here", compact=True, action="screen.start")
         background = say("review.start-background", "Start in the background (b)")
         yield Button(background, compact=True, action="screen.start_background")
-        yield Button(say("review.enqueue", "In the queue (q)"), compact=True, action="screen.enqueue")
+        yield Button(say("review.enqueue", "In the queue (w)"), compact=True, action="screen.enqueue")
 
     def on_mount(self) -> None:
         self.context.visit("model")
@@ -82,7 +82,7 @@ class ReviewScreen(WizardScreen):
             return
         self._listed = list(self.context.findings)
         findings = self.query_one(Findings)
-        prompts = [Content("\n").join([line.content() for line in finding_lines(finding)]) for finding in self._listed]
+        prompts = [Hanging.of(line.hung() for line in finding_lines(finding)) for finding in self._listed]
         highlighted = findings.highlighted
         findings.clear_options()
         findings.add_options([Option(prompt) for prompt in prompts])
@@ -134,8 +134,13 @@ class ReviewScreen(WizardScreen):
         app = self.dbtui
         seconds = takes.total if takes is not None and takes.is_whole else None
 
-        def make() -> Run:
-            run = Run.create(home, config, __version__)
+        def make() -> Run | None:
+            try:
+                run = Run.create(home, config, __version__)
+            except UserError as error:
+                if error.code != "run.name-in-use":
+                    raise
+                return None
             if where == "queue":
                 try:
                     add(home, run, cards=cards, seconds=seconds)
@@ -148,16 +153,26 @@ class ReviewScreen(WizardScreen):
                 app.call_later(app.say, error)
             return run
 
-        async def made(run: Run) -> None:
+        async def made(run: Run | None) -> None:
+            if run is None:
+                self._name_was_taken()
+                return
             await self.wizard.close()
             if where == "queue":
-                told = say("review.enqueued", "{name} waits its turn. q shows the queue, and starts it.",
+                told = say("review.enqueued", "{name} waits its turn. w shows the queue, and starts it.",
                            name=safe(run.name))  # fmt: skip
                 app.notify(told, markup=False)
             else:
                 app.start_run(run, resume=False, background=where == "background", cards=cards)
 
         self.alone(make, made)
+
+    def _name_was_taken(self) -> None:
+        """Somebody has made a run of that name since the disk was looked at: look again, at the field that mends it."""
+        self.wizard.look_again()
+        self.wizard.turn_to("model", "model.name")
+        self.app.notify(say("review.name-taken", "A run named {name} has been made meanwhile: F2 takes a free name.",
+                            name=safe(self.context.config.model.name)), severity="warning", markup=False)  # fmt: skip
 
     def action_choose_cards(self) -> None:
         groups, present = self.context.groups, self.context.cards

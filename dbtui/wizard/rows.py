@@ -22,6 +22,8 @@ from core.config.table import Option
 from core.texts import say
 from dbtui.actions import binding
 from dbtui.safe import safe
+from dbtui.widgets.hanging import Hanging, Hung
+from dbtui.wizard.placeholders import placeholder
 
 MARKS = {
     Level.ERROR: ("✗", "$text-error"),
@@ -45,7 +47,13 @@ class Line:
     text: str
 
     def content(self) -> Content:
-        return Content.assemble((f"{self.mark} " if self.mark else "", self.colour), (self.text, self.colour))
+        hung = self.hung()
+        return hung.head + hung.text
+
+    def hung(self) -> Hung:
+        """The same, its further lines below its words."""
+        mark = Content.styled(f"{self.mark} ", self.colour) if self.mark else Content()
+        return Hung(mark, Content.styled(self.text, self.colour))
 
 
 @dataclass(frozen=True)
@@ -292,7 +300,8 @@ class Row(Vertical):
         if self.option.type == "switch":
             return Switched(_word(text == TRUE), text == TRUE, compact=True, classes="control")
         kind = PathField if self.option.kind in PATH_KINDS else Field
-        return kind(text, select_on_focus=False, compact=True, classes="control")
+        example = placeholder(self.path, self.option)
+        return kind(text, placeholder=example, select_on_focus=False, compact=True, classes="control")
 
     def _chosen(self, text: str) -> str:
         return text if any(value == text for _, value in self.choices) else self.choices[0][1]
@@ -312,9 +321,9 @@ class Row(Vertical):
             return self.state.lines[0].content()
         return Content(self.option.unit).stylize("$foreground-muted")
 
-    def _message(self) -> Content:
+    def _message(self) -> Hanging:
         """Under the control: what needs more room."""
-        return Content() if self._fits_aside else Content("\n").join([line.content() for line in self.state.lines])
+        return Hanging() if self._fits_aside else Hanging.of(line.hung() for line in self.state.lines)
 
 
 def _word(on: bool) -> Content:

@@ -32,7 +32,7 @@ def test_other_braces_mean_nothing() -> None:
 @pytest.mark.parametrize(
     ("prompt", "expected"),
     [
-        ("a {identifier} {class}", "a alarm clock"),
+        ("a {identifier} {class}", "an alarm clock"),
         ("photo of {identifier} {class}, [filewords]", "photo of alarm clock"),
         ("a photo of OHWX alarm clock, ohwx", "a photo of alarm clock"),
         ("a photo of {identifier}", "a photo of alarm clock"),
@@ -47,10 +47,34 @@ def test_the_class_prompt_is_the_caption_without_the_identifier(prompt: str, exp
 
 
 @pytest.mark.parametrize(
+    ("prompt", "noun", "expected"),
+    [
+        ("a {identifier} {class}", "dog", "a dog"),
+        ("an {identifier} {class}", "dog", "a dog"),
+        ("A ohwx {class}", "owl", "An owl"),
+        ("a {identifier}", "elephant", "an elephant"),
+        ("a {identifier} {class}", "uniform", "a uniform"),
+        ("a {identifier} {class}", "hourglass", "an hourglass"),
+        ("a {identifier} {class}", "house", "a house"),
+        ("a {identifier} {class}", "umbrella", "an umbrella"),
+        ("a {identifier} {class}", "狗", "a 狗"),
+        ("a {identifier} red {class}", "apple", "a red apple"),
+        ("a {class} of {identifier}", "owl", "a owl of"),
+    ],
+)
+def test_the_article_before_the_identifier_goes_with_what_follows_it_then(
+    prompt: str, noun: str, expected: str
+) -> None:
+    """What somebody wrote before another word is theirs."""
+    plain = Concept.model_validate({"instance": {"identifier": "ohwx", "class_noun": noun, "prompt": prompt}})
+    assert class_prompt(plain) == expected
+
+
+@pytest.mark.parametrize(
     ("prompt", "expected"),
     [
-        ("", "a alarm clock"),
-        ("a {identifier} {class} on the moon", "a alarm clock on the moon"),
+        ("", "an alarm clock"),
+        ("a {identifier} {class} on the moon", "an alarm clock on the moon"),
         ("a drawing of ohwx", "a drawing of alarm clock"),
     ],
 )

@@ -19,9 +19,10 @@ from core import events
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Done, Failed, Paused, Stopped
-from core.runs.folder import Run
+from core.runs.folder import Run, list_runs
 from core.runs.lock import RunLock
 from core.settings import settings_path
+from core.texts import UserError
 from dbtui.announcing import signal_of
 from dbtui.app import DbtuiApp
 from dbtui.home.screen import HomeScreen
@@ -152,6 +153,32 @@ async def test_a_change_that_the_saved_states_cannot_take_trains_a_new_run(run: 
         name, resume, config = launched[0]
         assert (name, resume) == ("clock-2", False)
         assert config.rate == run.config().rate / 2
+
+
+@pytest.mark.parametrize(("began", "left"), [(False, ["clock"]), (True, ["clock", "clock-2"])])
+async def test_a_new_run_that_does_not_start_is_not_left_behind_but_one_that_has_begun_stays(
+    run: Run, monkeypatch: pytest.MonkeyPatch, began: bool, left: list[str]
+) -> None:
+    def refuse(copied: Run, resume: bool, on_event: Any) -> Any:
+        if began:
+            journal_of(copied).say(synthetic.started())
+        raise UserError("launch.refused", "It cannot start.")
+
+    monkeypatch.setattr("core.runs.launch.launch_thread", refuse)
+    nan = Failed(code="training.not-finite", message="No number.", advice="Lower the rate.", step=5, time=NOON)
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 5), nan)
+    (run.checkpoints / "step-000200").mkdir(parents=True)
+    (run.class_pictures / "dog").mkdir(parents=True)
+    (run.class_pictures / "dog" / "1.png").write_bytes(b"x")
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=WIDE) as pilot:
+        monitor = await opened(app, pilot, run)
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("1")
+        await until(pilot, lambda: any("It cannot start." in notice.message for notice in app._notifications))
+        await until(pilot, lambda: [found.name for found in list_runs(run.home)] == left)
+        assert app.screen is monitor and (run.class_pictures / "dog" / "1.png").is_file()
 
 
 async def test_before_anything_was_saved_the_same_run_begins_anew_with_the_change(
@@ -409,7 +436,9 @@ async def test_o_lays_a_run_behind_this_one_follows_it_and_takes_it_away_again(t
         loss = monitor.query_one(LossPane)
         await until(pilot, lambda: loss.overlay is not None)
         await settle(pilot)
-        assert "━ face-with-a-long-name" in shown(app)
+        rows = [row.strip() for row in shown(app).splitlines()]
+        assert any(row.startswith("clock (this run):") for row in rows)
+        assert any(row.startswith("face-with-a-long-name (behind):  ◆ validation  ━ smoothed") for row in rows)
         assert loss._made is not None and loss._made._x_max >= 400
         journal_of(other).say(*synthetic.steps(401, 500))
         await monitor.look()

@@ -78,6 +78,18 @@ async def test_each_option_stands_on_one_screen_and_the_rare_ones_behind_more(tm
     assert everyday == {option.path.replace("*", "0") for option in option_table() if not option.more} | {"preset"}
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_parameters_begin_with_how_long_and_what_happens_when(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        screen = await open_wizard(pilot, "parameters", dict(FILLED))
+        paths = [row.path for row in screen.query(Row)]
+        assert paths[:3] == ["intervals.epochs", "intervals.save_every_epochs", "intervals.sample_every_epochs"]
+        assert screen.focused_row is not None and screen.focused_row.path == "intervals.epochs"
+        sections = list(dict.fromkeys(path.rpartition(".")[0] for path in paths))
+        assert sections.index("learning_rate") < sections.index("performance") < sections.index("saving")
+
+
 async def test_title_and_help_of_a_field_come_from_the_table(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:

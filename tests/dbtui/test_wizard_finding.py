@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from core.config.table import find_option
 from dbtui.app import DbtuiApp
+from dbtui.widgets.guidance import Guidance
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.finding import FindField
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
@@ -111,3 +113,22 @@ def test_the_list_of_fields_looks_as_it_did(
         await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_help_that_is_too_long_for_the_foot_names_the_key_that_shows_it_whole(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = DbtuiApp(tmp_path)
+    whole = find_option("model.source").help
+    async with app.run_test(size=size) as pilot:
+        await open_wizard(pilot)
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: isinstance(app.screen, FindField))
+        await pilot.press(*"source model")
+        await until(pilot, lambda: "What you start from" in shown(app))
+        await at_rest(pilot)
+        assert "F1 shows all" in shown(app)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, Guidance))
+        assert isinstance(app.screen, Guidance) and whole in app.screen.topic.plain

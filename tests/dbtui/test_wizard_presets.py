@@ -19,8 +19,9 @@ from core.texts import UserError
 from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
-from dbtui.wizard.context import Looked, WizardContext
+from dbtui.wizard.context import WizardContext
 from dbtui.wizard.keeping import KeepPreset
+from dbtui.wizard.looked import Looked
 from dbtui.wizard.notes import lines_for
 from dbtui.wizard.rows import Row
 from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until

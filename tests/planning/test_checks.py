@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from string import Formatter
 
+import pytest
+
 from core.config.findings import Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
@@ -40,6 +42,22 @@ def test_every_fix_is_a_change_that_the_options_accept_and_every_text_can_be_fil
         for fix in finding.fixes:
             assert fix.label.text and "{" not in fix.label.text
             with_changes(config(spoiled), fix.changes)
+
+
+@pytest.mark.parametrize("caption", ["a {identifier} {class}", "[filewords]", "{identifier}", "a photo of it",
+                                     "a zebra dog", "a photo of ohwx dog"])  # fmt: skip
+@pytest.mark.parametrize("identifier", ["ohwx", "", "zebra", "dog", "pneumonoultra"])
+@pytest.mark.parametrize("noun", ["dog", ""])
+def test_no_fix_of_words_or_class_pictures_leads_to_another_error(caption: str, identifier: str, noun: str) -> None:
+    instance = "concepts.0.instance"
+    said = {f"{instance}.prompt": caption, f"{instance}.identifier": identifier, f"{instance}.class_noun": noun,
+            "concepts.0.prior.images_per_instance": 0}  # fmt: skip
+    found = findings(said)
+    errors = {finding.code for finding in found if finding.level is Level.ERROR}
+    for finding in found:
+        for fix in finding.fixes:
+            after = {f.code for f in findings({**said, **fix.changes}) if f.level is Level.ERROR}
+            assert after <= errors, (finding.code, fix.changes)
 
 
 def test_every_value_in_a_message_is_named_in_its_template() -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from core.choices.optimizers import Optimizer
 from core.choices.schedulers import SCHEDULERS
 from core.config.findings import Finding, Fix, Level
-from core.config.options import LearningRateOptions, PriorLossOptions, PriorOptions, RunConfig
+from core.config.options import Concept, LearningRateOptions, PriorLossOptions, PriorOptions, RunConfig
+from core.config.prompts import class_prompt, has_words
 from core.config.table import find_option
 from core.planning.facts import Facts
 from core.planning.memory import optimizer_of
@@ -153,15 +154,25 @@ def prior(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         chosen = weight != PriorLossOptions().weight
         fix = Fix(message("fix.class", "2 class pictures for each of yours"),
                   {f"concepts.{number}.prior.images_per_instance": 2 for number in range(len(asked))})  # fmt: skip
+        fixes = (fix,) if all(map(_can_have_class_pictures, config.concepts)) else ()
         if chosen:
             yield Finding(Level.WARNING, "prior_loss.weight", message(
                 "prior.weight-unused", "The prior loss weight does nothing: no class pictures are asked for.",
-                mend="Ask for 2 to 5 class pictures for each of yours."), (fix,))  # fmt: skip
+                mend="Ask for 2 to 5 class pictures for each of yours."), fixes)  # fmt: skip
         else:
             yield Finding(Level.HINT, "concepts.0.prior.images_per_instance", message(
                 "prior.off", "Prior preservation is off: the model may forget what else the class can look like.",
                 mend="Good for styles. For faces and things ask for 2 to 5 class pictures for each of yours."),
-                (fix,))  # fmt: skip
+                fixes)  # fmt: skip
+
+
+def _can_have_class_pictures(concept: Concept) -> bool:
+    """Whether asking for them brings nothing new that has to be mended: they need a class, as most captions do, and a
+    prompt without the identifier.
+    """
+    instance = concept.instance
+    shows_subject = instance.identifier.strip() and has_words(class_prompt(concept), instance.identifier)
+    return not shows_subject and bool(instance.class_noun.strip() or "{class}" in instance.prompt)
 
 
 def prior_options(config: RunConfig, facts: Facts) -> Iterator[Finding]:

@@ -40,15 +40,15 @@ def identifier(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             yield Finding(Level.ERROR, field, message(
                 "identifier.missing", "There is no identifier: the word that will mean your subject.",
                 mend="Choose a rare one, for example {example}.", example=RARE_WORDS[0]),
-                _rare_words(field))  # fmt: skip
+                _rare_words(number, concept))  # fmt: skip
             continue
         if has_words(concept.instance.class_noun, word):
             yield Finding(Level.ERROR, field, message(
                 "identifier.is-class", "The identifier {word} is also the class: the model could not tell your "
                 "subject from all others.", mend="Choose a rare word, for example {example}.", word=word,
-                example=RARE_WORDS[0]), _rare_words(field))  # fmt: skip
+                example=RARE_WORDS[0]), _rare_words(number, concept))  # fmt: skip
         else:
-            yield from _rareness(field, word)
+            yield from _rareness(number, concept, word)
         yield from _identifier_in_captions(number, concept, word, facts)
 
 
@@ -138,7 +138,7 @@ def same_identifier(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             yield Finding(Level.WARNING, field, message(
                 "identifier.shared", "Concepts {first} and {second} have the same identifier and class, so the model "
                 "will mix them.", mend="Give each its own word.", first=first + 1, second=number + 1),
-                _rare_words(field, without=word))  # fmt: skip
+                _rare_words(number, concept, without=word))  # fmt: skip
 
 
 def lengths(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -196,19 +196,20 @@ def is_common(word: str) -> bool:
     return all(token.endswith("</w>") and known[token] < COMMON_BELOW for token in clip_tokens(word))
 
 
-def _rareness(field: str, word: str) -> Iterator[Finding]:
+def _rareness(number: int, concept: Concept, word: str) -> Iterator[Finding]:
+    field = f"concepts.{number}.instance.identifier"
     tokens = clip_tokens(word)
     if is_common(word):
         yield Finding(Level.WARNING, field, message(
             "identifier.common", "{word} is a word that the model knows: it has to forget its meaning first, and "
             "your subject will look like it.", mend="Choose a rare word, for example {example}.", word=word,
-            example=RARE_WORDS[0]), _rare_words(field, without=word))  # fmt: skip
+            example=RARE_WORDS[0]), _rare_words(number, concept, without=word))  # fmt: skip
     elif len(tokens) >= MANY_TOKENS:
         yield Finding(Level.WARNING, field, message(
             "identifier.long", "The model reads {word} as {count} tokens ({tokens}), which all mean something "
             "already.", mend="A word of one or two tokens is learned better, for example {example}.", word=word,
             count=len(tokens), tokens=" · ".join(pieces(word)),
-            example=RARE_WORDS[0]), _rare_words(field, without=word))  # fmt: skip
+            example=RARE_WORDS[0]), _rare_words(number, concept, without=word))  # fmt: skip
 
 
 def _identifier_in_captions(number: int, concept: Concept, word: str, facts: Facts) -> Iterator[Finding]:
@@ -270,6 +271,15 @@ def _prompt(number: int, concept: Concept, new: str) -> Fix:
     return Fix(message("fix.caption", "Caption: {text}", text=text), {f"concepts.{number}.instance.prompt": new})
 
 
-def _rare_words(field: str, without: str = "") -> tuple[Fix, ...]:
-    return tuple(Fix(message("fix.identifier", "Use {word}", word=word), {field: word})
+def _rare_words(number: int, concept: Concept, without: str = "") -> tuple[Fix, ...]:
+    """Each a word that is free; the caption names it too, where it is the same for every picture and did not."""
+    template, more = concept.instance.prompt, {}
+    old, noun = concept.instance.identifier, concept.instance.class_noun
+    if "{identifier}" not in template and FILEWORDS not in template:
+        named = words_pattern(old).search(template) if old.strip() and not has_words(noun, old) else None
+        new = f"{template[: named.start()]}{{identifier}}{template[named.end() :]}" if named else _before_class(
+            template, noun)  # fmt: skip
+        more = {f"concepts.{number}.instance.prompt": new}
+    return tuple(Fix(message("fix.identifier", "Use {word}", word=word),
+                     {f"concepts.{number}.instance.identifier": word, **more})
                  for word in RARE_WORDS if word != without)  # fmt: skip

@@ -1,0 +1,80 @@
+"""A run's name that another run has: it is told wherever one is, and a key takes a free one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.planning.facts import Facts
+from core.runs.folder import Run, list_runs
+from dbtui.app import DbtuiApp
+from dbtui.wizard.base import WizardScreen
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
+
+NAME = "model.name"
+
+
+def with_names(config: RunConfig, home: Path, **options: Any) -> Facts:
+    return replace(imagined(config, home, **options), names_in_use=frozenset(run.name for run in list_runs(home)))
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("dbtui.wizard.flow.survey", with_names)
+    yield
+
+
+def make(home: Path, name: str = "clock") -> None:
+    Run.create(home, with_changes(RunConfig(), {NAME: name}), "0")
+
+
+@pytest.mark.parametrize("step", ["model", "concepts", "parameters", "review"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_draft_whose_name_a_run_has_got_says_so_on_whatever_screen_it_opens_and_f2_mends_it(
+    tmp_path: Path, step: str, size: tuple[int, int]
+) -> None:
+    make(tmp_path)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        screen = await open_wizard(pilot, step, {**FILLED, "concepts.0.prior.images_per_instance": "2"})
+        await until(pilot, lambda: "A run named clock exists" in shown(app))
+        await at_rest(pilot)
+        if step == "model":
+            screen.query_one("#next").focus()
+        await pilot.press("f2")
+        await until(pilot, lambda: screen.context.text(NAME) == "clock-2")
+        await until(pilot, lambda: "A run named clock exists" not in shown(app))
+
+
+async def test_a_name_in_use_is_told_at_the_key_that_makes_it_one(tmp_path: Path) -> None:
+    make(tmp_path)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot)
+        next(row for row in screen.query("Row") if row.path == NAME).control.focus()  # type: ignore[attr-defined]
+        await pilot.press(*"clock")
+        await until(pilot, lambda: "A run named clock exists" in shown(app))
+        await pilot.press("f2")
+        await until(pilot, lambda: screen.context.text(NAME) == "clock-2")
+
+
+async def test_a_name_that_was_taken_while_the_wizard_was_open_leads_to_its_field(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot, "review", {**FILLED, "concepts.0.prior.images_per_instance": "2"})
+        make(tmp_path)
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.step == "model")
+        await until(pilot, lambda: "A run named clock exists" in shown(app))
+        screen = app.screen
+        assert isinstance(screen, WizardScreen) and screen.focused_row is not None
+        assert screen.focused_row.path == NAME
+        await pilot.press("f2")
+        await until(pilot, lambda: screen.context.text(NAME) == "clock-2")
