@@ -52,7 +52,8 @@ def test_every_action_of_a_screen_has_a_method_that_does_it() -> None:
               "concepts": ConceptsScreen, "parameters": ParametersScreen, "review": ReviewScreen}  # fmt: skip
     for action in ACTIONS:
         if action.place in places:
-            assert hasattr(places[action.place], f"action_{action.id}"), action
+            of_app, name = action.id.startswith("app."), action.id.removeprefix("app.")
+            assert hasattr(DbtuiApp if of_app else places[action.place], f"action_{name}"), action
 
 
 def test_no_key_of_a_screen_is_given_away_twice() -> None:
