@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,6 +35,10 @@ CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards", "pict
 """Actions that come and go with the focus and with what is typed."""
 
 
+ESCAPE_SECONDS = 5.0
+"""A word on what Esc does stays so long, and is not said again meanwhile."""
+
+
 class WizardScreen(Editing):
     """One step. A subclass says `step` and composes its `rows`."""
 
@@ -51,6 +56,7 @@ class WizardScreen(Editing):
     def __init__(self, wizard: Wizard) -> None:
         super().__init__(wizard)
         self._goal = ""
+        self._told_escape = -ESCAPE_SECONDS
         self._possible: tuple[bool, ...] = ()
         self._told: dict[str, Content | Hanging] = {}
 
@@ -247,6 +253,14 @@ class WizardScreen(Editing):
         else:
             self.wizard.turn_to(STEPS[STEPS.index(self.step) + 1])
 
+    def action_escape(self) -> None:
+        """Nothing lies over the form: say so, and that nothing was to be lost."""
+        if time.monotonic() - self._told_escape > ESCAPE_SECONDS:
+            self._told_escape = time.monotonic()
+            told = say("wizard.escape", "Esc closes what lies over the form, and nothing does. F3 goes back; what you "
+                       "typed is kept.")  # fmt: skip
+            self.app.notify(told, timeout=ESCAPE_SECONDS, markup=False)
+
     async def action_back(self) -> None:
         number = STEPS.index(self.step)
         if number:
@@ -293,4 +307,4 @@ class WizardScreen(Editing):
             self.set_focus(next((found.control for found in self.query(Row)), None))
 
     def on_unmount(self) -> None:
-        self.wizard.save()
+        self.wizard.save_soon()
