@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from rich.cells import cell_len
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import ActiveBinding
 
 from core.texts import in_force, language
 
+if TYPE_CHECKING:
+    from textual.app import App
+
 Place = Literal["everywhere", "home", "wizard", "model", "concepts", "parameters", "review", "monitor",
-                "gallery", "large", "compare", "using"]  # fmt: skip
+                "gallery", "large", "compare", "beside", "using"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("leave", "everywhere", "ctrl+c,ctrl+q", "Leave", "Leaves the program. It asks first.", False, True),
     Action("new", "home", "n", "New", "Teach a model something new, in four short screens."),
     Action("demo", "home", "t", "Try the demo",
-           "A small model that comes with the program learns a new dog before your eyes, in about a minute.", False),
+           "A small model that comes with the program learns a new dog before your eyes, in about a minute."),
     Action("open", "home", "enter", "Open", "Opens the monitor of a run, or goes on with a draft."),
     Action("resume", "home", "r", "Resume", "Trains on from the last saved state: here, in the background, or when "
            "its turn comes."),
     Action("longer", "home", "l", "Longer", "Trains a finished run for some epochs more."),
-    Action("duplicate", "home", "u", "Copy", "Opens the four screens with what this run was made of, under a new "
-           "name."),
     Action("export", "home", "e", "Export", "Writes the trained model as a file for other programs."),
     Action("gallery", "home", "g", "Gallery", "Shows the previews of a run side by side, from step to step."),
-    Action("queue", "home", "q", "Queue", "Runs that wait their turn: lets one wait, starts or ends the queue.",
-           False),
+    Action("use", "home", "u", "Use it", "How to fetch the exported model and use it in other programs."),
+    Action("duplicate", "home", "a", "As new", "Opens the four screens with what this run was made of, under a new "
+           "name."),
+    Action("queue", "home", "w", "Queue", "Runs that wait their turn: lets one wait, starts or ends the queue."),
     Action("rename", "home", "m", "Rename", "Gives the run another name.", False),
     Action("delete", "home", "d,delete", "Delete", "Deletes a run or a draft. It asks first and says what is lost."),
+    Action("app.leave", "home", "q", "Leave", "Leaves the program. It asks first."),
     Action("fix", "wizard", "f2", "Fix", "Mends what is wrong with this field, or lists every fix on this screen."),
     Action("back", "wizard", "f3", "Back", "One screen back, or to your runs. What you typed is kept."),
     Action("escape", "wizard", "escape", "Close", "Closes what lies over the form, and leaves no screen.", False),
@@ -81,7 +86,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("start", "review", "s", "Start here", "Trains in this program and opens the monitor."),
     Action("start_background", "review", "b", "In background",
            "Trains in a process of its own: you can close everything and come back with `dbtui attach`."),
-    Action("enqueue", "review", "q", "Queue",
+    Action("enqueue", "review", "w", "Queue",
            "Lets the run wait its turn: what waits is trained one after the other, over night for example."),
     Action("choose_cards", "review", "c", "Cards", "Chooses the graphics card, or how many of them, it trains on."),
     Action("app.home", "monitor", "h", "Runs", "Back to the list of runs. Training goes on."),
@@ -94,6 +99,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("background", "monitor", "d", "Background",
            "Hands the training to a process of its own, so that this program can be closed."),
     Action("resume", "monitor", "r", "Resume", "Trains on from the last saved state."),
+    Action("longer", "monitor", "l", "Longer", "Trains a finished run for some epochs more."),
     Action("export", "monitor", "e", "Export", "Writes the trained model as a file for other programs."),
     Action("mend", "monitor", "f2", "What to try",
            "Says why it failed and what may help; each thing to try is one more key."),
@@ -118,7 +124,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom(1)", "monitor", "+", "Zoom in", "Shows a shorter stretch of the curves.", False),
     Action("zoom(-1)", "monitor", "-", "Zoom out", "Shows a longer stretch of the curves.", False),
     Action("zoom(0)", "monitor", "0", "Whole curve", "Shows the curves from the first step to the last.", False),
-    Action("leave_run", "monitor", "q", "Leave", "Leaves the program. It asks first while it trains here.", False),
+    Action("leave_run", "monitor", "q", "Leave", "Leaves the program. It asks first while it trains here."),
     Action("move(0, -1)", "gallery", "left", "Earlier", "The preview before this one.", False),
     Action("move(0, 1)", "gallery", "right", "Later", "The preview after this one.", False),
     Action("move(-1, 0)", "gallery", "up", "Prompt above", "The same step of the prompt above.", False),
@@ -131,8 +137,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("choose", "gallery", "space", "Choose", "Chooses a preview to compare; again takes it back."),
     Action("compare", "gallery", "c", "Compare",
            "The two chosen previews side by side; without a choice, this one and the one before it."),
+    Action("overlay", "gallery", "o", "Compare with",
+           "What another run drew at the same step, beside this run's preview."),
     Action("best", "gallery", "m", "Mark best", "Marks this step as the best: exports offer it, its state is kept."),
     Action("export", "gallery", "e", "Export", "Writes the model of this step as a file for other programs."),
+    Action("use", "gallery", "u", "Use it", "How to fetch the exported model and use it in other programs."),
     Action("copy_path", "gallery", "y", "Copy path", "Copies the path of the preview.", False),
     Action("close", "gallery", "escape,g", "Back", "Back to where you came from."),
     Action("go(0, -1)", "large", "left", "Earlier", "The preview before this one."),
@@ -149,10 +158,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("go(1, 0)", "compare", "down", "Next prompt", "On the right the prompt below."),
     Action("swap", "compare", "x", "Swap", "Changes left and right."),
     Action("close", "compare", "escape,enter,c,q", "Close", "Back to the gallery."),
+    Action("go(0, -1)", "beside", "left", "Earlier", "Both runs one preview back."),
+    Action("go(0, 1)", "beside", "right", "Later", "Both runs one preview on."),
+    Action("go(-1, 0)", "beside", "up", "Prompt above", "The prompt above, of both runs."),
+    Action("go(1, 0)", "beside", "down", "Next prompt", "The prompt below, of both runs."),
+    Action("close", "beside", "escape,enter,o,q", "Close", "Back to the gallery."),
     Action("copy", "using", "y", "Copy", "Copies the line that fetches the file, or its path."),
     Action("turn(-1)", "using", "left", "Newer", "The export that was written after this one."),
     Action("turn(1)", "using", "right", "Older", "The export that was written before this one."),
-    Action("close", "using", "escape,enter,u,q", "Close", "Back to the monitor."),
+    Action("close", "using", "escape,enter,u,q", "Close", "Back to where you came from."),
 )  # fmt: skip
 
 
@@ -178,6 +192,28 @@ def binding(code: str, keys: str, action: str, title: str, help: str = "", **mor
     return Binding(keys, action, title, tooltip=help, id=code, **more)
 
 
+def as_fits(
+    app: App[Any], active: dict[str, ActiveBinding], optional: Sequence[str], width: int, *, compact: bool = True
+) -> dict[str, ActiveBinding]:
+    """`active` with as many of the `optional` actions in a footer of `width` cells as there is room for, the first
+    before the others. What is shown anyway has its room before all of them.
+    """
+
+    def cells(binding: Binding) -> int:
+        return cell_len(f"{app.get_key_display(binding)} {binding.description}") + (1 if compact else 3)
+
+    menu = active.get("ctrl+p")
+    room = width - (cells(menu.binding) + 1 if menu is not None else 0)
+    shown = [one.binding for one in active.values() if one.binding.show]
+    room -= sum(cells(one) for one in shown if one.action not in optional)
+    kept: dict[str, bool] = {}
+    for action in optional:
+        needs = sum(cells(one) for one in shown if one.action == action)
+        kept[action] = needs <= room
+        room -= needs if kept[action] else 0
+    return shown_as(active, {one.action: False for one in shown if not kept.get(one.action, True)})
+
+
 def shown_as(active: dict[str, ActiveBinding], shown: Mapping[str, bool]) -> dict[str, ActiveBinding]:
     """`active` with these actions in the footer, or not in it: for a screen that has room for them only at times."""
     return {
@@ -185,6 +221,17 @@ def shown_as(active: dict[str, ActiveBinding], shown: Mapping[str, bool]) -> dic
         if one.binding.action in shown else one
         for key, one in active.items()
     }  # fmt: skip
+
+
+def said_as(active: dict[str, ActiveBinding], said: Mapping[str, tuple[str, str]]) -> dict[str, ActiveBinding]:
+    """`active` where these actions have another title and, unless that is empty, another help."""
+
+    def other(one: ActiveBinding) -> ActiveBinding:
+        title, help = said[one.binding.action]  # noqa: A001
+        help = help or one.binding.tooltip  # noqa: A001
+        return one._replace(binding=replace(one.binding, description=title, tooltip=help), tooltip=help)
+
+    return {key: other(one) if one.binding.action in said else one for key, one in active.items()}
 
 
 _english: dict[str, tuple[str, str]] = {}

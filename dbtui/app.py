@@ -61,6 +61,8 @@ class DbtuiApp(Preferences):
         self.begin = begin
         self.training: TrainingHandle | None = None
         self.training_run: Run | None = None
+        self.beginning: set[str] = set()
+        """Runs that were told to train and do not do so yet: a process of their own takes some seconds to come up."""
         self._announced: set[tuple[str, float]] = set()
         self.last_words = ""
         """Said in the terminal once the app has left it."""
@@ -149,7 +151,10 @@ class DbtuiApp(Preferences):
         """
 
         async def start() -> None:
-            begun = await self.launch(run, resume=resume, background=background, cards=cards)
+            try:
+                begun = await self.launch(run, resume=resume, background=background, cards=cards)
+            finally:
+                self.beginning.discard(run.name)
             try:
                 await asyncio.to_thread(after, begun)
             except (UserError, OSError) as error:
@@ -157,6 +162,7 @@ class DbtuiApp(Preferences):
             if begun and isinstance(self.screen, HomeScreen):
                 self.open_run(run.name)
 
+        self.beginning.add(run.name)
         self.run_worker(start())
 
     async def launch(self, run: Run, *, resume: bool, background: bool, cards: tuple[str, ...] = ()) -> bool:
@@ -212,6 +218,13 @@ class DbtuiApp(Preferences):
         seen = getattr(self.screen, "run", None)
         if getattr(seen, "name", None) != name:
             self.notify(told_end(name, event), timeout=20, markup=False)
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """The screens that are seen through the one on top. Textual counts the next one below an opaque screen, too,
+        and would send all of the upper one whenever the lower one changes.
+        """
+        return super()._background_screens if self.screen.is_modal else []
 
     def _refresh_notifications(self) -> None:
         """Notices stand on the screen on top alone: those of the screens behind it would be seen through it."""

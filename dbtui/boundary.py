@@ -71,7 +71,10 @@ def _paragraph(error: Exception) -> str:
     from core.config.findings import ConfigError
 
     if isinstance(error, ConfigError):
-        lines = [f"  {safe(finding.field)}: {safe_message(finding.message)}" for finding in error.findings]
+        lines = []
+        for finding in error.findings:
+            lines.append(f"  {safe(finding.field)}: {safe_message(finding.message)}")
+            lines += [f"    → {safe(fix.label.text)}" for fix in finding.fixes]
         first = safe(error.message.text.partition("\n")[0])
         return "\n".join([first, *lines])
     if isinstance(error, UserError):

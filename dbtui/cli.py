@@ -22,10 +22,10 @@ from dbtui.cli_arguments import (
     home_of,
 )
 from dbtui.cli_queue import queue_app
-from dbtui.cli_words import spoken
+from dbtui.cli_words import Program, complaint, spoken
 from dbtui.safe import safe
 
-app = typer.Typer(
+app = Program(
     name="dbtui",
     help="Teach Stable Diffusion your own subject. Without a command, the app opens.",
     epilog="Exit codes: 0 done, 1 failed while running, 2 refused before anything started, 3 stopped with the state "
@@ -45,8 +45,9 @@ def run_command(arguments: list[str]) -> int:
     try:
         result = spoken(typer.main.get_command(app))(arguments, prog_name="dbtui", standalone_mode=False)
     except TyperException as error:
-        shows = say("cli.help-shows", "`{command} --help` shows what it takes.", command=_command_path(error))
-        complain(f"{_sentence(safe(error.format_message()))} {shows}")
+        if wrong := complaint(error):
+            shows = say("cli.help-shows", "`{command} --help` shows what it takes.", command=_command_path(error))
+            complain(f"{_sentence(safe(wrong))}{say('message.gap', ' ')}{shows}")
         return REFUSED
     except typer.Abort:
         complain(say("cli.nothing-done", "Nothing was done."))
@@ -58,7 +59,7 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+    return text if text.endswith((".", "?", "!", "。", "？")) else f"{text}."
 
 
 def _command_path(error: TyperException) -> str:
@@ -80,7 +81,7 @@ def program(
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(help="en or zh. Otherwise $DBTUI_LANGUAGE, the app's setting, the locale.", show_default=False),
+        typer.Option(help="en, or zh: 中文. Else $DBTUI_LANGUAGE, the app's choice, the locale.", show_default=False),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with every error.")] = False,
     version: Annotated[

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from dbtui.cli_arguments import AsJson, Assignments, Processes, complete_run, home_of
+from dbtui.cli_words import Program
 
-queue_app = typer.Typer(help="Runs that wait their turn: they are trained one after the other.", no_args_is_help=True)
+queue_app = Program(help="Runs that wait their turn: they are trained one after the other.", no_args_is_help=True)
 
 
 @queue_app.command("add")

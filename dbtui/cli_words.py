@@ -1,11 +1,114 @@
-"""The help of the commands in the language in force. Its English stands in `dbtui/cli.py`, beside each option."""
+"""What the command line says in the language in force: its help, and what is wrong with a line.
+
+Our own English stands in `dbtui/cli.py`, beside each option; typer's words are the tables here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import string
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.texts import ENGLISH, in_force, language, say
+from typer import Typer
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from core.texts import ENGLISH, Texts, filled, in_force, joined, language, say
+
+_USAGE = Texts(
+    "cli.usage",
+    {
+        "no-option-but": "No such option: {name} (Possible options: {others})",
+        "no-option": "No such option: {name}",
+        "no-command-but": "No such command {name}. Did you mean {others}?",
+        "no-command": "No such command {name}.",
+        "command-missing": "Missing command.",
+        "argument-missing": "Missing argument {name}.",
+        "option-missing": "Missing option {name}.",
+        "value-missing": "Option {name} requires an argument.",
+        "value-unwanted": "Option {name} does not take a value.",
+        "value": "Invalid value for {name}: {reason}",
+        "too-many": "Got unexpected extra argument(s) ({given})",
+    },
+)
+"""What typer says of a wrong line. One that is longer stands before the one that it begins with."""
+_REASONS = Texts(
+    "cli.value",
+    {
+        "whole": "Input should be a valid integer, unable to parse string as an integer",
+        "number": "Input should be a valid number, unable to parse string as a number",
+        "finite": "Input should be a finite number",
+        "at-least": "Input should be greater than or equal to {bound}",
+        "at-most": "Input should be less than or equal to {bound}",
+    },
+)
+"""What pydantic, which typer asks, says of a wrong value."""
+
+
+def complaint(error: TyperException) -> str:
+    """What is wrong with a command line, as one sentence; empty where help was shown instead."""
+    text = error.format_message()
+    return text if language() == ENGLISH or not text else _translated(text, _USAGE)
+
+
+def _translated(text: str, table: Texts) -> str:
+    for key, english in table.english.items():
+        if match := _pattern(english).fullmatch(text):
+            values = match.groupdict()
+            if "others" in values:
+                values["others"] = joined(values["others"].split(", "))
+            if "reason" in values:
+                values["reason"] = _translated(values["reason"], _REASONS)
+            return filled(table[key], values)
+    return text
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    pieces = string.Formatter().parse(template)
+    return re.compile("".join(re.escape(text) + (f"(?P<{name}>.+)" if name else "") for text, name, _, _ in pieces))
+
+
+class _Worded:
+    """A command whose help has no word of typer's own that is not in the catalogue."""
+
+    def format_help(self, context: Any, formatter: Any) -> None:
+        from typer import rich_utils
+
+        rich_utils.OPTIONS_PANEL_TITLE = say("cli.options", "Options")
+        rich_utils.ARGUMENTS_PANEL_TITLE = say("cli.arguments", "Arguments")
+        rich_utils.COMMANDS_PANEL_TITLE = say("cli.commands", "Commands")
+        rich_utils.REQUIRED_LONG_STRING = say("cli.required", "[required]")
+        rich_utils.DEFAULT_STRING = say("cli.default", "[default: {}]")
+        super().format_help(context, formatter)  # type: ignore[misc]
+
+    def format_usage(self, context: Any, formatter: Any) -> None:
+        pieces = " ".join(self.collect_usage_pieces(context))  # type: ignore[attr-defined]
+        formatter.write_usage(context.command_path, pieces, prefix=say("cli.usage", "Usage: "))
+
+    def get_help_option(self, context: Any) -> Any:
+        option = super().get_help_option(context)  # type: ignore[misc]
+        if option is not None:
+            option.help = say("cli.help.help", "Show this message and exit.")
+        return option
+
+
+class Command(_Worded, TyperCommand):
+    """One command."""
+
+
+class Group(_Worded, TyperGroup):
+    """A command that has others below it."""
+
+
+class Program(Typer):
+    """Typer's, with commands of these two kinds."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(cls=Group, **settings)
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        return super().command(name, cls=Command, **settings)
 
 
 def help_texts(command: Any, place: str = "cli") -> Iterator[tuple[Any, str, str, str]]:
@@ -23,11 +126,17 @@ def help_texts(command: Any, place: str = "cli") -> Iterator[tuple[Any, str, str
 def spoken(command: Any) -> Any:
     """`command` with its help in the language in force."""
     if language() != ENGLISH:
-        from typer import rich_utils
+        from dbtui.widths import break_lines_between_characters
 
+        break_lines_between_characters()
         for holder, attribute, code, english in help_texts(command):
             setattr(holder, attribute, in_force(code, english))
-        rich_utils.OPTIONS_PANEL_TITLE = say("cli.options", "Options")
-        rich_utils.ARGUMENTS_PANEL_TITLE = say("cli.arguments", "Arguments")
-        rich_utils.COMMANDS_PANEL_TITLE = say("cli.commands", "Commands")
+        _word_usage(command)
     return command
+
+
+def _word_usage(command: Any) -> None:
+    command.options_metavar = say("cli.usage.options", "[OPTIONS]")
+    for below in getattr(command, "commands", {}).values():
+        command.subcommand_metavar = say("cli.usage.commands", "COMMAND [ARGS]...")
+        _word_usage(below)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.demo.source import SUBJECT, is_demo
-from core.texts import Texts
+from core.texts import Texts, say
 from dbtui.commandline import command_line
+
+if TYPE_CHECKING:
+    from core.config.options import RunConfig
 
 SAYS = Texts("demo.says", {
     "loading": "A small Stable Diffusion that comes with the program learns a new dog from six pictures. It is "
@@ -22,7 +27,7 @@ SAYS = Texts("demo.says", {
     "training-alone": "Left: “a sks dog face” becomes the new dog. Right: no class pictures hold “a dog face”, so "
     "watch it drift.",
     "done": "It has learned a new dog, and what a plain dog is has stayed. What the class "
-    "pictures were for shows the demo without them: h, then t and w.",
+    "pictures were for shows the demo without them: press h for your runs, t for the demo, w for “without”.",
     "done-alone": "It has learned a new dog, and “a dog face” has drifted: class pictures prevent that.",
 })  # fmt: skip
 """What goes on, in one or two sentences; `-alone` is without class pictures."""
@@ -63,6 +68,24 @@ def demo_of(folder: Path) -> Demo | None:
         return Demo(prior=concept["prior"]["images_per_instance"] > 0)
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def draws_in_dbtui_alone(config: RunConfig) -> bool:
+    """Whether no other program can load what was trained: the demo's model is a toy of a shape of its own."""
+    return is_demo(config.model.source)
+
+
+def why_alone() -> str:
+    return say("using.demo.why", "The demo's model is a toy, made to show how learning works: A1111, Forge and ComfyUI "
+               "cannot load it, whatever it is exported as. What you train from a Stable Diffusion works "
+               "there.")  # fmt: skip
+
+
+def draw_with(name: str, home: Path, config: RunConfig) -> str:
+    """The command that draws the subject of the run called `name`."""
+    from core.config.prompts import sample_prompt
+
+    return command_line(f"generate {name} --prompt {shlex.quote(sample_prompt(config.concepts[0]))}", home)
 
 
 def draw_more(name: str, home: Path) -> str:

@@ -91,7 +91,6 @@ class Preferences(App[int]):
 
     async def _draw_so(self, chosen: Protocol | None) -> None:
         from dbtui.widgets.graphics import put_in_force
-        from dbtui.widgets.picture import Picture
 
         if chosen is None:
             return
@@ -99,6 +98,12 @@ class Preferences(App[int]):
             await asyncio.to_thread(put_in_force, chosen)
         except UserError as error:
             self.say(error)
+        self.draw_pictures_anew()
+
+    def draw_pictures_anew(self) -> None:
+        """Another way of drawing was chosen, or the terminal has said which it knows."""
+        from dbtui.widgets.picture import Picture
+
         for screen in self.screen_stack:
             for picture in screen.query(Picture):
                 picture.again()

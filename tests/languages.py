@@ -1,8 +1,8 @@
 """Every text that the program can say, and what a language has of them.
 
-`python -m tests.languages` counts; `missing` prints what a language lacks as lines for its file, `left` the codes that
-nothing says any more, `stale` the texts whose English is another than when they were translated (`seen` after looking
-at them), `unreadable` the places whose text cannot be found by reading.
+`python -m tests.languages` counts; `missing` prints what a language lacks as lines for its file, `sort` puts its lines
+in order, `left` prints the codes that nothing says any more, `stale` the texts whose English is another than when they
+were translated (`seen` after looking at them), `unreadable` the places whose text cannot be found by reading.
 """
 
 from __future__ import annotations
@@ -313,6 +313,10 @@ def main(arguments: list[str]) -> int:
         if asked == "missing":
             for key, (english, place) in sorted(missing.items(), key=lambda one: (one[1][1], one[0])):
                 print(f"# {place}\n{_quoted(key)} = {_quoted(english)}")
+        elif asked == "sort":
+            path = texts_of(language)
+            assert path is not None
+            path.write_text(in_order(path.read_text(encoding="utf-8")), encoding="utf-8")
         elif asked == "left":
             print("\n".join(left))
         else:
@@ -325,6 +329,19 @@ def main(arguments: list[str]) -> int:
     if asked == "unreadable":
         print("\n".join(found.unreadable))
     return 0
+
+
+def in_order(text: str) -> str:
+    """A language's file in alphabetical order of its keys, with a gap where their first word changes."""
+    lines = text.splitlines()
+    head = [line for line in lines if line.startswith("#")]
+    keyed = sorted((next(iter(tomllib.loads(line))), line) for line in lines if line and not line.startswith("#"))
+    found: list[str] = []
+    for number, (key, line) in enumerate(keyed):
+        if not number or re.split(r"[.|]", keyed[number - 1][0])[0] != re.split(r"[.|]", key)[0]:
+            found.append("")
+        found.append(line)
+    return "\n".join([*head, *found]) + "\n"
 
 
 def _quoted(text: str) -> str:

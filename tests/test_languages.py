@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from core.config.table import option_table
 from core.languages import LANGUAGES, choose, of_locale, texts_of
 from core.settings import remember, remembered, settings_path
 from core.texts import ENGLISH, Texts, UserError, counted, either, filled, listed, message, say, use_language
-from tests.languages import SEEN, Catalogue, catalogue, hashes, placeholders, stale, texts_in
+from tests.languages import SEEN, Catalogue, catalogue, hashes, in_order, placeholders, stale, texts_in
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 GRAMMAR = {"verb"}
@@ -66,6 +67,15 @@ def test_nothing_is_missing(found: Catalogue, language: str) -> None:
 def test_nothing_is_translated_that_nobody_says(found: Catalogue, language: str) -> None:
     left = [key for key in texts_in(language) if key not in found.lines()]
     assert not left, "\n".join([f"take these out of {language}.toml:", *left])
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_texts_of_a_language_stand_in_alphabetical_order(language: str) -> None:
+    keys = list(texts_in(language))
+    wrong = [later for earlier, later in pairwise(keys) if later < earlier]
+    assert not wrong, f"out of order in {language}.toml: `python -m tests.languages sort`"
+    path = texts_of(language)
+    assert path is not None and in_order(path.read_text(encoding="utf-8")) == path.read_text(encoding="utf-8")
 
 
 def test_no_translation_is_of_an_older_text(found: Catalogue) -> None:
@@ -176,12 +186,33 @@ def test_every_section_has_a_chinese_name_and_the_example_words_find_fields() ->
         assert any(word in option.title for option in find_options(word, options)), word
 
 
+COMMANDS = ("cli.", "bench.", "doctor.", "config.", "new.", "run.name-in-use", "run.no-name", "queue.done-already")
+"""Texts that only a command says, or only of a line or a file."""
+
+
+@pytest.mark.usefixtures("_back_to_english")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_advice_names_an_option_as_its_field_does_before_its_path(found: Catalogue, language: str) -> None:
+    use_language(texts_of(language))
+    titles = {option.path.rpartition("*.")[2]: option.title for option in option_table()}
+    titles = {path: title for path, title in titles.items() if "." in path}
+    there = texts_in(language) if language != ENGLISH else {}
+    bare = []
+    for key, (english, _) in found.lines().items():
+        text = re.sub(r"--set [\w.=]+", "", there.get(key, english))
+        for path in re.findall(r"(?<![\w.])[a-z_]+\.[a-z_]+(?![\w.])", text):
+            if path in titles and not key.startswith(COMMANDS):
+                marks = (f"{titles[path]} ({path})", f"“{titles[path]}”（{path}）", f"{titles[path]}, {path},")
+                bare += [] if any(mark in text for mark in marks) else [(key, path)]
+    assert not bare
+
+
 @pytest.mark.usefixtures("_back_to_english")
 def test_a_code_with_several_texts_has_each_of_them() -> None:
     use_language(texts_of("zh"))
-    bare, app = "Choose {other}.", 'Choose performance.optimizer = "{other}".'
+    bare, app = "Choose {other}.", 'Set Optimizer (performance.optimizer) to "{other}".'
     first, second = (message("optimizer.needs-cuda", "x", mend=text, other="adamw").advice for text in (bare, app))
-    assert first == "请选择 adamw。" and second == '请设 performance.optimizer = "adamw"。'
+    assert first == "请选择 adamw。" and second == '请把“优化器”（performance.optimizer）设为 "adamw"。'
 
 
 @pytest.mark.parametrize(
@@ -192,8 +223,8 @@ def test_a_code_with_several_texts_has_each_of_them() -> None:
         ({"LANG": "zh_SG"}, "zh"),
         ({"LANG": "zh"}, "zh"),
         ({"LANG": "zh-Hans-CN"}, "zh"),
-        ({"LANG": "zh_TW.UTF-8"}, "en"),
-        ({"LANG": "zh_HK"}, "en"),
+        ({"LANG": "zh_TW.UTF-8"}, "zh"),
+        ({"LANG": "zh_HK"}, "zh"),
         ({"LANG": "de_DE@euro"}, "en"),
         ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
         ({"LANG": "C", "LC_MESSAGES": "zh_CN"}, "zh"),
@@ -212,7 +243,15 @@ def test_option_then_variable_then_setting_then_locale(settings: Path) -> None:
     assert choose("en", chinese | {"DBTUI_LANGUAGE": "zh"}) == "en"
 
 
-@pytest.mark.parametrize("asked", [("xx", {}), (None, {"DBTUI_LANGUAGE": "xx"})])
+@pytest.mark.parametrize(
+    "asked", ["zh_CN", "zh-CN", "zh-Hans", "zh_CN.UTF-8", "cn", "CN", "zh_TW", "zh-Hant", "zh_HK.UTF-8", "ZH"]
+)
+def test_a_language_may_be_asked_for_as_locales_write_it(asked: str) -> None:
+    assert choose(asked, {}) == choose(None, {"DBTUI_LANGUAGE": asked}) == "zh"
+    assert choose("en_GB.UTF-8", {"DBTUI_LANGUAGE": asked}) == "en"
+
+
+@pytest.mark.parametrize("asked", [("xx", {}), (None, {"DBTUI_LANGUAGE": "xx"}), ("zhx", {}), ("C", {}), ("_", {})])
 def test_a_language_that_is_not_there_is_refused(asked: tuple[str | None, dict[str, str]]) -> None:
     with pytest.raises(UserError) as error:
         choose(*asked)

@@ -51,17 +51,19 @@ def problem(asked: str, device: str, version: str | None) -> UserError | None:
     if version is None:
         return UserError(
             "attention.missing", "{title} is not installed here.",
-            mend='Install it with `pip install "{module}>={floor}"`, or set performance.attention to sdpa.', **values,
+            mend='Install it with `pip install "{module}>={floor}"`, or set Attention (performance.attention) '
+            "to sdpa.", **values,
         )  # fmt: skip
     if _numbers(version) < _numbers(entry.floor):
         return UserError(
             "attention.too-old", "{title} {version} is too old: {floor} or newer is needed.",
-            mend='Install it with `pip install "{module}>={floor}"`, or set performance.attention to sdpa.', **values,
+            mend='Install it with `pip install "{module}>={floor}"`, or set Attention (performance.attention) '
+            "to sdpa.", **values,
         )  # fmt: skip
     if entry.needs_cuda and device != "cuda":
         return UserError(
             "attention.needs-gpu", "{title} works on NVIDIA GPUs only, and there is none here that torch can use.",
-            mend="Set performance.attention to sdpa.", **values,
+            mend="Set Attention (performance.attention) to sdpa.", **values,
         )  # fmt: skip
     return None
 

@@ -159,13 +159,13 @@ def build(chosen: str, groups: Groups, numbers: Numbers) -> TorchOptimizer:
             raise UserError(
                 "optimizer.unavailable",
                 "The optimizer {optimizer} needs {module}, which does not work here: {reason}.",
-                mend='Install it with `pip install {module}`, or choose performance.optimizer = "adamw".',
+                mend='Install it with `pip install {module}`, or set Optimizer (performance.optimizer) to "adamw".',
                 optimizer=chosen, module=module, reason=str(error) or type(error).__name__,
             ) from error  # fmt: skip
     if entry.needs_cuda and groups[0]["params"][0].device.type != "cuda":
         raise UserError(
             "optimizer.needs-cuda", "The optimizer {optimizer} needs a CUDA GPU: it is there to spare its memory.",
-            mend='Choose performance.optimizer = "{other}".', optimizer=chosen, other=without_cuda(chosen),
+            mend='Set Optimizer (performance.optimizer) to "{other}".', optimizer=chosen, other=without_cuda(chosen),
         )  # fmt: skip
     return entry.build(groups, numbers)
 

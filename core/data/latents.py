@@ -123,7 +123,7 @@ class Masks:
                 raise UserError(
                     "picture.mask-empty", "The mask of {path} leaves nothing to learn: it is black wherever the "
                     "training picture is cut.", mend="Paint white what counts, leave the picture out, or turn "
-                    "images.mask off.", path=path_in_words(view.item.path),
+                    "Masks (images.mask) off.", path=path_in_words(view.item.path),
                 )  # fmt: skip
 
     def of(self, views: Sequence[View]) -> Tensor | None:

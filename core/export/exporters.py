@@ -181,12 +181,13 @@ def in_precision(component: str, name: str, tensor: Tensor, dtype: torch.dtype) 
                 "export.too-large-for-half",
                 "{name} in the {component} holds values that half precision cannot (its largest is {largest:.3g}, the "
                 "limit is 65504).",
-                mend="Export in full precision: saving.half = false, or --set saving.half=false.",
+                mend="Export in full precision: turn Half precision (saving.half) off, or --set saving.half=false.",
                 name=name, component=component, largest=float(tensor.abs().max()),
             )  # fmt: skip
         raise UserError(
             "export.not-finite", "{name} in the {component} holds values that are not numbers: the training diverged.",
-            mend="Export an earlier saved step with --step, and train on with a lower learning_rate.rate.",
+            mend="Export an earlier saved step with --step, and train on with a lower Learning rate "
+            "(learning_rate.rate).",
             name=name, component=component,
         )  # fmt: skip
     return converted

@@ -12,17 +12,21 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
-from torch import Tensor
 
 from core.config.options import RunConfig
 from core.demo.source import is_demo
-from core.families.describe import SourceDescription
-from core.families.family import Family
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.families.describe import SourceDescription
+    from core.families.family import Family
 
 SETTINGS_KEY = "dbtui.settings"
+MADE_KEY = "dbtui.export"
 HASH_KEY = "modelspec.hash_sha256"
 _PLAIN_TEXT = re.compile(r"auto|[\d.]+%?")
 _PREDICTION = {"epsilon": "epsilon", "v_prediction": "v", "sample": "sample"}
@@ -52,6 +56,11 @@ def run_settings(config: RunConfig, step: int, *, prompts: bool = False) -> dict
             public["class_noun"] = concept.instance.class_noun
             public["prompt"] = concept.instance.prompt
     return {SETTINGS_KEY: json.dumps({"step": step, **settings}, ensure_ascii=False)}
+
+
+def how_made(*, half: bool, average: bool, prompts: bool) -> dict[str, str]:
+    """How the state that `run_settings` names was written, as one metadata entry (JSON)."""
+    return {MADE_KEY: json.dumps({"half": half, "average": average, "prompts": prompts})}
 
 
 def content_hash(tensors: Mapping[str, Tensor]) -> str:

@@ -17,7 +17,7 @@ from core.config.options import RunConfig
 from core.events import Export
 from core.export.adapters import adapter_metadata, export_adapter, merged
 from core.export.exporters import export_model
-from core.export.metadata import modelspec, run_settings
+from core.export.metadata import how_made, modelspec, run_settings
 from core.families import FAMILIES, keys
 from core.families.describe import SourceDescription, describe
 from core.families.model import Model
@@ -65,19 +65,22 @@ def export_run(
         trained = _averaged(trained, checkpoint)
     path = _destination(output, run_folder / "export", file_name(name, format, config.method), format)
     half = config.saving.half if half is None else half
-    return _export(trained, description, config, path, run_folder, format, half, found, prompts)
+    return _export(trained, description, config, path, run_folder, format, half, found, prompts, average)
 
 
-def export_trained(model: Model, trained: Stored, config: RunConfig, folder: Path, *, name: str, step: int) -> Export:
+def export_trained(
+    model: Model, trained: Stored, config: RunConfig, folder: Path, *, name: str, step: int, average: bool = False
+) -> Export:
     """Export what is in memory into the run's `export/` under `name`, as its options say. `trained` is component →
-    name → parameter; the rest of a whole model comes from `model`, of one with adapters from its source.
+    name → parameter, or its `average`; the rest of a whole model comes from `model`, of one with adapters from its
+    source.
     """
     whole = {} if config.lora.enabled else {
         component: keys.classic_names(component, network.state_dict()) for component, network in model.networks.items()
     }  # fmt: skip
     path = trained_export(config, folder, name)
     return _export({**whole, **trained}, model.description, config, path, folder, config.export_format,
-                   config.saving.half, step, False)  # fmt: skip
+                   config.saving.half, step, False, average)  # fmt: skip
 
 
 def trained_export(config: RunConfig, folder: Path, name: str) -> Path:
@@ -108,11 +111,12 @@ def _tokenizer_files(description: SourceDescription, folder: str) -> dict[str, b
 
 def _export(
     trained: Stored, description: SourceDescription, config: RunConfig, path: Path, folder: Path, format: str,  # noqa: A002
-    half: bool, step: int, prompts: bool,
+    half: bool, step: int, prompts: bool, average: bool,
 ) -> Export:  # fmt: skip
     family = FAMILIES[description.family]
     metadata = modelspec(family, description, path.name.removesuffix(EXPORT_FORMATS[format].suffix))
     metadata |= run_settings(config, step, prompts=prompts)
+    metadata |= how_made(half=half, average=average, prompts=prompts)
     kind = kind_of(config.lora, family.text_encoders)
     if kind is not None and EXPORT_FORMATS[format].is_adapter:
         size = export_adapter(trained, kind, path, format, half,
@@ -144,7 +148,8 @@ def _averaged(trained: Stored, checkpoint: Path) -> Stored:
     if not path.exists():
         raise UserError(
             "export.no-average", "{checkpoint} holds no average of the weights.",
-            mend="Export without --ema; a run keeps an average if performance.ema is on when it is made.",
+            mend="Export without --ema; a run keeps an average if Average (EMA), performance.ema, is on when it "
+            "is made.",
             checkpoint=path_in_words(checkpoint),
         )  # fmt: skip
     average = read_tensors(path)

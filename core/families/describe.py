@@ -58,7 +58,8 @@ def describe(
     if not source.strip():
         raise UserError(
             "source.none", "No source model is given.",
-            mend="Set model.source to a diffusers folder, a .safetensors or .ckpt file, a hub id (owner/name) or demo.",
+            mend="Set Source model (model.source) to a diffusers folder, a .safetensors or .ckpt file, a hub id "
+            "(owner/name) or demo.",
         )  # fmt: skip
     try:
         path = demo_model() if is_demo(source) else Path(source).expanduser()

@@ -102,7 +102,8 @@ def weight_files(path: Path, component: str, variant: str) -> list[Path]:
         "source.no-weights",
         "{path} has not {wanted}: no {name} there{others}.",
         mend="Download the model again"
-        + (", or choose another model.variant (what stands between the name and .safetensors)." if others else "."),
+        + (", or choose another Hub variant (model.variant): what stands between the name and .safetensors."
+           if others else "."),
         path=path_in_words(folder), wanted=wanted, name=whole.name,
         others=say("source.only-others", ", only {files}", files=listed(others)) if others else "",
     )  # fmt: skip

@@ -39,7 +39,7 @@ def with_vae(source: SourceDescription, vae: str) -> SourceDescription:
     if _shape(config) != _shape(source.configs[COMPONENT]):
         raise UserError(
             "vae.other-size", "The VAE in {path} makes latents of another size than {source} was trained with.",
-            mend="Choose a VAE for {family}, or leave model.vae empty.",
+            mend="Choose a VAE for {family}, or leave Another VAE (model.vae) empty.",
             path=path_in_words(path), source=source.source, family=family.title,
         )  # fmt: skip
     check_component(COMPONENT, tensors, configs, path)
@@ -64,7 +64,8 @@ def _there(vae: str) -> Path:
         pass
     raise UserError(
         "vae.missing", "The VAE {path} cannot be found.",
-        mend="Name a folder that diffusers wrote or a .safetensors or .ckpt file, or leave model.vae empty.",
+        mend="Name a folder that diffusers wrote or a .safetensors or .ckpt file, or leave Another VAE "
+        "(model.vae) empty.",
         path=path_in_words(vae),
     )  # fmt: skip
 

@@ -40,8 +40,8 @@ class Undecided(UserError):
         super().__init__(
             "source.undecided",
             "{path} may be {families}: their files look the same, and this one does not say what it is.",
-            mend="Set model.family to {ids}, whichever it is. The page where it comes from says whether it predicts v "
-            "(768 px) or the noise (512 px); a wrong choice gives pictures of noise.",
+            mend="Set Family (model.family) to {ids}, whichever it is. The page where it comes from says "
+            "whether it predicts v (768 px) or the noise (512 px); a wrong choice gives pictures of noise.",
             path=path_in_words(path), families=either(family.title for family in families),
             ids=either(family.id for family in families),
         )  # fmt: skip

@@ -17,8 +17,8 @@ LANGUAGES = {ENGLISH: "English", "zh": "简体中文"}
 """Each by its own name."""
 VARIABLE = "DBTUI_LANGUAGE"
 SETTING = "language"
-_SIMPLIFIED = ("", "cn", "sg", "hans")
-"""Regions and scripts of a Chinese locale that read simplified characters."""
+_ALSO = {"cn": "zh"}
+"""What people write for a language beside its code: the country, here."""
 
 
 def texts_of(language: str) -> Path | None:
@@ -39,20 +39,27 @@ def choose(asked: str | None, environment: Mapping[str, str]) -> str:
     """
     for place, wanted in (("--language", asked), (f"${VARIABLE}", environment.get(VARIABLE))):
         if wanted:
-            if wanted not in LANGUAGES:
+            meant = meant_by(wanted)
+            if meant is None:
                 raise UserError("language.unknown", "{place} asks for “{wanted}”, and there is no such language here.",
                                 mend="Choose one of {known}.", place=place, wanted=wanted,
                                 known=", ".join(LANGUAGES))  # fmt: skip
-            return wanted
+            return meant
     kept = remembered(SETTING)
     return kept if kept in LANGUAGES else of_locale(environment)
 
 
-def of_locale(environment: Mapping[str, str]) -> str:
-    """The language of `$LC_ALL`, else `$LC_MESSAGES`, else `$LANG`; English where it is none of ours.
+def meant_by(name: str) -> str | None:
+    """Ours that a locale's name means (`zh_CN.UTF-8`, `zh-Hans`, `en_GB`, `cn`); `None` if there is none.
 
-    Taiwan and Hong Kong read traditional characters: English for them as well.
+    Whatever its region or script: readers of traditional characters read simplified ones sooner than English.
     """
+    language = name.partition(".")[0].partition("@")[0].replace("-", "_").lower().split("_")[0]
+    language = _ALSO.get(language, language)
+    return language if language in LANGUAGES else None
+
+
+def of_locale(environment: Mapping[str, str]) -> str:
+    """The language of `$LC_ALL`, else `$LC_MESSAGES`, else `$LANG`; English where it is none of ours."""
     name = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
-    language, *rest = name.partition(".")[0].partition("@")[0].replace("-", "_").lower().split("_")
-    return "zh" if language == "zh" and (rest[0] if rest else "") in _SIMPLIFIED else ENGLISH
+    return meant_by(name) or ENGLISH

@@ -14,9 +14,10 @@ from core.choices.adapters import WHOLE
 from core.choices.optimizers import OPTIMIZERS
 from core.config.findings import Fix
 from core.config.options import RunConfig
+from core.config.table import find_option
 from core.machine import Machine, inspect_machine
 from core.planning.memory import optimizer_of, precision_of
-from core.texts import joined, message, say
+from core.texts import beside, message, say
 
 MEMORY = frozenset({"memory.out", "training.out-of-memory", "training.no-room-for-the-optimizer"})
 NOT_A_NUMBER = frozenset({"training.not-finite", "checkpoint.not-finite"})
@@ -220,15 +221,15 @@ def ways(code: str, config: RunConfig, size: int | None = None) -> str:
     """The same in words, for the message with this `code`; closing other programs helps whatever the options are."""
     found = [_in_words(fix) for fix in remedies(code, config, size)]
     if config.model.resolution == "auto" and size is None:
-        found.append(say("memory.out.resolution", "a smaller model.resolution"))
+        found.append(say("memory.out.resolution", "a smaller Resolution (model.resolution)"))
     found.append(say("remedy.close", "close other programs that use the memory"))
     return say("list.semicolon", "; ").join(found)
 
 
 def _in_words(fix: Fix) -> str:
-    """With the options as `--set` and run.toml take them."""
-    options = joined(f"{path} = {json.dumps(value)}" for path, value in fix.changes.items())
-    return say("remedy.way", "{label} ({options})", label=fix.label.text, options=options)
+    """With the options as the wizard names them, and as `--set` and run.toml take them."""
+    options = beside(f"{find_option(path).title} ({path} = {json.dumps(value)})" for path, value in fix.changes.items())
+    return say("remedy.way", "{label} – {options}", label=fix.label.text, options=options)
 
 
 def _missing() -> frozenset[str]:

@@ -39,7 +39,8 @@ class Run:
             raise UserError(
                 "run.bad-name",
                 "{name!r} cannot be the name of a run.",
-                mend="Use letters, digits, - _ and . (at most 64 of them, beginning with a letter, a digit or _).",
+                mend="Use letters, digits, - _ and . (at most 64 of them, beginning with a letter, a digit or _), "
+                "for example my-dog.",
                 name=name,
             )
         self.home = home

@@ -48,3 +48,15 @@ def nearest(steps: Iterable[int], wanted: int) -> list[int]:
         return [wanted]
     before, after = [step for step in known if step < wanted], [step for step in known if step > wanted]
     return before[-1:] + after[:1]
+
+
+def counterpart(sample: Sample, other: Grid) -> Sample | None:
+    """The preview of another run that is best held beside `sample`: of the subject or the class like it, of the same
+    prompt and seed where there is one, then of the nearest step; `None` where there is no preview.
+    """
+    return min(
+        other.cells.values(),
+        key=lambda held: (held.of_class != sample.of_class, held.prompt != sample.prompt, held.seed != sample.seed,
+                          abs(held.step - sample.step), -held.step),
+        default=None,
+    )  # fmt: skip

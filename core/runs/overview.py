@@ -17,6 +17,7 @@ MEASURE_AGAIN_SECONDS = 30.0
 """How old the size of a run may be that is written to all the time."""
 
 _Mark = tuple[int, int, int]
+_Places = tuple[_Mark | None, ...]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Overview:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._summaries: dict[str, tuple[_Mark, Summary]] = {}
-        self._sizes: dict[str, tuple[_Mark | None, float, int]] = {}
+        self._sizes: dict[str, tuple[_Places, float, int]] = {}
 
     def read(self) -> tuple[list[Listed], Queue]:
         """Every run, and the queue. Raises `UserError` where the home cannot be read."""
@@ -49,14 +50,21 @@ class Overview:
         """Sum up the folders that have changed; whether any size is another now."""
         changed = False
         for run in list_runs(self.home):
-            mark = _mark(run)
+            places = _places(run)
             known = self._sizes.get(run.name)
-            if known is not None and (known[0] == mark or time.monotonic() - known[1] < MEASURE_AGAIN_SECONDS):
+            if known is not None and (known[0] == places or self._is_fresh(run, known[1])):
                 continue
             size = folder_bytes(run.path)
             changed |= known is None or known[2] != size
-            self._sizes[run.name] = (mark, time.monotonic(), size)
+            self._sizes[run.name] = (places, time.monotonic(), size)
         return changed
+
+    def _is_fresh(self, run: Run, measured: float) -> bool:
+        """Whether a size measured then is good enough: that of a run that ended has to be right at once."""
+        try:
+            return time.monotonic() - measured < MEASURE_AGAIN_SECONDS and owner(run.lock_path) is not None
+        except UserError:
+            return False
 
     def _listed(self, run: Run, queue: Queue) -> Listed:
         size = self._sizes.get(run.name)
@@ -104,8 +112,19 @@ def folder_bytes(path: Path) -> int:
 
 def _mark(run: Run) -> _Mark | None:
     """Another one whenever the journal was written to."""
+    return _mark_of(run.journal_path)
+
+
+def _places(run: Run) -> _Places:
+    """Another one whenever something was written, exports and what is deleted by hand included: neither stands in the
+    journal.
+    """
+    return tuple(map(_mark_of, (run.journal_path, run.path, run.exports, run.checkpoints, run.samples)))
+
+
+def _mark_of(path: Path) -> _Mark | None:
     try:
-        held = run.journal_path.stat()
+        held = path.stat()
     except OSError:
         return None
     return held.st_ino, held.st_size, held.st_mtime_ns

@@ -57,7 +57,7 @@ def _tried(asked: str, device: torch.device, dtype: torch.dtype) -> UserError | 
         return UserError(
             "attention.fails", "{title} is installed and does not work here: {reason}.",
             mend='Install the build for this torch and GPU (`pip install "{module}>={floor}"`), or set '
-            "performance.attention to sdpa.",
+            "Attention (performance.attention) to sdpa.",
             title=entry.title, module=entry.needs, floor=entry.floor,
             reason=(str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."),
         )  # fmt: skip

@@ -92,7 +92,9 @@ def validation_skipped(step: int) -> Warned:
 
 def no_previews(id: str | None) -> Warned:  # noqa: A002
     """Where a preview was asked for and every concept makes none."""
-    return warning("sample.none-wanted", "There is nothing to show: every concept has sample.count = 0.", id)
+    return warning(
+        "sample.none-wanted", "There is nothing to show: every concept asks for 0 Previews (sample.count).", id
+    )
 
 
 def gpu_unused(gpu: str) -> Warned:

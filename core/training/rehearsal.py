@@ -80,6 +80,6 @@ def _tried(gradients: Gradients, slots: Sequence[Slot], prior_weight: float) -> 
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise UserError(
             "compile.failed", "The U-Net cannot be compiled here: {reason}.",
-            mend="Set performance.compile = false; on a computer without a C++ compiler and, with a GPU, without "
-            "Triton it does not work.", reason=reason,
+            mend="Turn Compile (performance.compile) off; on a computer without a C++ compiler and, with a GPU, "
+            "without Triton it does not work.", reason=reason,
         ) from error  # fmt: skip

@@ -142,7 +142,7 @@ class Saving:
             yield self._export(name, step)
             if self._config.saving.include_ema and self._average.state():
                 with self._average.in_force():
-                    averaged = self._export(f"{name}-ema", step)
+                    averaged = self._export(f"{name}-ema", step, average=True)
                 yield averaged
         except UserError as error:
             if final:
@@ -153,9 +153,9 @@ class Saving:
         """Wait for what is being written. Its outcome is known from the disk by whoever resumes."""
         self._checkpoints.join()
 
-    def _export(self, name: str, step: int) -> Event:
+    def _export(self, name: str, step: int, *, average: bool = False) -> Event:
         trained = self._trained.components
-        return export_trained(self._model, trained, self._config, self._folder, name=name, step=step)
+        return export_trained(self._model, trained, self._config, self._folder, name=name, step=step, average=average)
 
     def _durable(self, *, wait: bool) -> Iterator[Event]:
         if wait:

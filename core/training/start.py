@@ -91,7 +91,8 @@ def gather(config: RunConfig, requests: Requests) -> Generator[Event, None, Mate
     for concept, found in zip(config.concepts, scans, strict=True):
         if found.refused and not concept.instance.leave_out_unreadable:
             raise UserError("data.unreadable", "{count} in {directory} cannot be read: {names}.",
-                            mend="Mend or remove them, or set instance.leave_out_unreadable = true in the run.toml.",
+                            mend="Mend or remove them, or turn on Leave out unreadable pictures "
+                            "(instance.leave_out_unreadable).",
                             count=counted(len(found.refused), "file"), directory=path_in_words(found.directory),
                             names=_refused_names(found))  # fmt: skip
         if not found.pictures:
@@ -117,7 +118,8 @@ def plan_run(config: RunConfig, material: Material, processes: int, batch: int |
                                    preview_prompts=lines, processes=processes, batch=batch))  # fmt: skip
     if plan is None:
         raise UserError("data.nothing-to-do", "There are too few pictures for a single step.",
-                        mend="Add pictures, or make batch.size and batch.accumulation smaller.")  # fmt: skip
+                        mend="Add pictures, or make Batch size (batch.size) and Gradient accumulation "
+                        "(batch.accumulation) smaller.")  # fmt: skip
     if plan.images_per_step % processes:
         raise faults.not_shared(plan.images_per_step, processes)
     return plan

@@ -212,7 +212,7 @@ class Watch:
                          command=command_line(f"train {self._run.name} --resume", self._run.home)))  # fmt: skip
         elif written := exported_files(self._run.exports):
             complain(safe(say("train.exported", "Your model is in {folder}", folder=self._run.exports)))
-            for line in lines_of(written[0], self._run.config(), os.environ):
+            for line in lines_of(self._run, written[0], self._run.config(), os.environ):
                 complain(safe(line))
         return ending.exit_code
 

@@ -52,6 +52,11 @@ class Large(ModalScreen[str | None]):
         super().__init__()
         self.sample, self.folder, self._move = sample, folder, move
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say("gallery.large-help", "One preview as large as the terminal. From step to step only what was "
+                   "learned changes: prompt and seed stay the same.")  # fmt: skip
+
     def compose(self) -> ComposeResult:
         with Vertical(id="large"):
             yield Picture()
@@ -96,6 +101,11 @@ class Compare(ModalScreen[None]):
     def __init__(self, left: Sample, right: Sample, folder: Path, move: Callable[[Sample, int, int], Sample]) -> None:
         super().__init__()
         self.left, self.right, self.folder, self._move = left, right, folder, move
+
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say("gallery.compare-help", "Two previews of this run. The left one stays; the arrows change the right "
+                   "one. To hold another run beside this one, press o in the gallery.")  # fmt: skip
 
     def compose(self) -> ComposeResult:
         with Vertical(id="compare"):

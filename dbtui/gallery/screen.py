@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.screen import ActiveBinding
 from textual.widgets import Footer, Static
 
 from core.best import best_step, mark_best
@@ -18,12 +19,13 @@ from core.runs.grid import Grid, grid_of
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, joined, say
-from dbtui.actions import bindings
+from dbtui.actions import as_fits, bindings
 from dbtui.copying import copy
 from dbtui.gallery.cells import Cell
 from dbtui.gallery.large import Compare, Large, facts_of
 from dbtui.gallery.layout import Layout, layout, window
 from dbtui.monitor.after import export_step
+from dbtui.monitor.words import recognised
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.title import TitleBar
 from dbtui.working import Working
@@ -141,8 +143,8 @@ class GalleryScreen(Working):
         rows, columns = len(self.grid.rows), len(self.grid.steps)
         self.set_class(not columns, "-empty")
         if not columns:
-            empty = say("gallery.empty", "No previews yet. They are made every few epochs "
-                        "(intervals.sample_every_epochs), or with s in the monitor while it trains.")  # fmt: skip
+            empty = say("gallery.empty", "No previews yet. They are made every few epochs, as Preview every "
+                        "(intervals.sample_every_epochs) says, or with s in the monitor while it trains.")  # fmt: skip
             self.query_one("#gallery-empty", Static).update(self._trouble or (empty if self._was_read else ""))
             return
         wanted = layout(self.size.width - 2, self.size.height - AROUND, rows, columns)
@@ -200,7 +202,7 @@ class GalleryScreen(Working):
         if sample is not None:
             facts = facts_of(sample)
             if sample.likeness is not None:
-                facts += f"   {say('samples.likeness', '{share:.0%} the new one', share=sample.likeness)}"
+                facts += f"   {recognised(sample.likeness)}"
             lines += [Content.styled(safe(sample.prompt), "$foreground"), Content(facts)]
         if step is not None:
             saved = say("gallery.saved", "The state of this step is saved: e exports it.")
@@ -217,10 +219,15 @@ class GalleryScreen(Working):
 
     # --- keys ---------------------------------------------------------------------------------------------------
 
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """How to use it stands in the footer where there is room."""
+        return as_fits(self.app, super().active_bindings, ["use", "overlay"], self.size.width)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("move", "best", "export"):
             return bool(self.grid.steps)
-        if action in ("open", "choose", "copy_path"):
+        if action in ("open", "choose", "overlay", "copy_path"):
             return self.sample is not None
         if action == "compare":
             return self._pair() is not None
@@ -249,9 +256,10 @@ class GalleryScreen(Working):
     def action_open(self) -> None:
         sample = self.sample
         if sample is not None:
-            self.app.push_screen(Large(sample, self.run.path, self._go), self._opened)
+            self.app.push_screen(Large(sample, self.run.path, self.go), self.came_back)
 
-    def _go(self, rows: int, columns: int) -> Sample | None:
+    def go(self, rows: int, columns: int) -> Sample | None:
+        """Moves to the next preview in that direction, if there is one; the one that is focused then."""
         sample = self.sample
         self.cursor = self._beside(*self.cursor, rows, columns)
         return self.sample or sample
@@ -265,7 +273,8 @@ class GalleryScreen(Working):
             place = place[0] + rows, place[1] + columns
         return row, column
 
-    async def _opened(self, wish: str | None) -> None:
+    async def came_back(self, wish: str | None) -> None:
+        """From a screen over this one that may have moved, with what is to be done."""
         self._fill()
         if wish == "best":
             self.action_best()
@@ -308,6 +317,11 @@ class GalleryScreen(Working):
         row, column = self.grid.rows.index(place[0]), self.grid.steps.index(place[1])
         return self.grid.at(*self._beside(row, column, rows, columns)) or sample
 
+    def action_overlay(self) -> None:
+        from dbtui.gallery.beside import ask_other_run
+
+        ask_other_run(self)
+
     def action_best(self) -> None:
         """Mark the focused step, or take its mark away."""
         step = self.step
@@ -334,6 +348,11 @@ class GalleryScreen(Working):
     def action_export(self) -> None:
         if self.step is not None:
             export_step(self, self.run, self.step, self.saved)
+
+    def action_use(self) -> None:
+        from dbtui.monitor.using import UsingScreen, found_of
+
+        self.ask(lambda: found_of(self.run), lambda found: self.app.push_screen(UsingScreen(self.run, *found)))
 
     def action_copy_path(self) -> None:
         if self.sample is not None:

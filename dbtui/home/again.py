@@ -47,7 +47,7 @@ def where_question(app: DbtuiApp, run: Run, *, waits: bool, started: bool = True
         question.title_text = say("resume.first", "Train {name}: where?", name=safe(run.name))
         question.text = ""
     if not waits:
-        question.answers += (Answer("queue", "q", say("where.queue", "In the queue"),
+        question.answers += (Answer("queue", "w", say("where.queue", "In the queue"),
                                     say("where.queue.help", "when its turn comes, one after the other")),)  # fmt: skip
     return question
 

@@ -7,16 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.texts import UserError, say
+from core.texts import say
 from dbtui.home.rows import RESUMABLE, Entry
 from dbtui.home.waiting import can_wait
 from dbtui.home.welcome import demo_words
-from dbtui.safe import safe_message
 from dbtui.working import Result, Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
-    from core.runs.longer import Length
     from core.runs.queue import Queue
 
 
@@ -40,7 +38,7 @@ class RunActions(Working):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what is possible with the selected entry stands in the footer and the palette."""
         entry = self.selected
-        if action not in ("open", "resume", "longer", "duplicate", "rename", "export", "gallery", "delete"):
+        if action not in ("open", "resume", "longer", "use", "duplicate", "rename", "export", "gallery", "delete"):
             return True
         if entry is None or entry.state == "unknown":
             return False
@@ -54,6 +52,7 @@ class RunActions(Working):
             "rename": is_run and not entry.is_alive and not entry.place,
             "gallery": is_run,
             "export": is_run and bool(entry.summary and entry.summary.step),
+            "use": is_run and bool(entry.summary and entry.summary.step),
         }
         return possible[action]
 
@@ -92,72 +91,26 @@ class RunActions(Working):
 
     def action_resume(self) -> None:
         from dbtui.home.again import where_question
+        from dbtui.home.beginning import train
 
         entry = self.selected
 
         def ask(run: Run, started: bool) -> None:
             question = where_question(self.dbtui, run, waits=bool(entry and entry.place), started=started)
-            self.app.push_screen(question, lambda answer: self._train(run, answer) if answer else None)
+            self.app.push_screen(question, lambda answer: train(self, run, answer, self.look) if answer else None)
 
         self._ask_of_run(lambda run: (run, run.started), lambda found: ask(*found))
 
-    def _train(self, run: Run, where: str, *, changes: Callable[[], object] | None = None) -> None:
-        """Begin or go on with `run`, here, in the background or when its turn comes, once `changes` were made to it.
-        Where that is refused its options are those of before, and what waits in the queue waits on.
-        """
-        from core.runs.again import share_of
-        from core.runs.queue import add, read_queue, remove
-        from dbtui.home.again import Before
-
-        def prepare() -> Before:
-            before = Before(run)
-            if changes is not None:
-                changes()
-            if where == "queue":
-                try:
-                    add(self.home, run, **asdict(share_of(run)))
-                except (UserError, OSError):
-                    before.put_back()
-                    raise
-            return before
-
-        def begin(before: Before) -> None:
-            def settle(begun: bool) -> None:
-                if not begun:
-                    before.put_back()
-                elif read_queue(self.home).place(run.name):
-                    remove(self.home, run.name)
-                self.app.call_later(self.look)
-
-            if where != "queue":
-                self.dbtui.start_run(run, resume=True, background=where == "background", after=settle)
-            self.look()
-
-        self.in_thread(prepare, begin)
-
     def action_longer(self) -> None:
-        from core.runs.history import summary
-        from core.runs.longer import length_of
-        from dbtui.home.again import longer_question
+        from dbtui.home.beginning import ask_longer
 
-        def ask(run: Run, length: Length) -> None:
-            question = longer_question(run, length)
-            self.app.push_screen(
-                question, lambda more: self._longer(run, int(more), length.steps_per_epoch) if more else None
-            )
+        self._ask_of_run(lambda run: run, lambda run: ask_longer(self, run, self.look))
 
-        self._ask_of_run(lambda run: (run, length_of(run, summary(run))), lambda found: ask(*found))
+    def action_use(self) -> None:
+        from dbtui.monitor.using import UsingScreen, found_of
 
-    def _longer(self, run: Run, more: int, steps_per_epoch: int) -> None:
-        from core.runs.longer import changes_for
-        from dbtui import __version__
-        from dbtui.home.again import where_question
-
-        def lengthen() -> object:
-            return run.extend(changes_for(run.config(), more, steps_per_epoch), __version__)
-
-        self.app.push_screen(where_question(self.dbtui, run, waits=False),
-                             lambda where: self._train(run, where, changes=lengthen) if where else None)  # fmt: skip
+        self._ask_of_run(lambda run: (run, found_of(run)),
+                         lambda found: self.app.push_screen(UsingScreen(found[0], *found[1])))  # fmt: skip
 
     def action_duplicate(self) -> None:
         from dbtui.home.again import draft_of
@@ -185,35 +138,33 @@ class RunActions(Working):
             self.app.push_screen(queue_question(self._queue, entry),
                                  lambda answer: self._change_queue(answer, entry) if answer else None)  # fmt: skip
         else:
-            self.app.notify(say("queue.nothing", "Nothing waits in the queue, and nothing is chosen here that could. "
-                                "Ctrl+C leaves the program."), markup=False)  # fmt: skip
+            self.app.notify(say("queue.nothing", "Nothing waits in the queue, and nothing is chosen here that could."),
+                            markup=False)  # fmt: skip
 
     def _change_queue(self, answer: str, entry: Entry | None) -> None:
         from core.runs import queue
         from core.runs.again import share_of
         from core.runs.folder import Run
+        from dbtui.home.beginning import offer_start, start_queue
 
         name = entry.name if entry is not None else ""
+        if answer == "start":
+            start_queue(self, self.home, self.look)
+            return
         doing: dict[str, Callable[[], object]] = {
-            "start": lambda: queue.start(self.home),
             "end": lambda: queue.ask_to_end(self.home),
             "interrupt": lambda: queue.ask_to_end(self.home, now=True),
             "go-on": lambda: queue.take_back(self.home),
             "add": lambda: queue.add(self.home, run := Run.open(self.home, name), **asdict(share_of(run))),
             "remove": lambda: queue.remove(self.home, name),
         }
-        if answer == "start":
-            self.app.notify(say("queue.starting", "Starting the process that trains them. It takes some seconds."),
-                            markup=False)  # fmt: skip
-        self.in_thread(doing[answer], lambda _: self._queue_changed(answer))
 
-    def _queue_changed(self, answer: str) -> None:
-        from core.runs.logout import ended_at_logout
+        def changed(_: object) -> None:
+            self.look()
+            if answer == "add":
+                offer_start(self, self.home, name, self.look)
 
-        danger = ended_at_logout() if answer == "start" else None
-        if danger is not None:
-            self.app.notify(safe_message(danger), severity="warning", timeout=20, markup=False)
-        self.look()
+        self.in_thread(doing[answer], changed)
 
     def action_export(self) -> None:
         from core.runs.folder import Run

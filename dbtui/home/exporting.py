@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.texts import say
+from core.runs.exported import export_of
+from core.runs.folder import Run
+from core.texts import UserError, say
 from dbtui.safe import safe
 
 if TYPE_CHECKING:
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 
 async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step: int | None = None) -> None:
     """Write the state of `step` of run `name`, or its newest, and tell how it went."""
+    try:
+        there = await asyncio.to_thread(export_of, Run(home, name), export_format, step)
+    except UserError:  # the export itself says it
+        there = None
+    if there is not None:
+        _tell(app, name, there.name, say("export.already.title", "Exported already"))
+        return
     which = [] if step is None else ["--step", str(step)]
     try:
         child = await asyncio.create_subprocess_exec(
@@ -30,13 +39,18 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
     if child.returncode == 0:
         told = output.decode("utf-8", "replace").strip().splitlines()
         words = Path(told[0]).name if told else say("export.done", "{name} is exported.", name=name)
-        seen = getattr(app.screen, "run", None)
-        use = say("export.use", "u in its monitor tells how to use it.")
-        if getattr(seen, "name", None) == name:
-            use = say("export.use-here", "u tells how to use it.")
-        app.notify(f"{safe(words)}\n{use}", title=say("export.done.title", "Exported"), timeout=12, markup=False)
+        _tell(app, name, words, say("export.done.title", "Exported"))
     else:
         reason = errors.decode("utf-8", "replace").strip() or say(
             "export.ended", "The export ended with code {code}.", code=child.returncode)  # fmt: skip
         app.notify(safe(reason[-600:]), title=say("export.failed.title", "Not exported"), severity="error", timeout=20,
                    markup=False)  # fmt: skip
+
+
+def _tell(app: DbtuiApp, name: str, words: str, title: str) -> None:
+    """What there is now, and the key that tells how to use it."""
+    seen = getattr(app.screen, "run", None)
+    use = say("export.use", "u in the list of runs, or in its monitor, tells how to use it.")
+    if getattr(seen, "name", None) == name:
+        use = say("export.use-here", "u tells how to use it.")
+    app.notify(f"{safe(words)}\n{use}", title=title, timeout=12, markup=False)

@@ -171,7 +171,7 @@ def describe(entry: Entry) -> str:
 
 def _told(entry: Entry, seen: Summary) -> str:
     if entry.place and not entry.is_alive:
-        return say("home.about-waiting", "Waits its turn in the queue. q shows the queue, r starts it at once.")
+        return say("home.about-waiting", "Waits its turn in the queue. r starts it at once, w starts the queue.")
     if entry.state in ABOUT:
         return ABOUT[entry.state]
     told = say("home.about.training", "Training now. Enter opens its monitor.")

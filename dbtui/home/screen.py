@@ -15,7 +15,7 @@ from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.texts import UserError, say
-from dbtui.actions import bindings, shown_as
+from dbtui.actions import as_fits, bindings, said_as
 from dbtui.home.doing import RunActions
 from dbtui.home.rows import Entry, describe, heads, line, longer
 from dbtui.home.waiting import queue_line
@@ -160,7 +160,9 @@ class HomeScreen(RunActions):
         return Reading(entries, queue, trouble, self._news.of(runs) if self._news is not None and not trouble else [])
 
     def _begins(self, run: Listed, queue: Queue) -> bool:
-        """Whether it was told to train, by the queue or in this process, and has said nothing since."""
+        """Whether it was told to train, by the queue or from here, and has said nothing since."""
+        if run.name in self.dbtui.beginning:
+            return True
         turn = queue.current
         if turn is not None and turn.name == run.name:
             return run.summary is not None and (run.summary.updated or 0.0) < turn.begun
@@ -194,7 +196,7 @@ class HomeScreen(RunActions):
         for name, ending in found.ended:
             self.dbtui.announce(name, ending)
         if self._was_read and self.app.screen is not self:
-            return  # textual would draw all of the screen that lies over this one, each time
+            return  # nobody sees it, and it looks again when it comes back
         keep, self._was_read = self._was_read, True
         self._show(entries, keep=keep)
         if self.app.screen is self:
@@ -249,8 +251,20 @@ class HomeScreen(RunActions):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The demo stands in the footer as long as there is nothing else to do."""
-        return shown_as(super().active_bindings, {"demo": self._is_empty})
+        """What is needed less often stands in the footer where there is room for it."""
+        waits = self._queue is not None and bool(self._queue.entries)
+        optional = ["queue", "demo"] if waits else ["demo"]
+        optional += [action for action in ("use", "duplicate", "queue") if action not in optional]
+        active, entry = super().active_bindings, self.selected
+        if not self._is_empty:
+            active = said_as(active, {"demo": (say("home.demo-key", "Demo"), "")})
+        if entry is not None and entry.place:
+            active = said_as(active, {"resume": (say("home.start-now", "Start now"), say(
+                "home.start-now.help", "Trains it at once, without waiting for its turn."))})  # fmt: skip
+        elif entry is not None and entry.state == "new":
+            active = said_as(active, {"resume": (say("home.start", "Start"), say(
+                "home.start.help", "Trains it: here, in the background, or when its turn comes."))})  # fmt: skip
+        return as_fits(self.app, active, optional, self.size.width, compact=self.size.width < WIDE)
 
     def on_option_list_option_highlighted(self) -> None:
         self._selection_changed()

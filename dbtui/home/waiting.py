@@ -25,7 +25,7 @@ def queue_line(queue: Queue | None, entries: Sequence[Entry]) -> str:
     waiting = len(queue.waiting)
     parts = [say("queue.line.wait", "Queue: {runs} waiting", runs=counted(waiting, "run"))]
     if queue.worker is None:
-        parts.append(say("queue.line.nobody", "nobody trains them yet: q starts"))
+        parts.append(say("queue.line.nobody", "nobody trains them yet: w starts the queue"))
     elif queue.current is None:
         parts.append(say("queue.line.next", "the next one begins when nothing else trains"))
     else:
@@ -35,7 +35,7 @@ def queue_line(queue: Queue | None, entries: Sequence[Entry]) -> str:
     elif queue.worker is not None and (ends := _ends(queue, entries)):
         parts.append(say("queue.line.done", "all done about {moment}", moment=ends))
     if queue.worker is not None:
-        parts.append(say("queue.line.more", "q shows more"))
+        parts.append(say("queue.line.more", "w shows more"))
     return say("queue.line", "{parts}.", parts=" · ".join(parts))
 
 

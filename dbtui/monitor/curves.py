@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -65,7 +66,7 @@ class CurvePane(Pane):
             return
         self._drawn = drawn
         curves = [curve for curve in self.curves(history, columns) if curve.steps]
-        if self._named != (named := (columns, *(curve.label for curve in curves))):
+        if self._named != (named := (columns, *((curve.run, curve.label) for curve in curves))):
             self._named = named
             self.query_one(".legend", Static).update(self._legend(curves))
         last = max(history.step, behind[1] if behind else 0)
@@ -90,13 +91,17 @@ class CurvePane(Pane):
         return self._made if self._is_ready else None
 
     def _legend(self, curves: list[Curve]) -> Content:
-        """The mark and the name of each curve in its colour, those on top first; a line ends between two curves."""
-        lines = [Content("")]
-        for curve in reversed(curves):
-            style = self.get_visual_style(curve.component)
-            part = Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", style)
-            if lines[-1].plain and lines[-1].cell_length + 2 + part.cell_length > self.content_size.width:
-                lines.append(part)
-            else:
-                lines[-1] = lines[-1] + "  " + part if lines[-1].plain else part
+        """The mark and the name of each curve in its colour, those on top first, each run's on lines of their own under
+        its name; a line ends between two curves.
+        """
+        lines: list[Content] = []
+        for run, part_of in groupby(reversed(curves), key=lambda curve: curve.run):
+            lines.append(Content(f"{run}:" if run else ""))
+            for curve in part_of:
+                style = self.get_visual_style(curve.component)
+                part = Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", style)
+                if lines[-1].plain and lines[-1].cell_length + 2 + part.cell_length > self.content_size.width:
+                    lines.append(part)
+                else:
+                    lines[-1] = lines[-1] + "  " + part if lines[-1].plain else part
         return Content("\n").join(lines)

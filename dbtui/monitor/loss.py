@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.texts import Texts, say
@@ -45,8 +46,9 @@ class LossPane(CurvePane):
     LossPane .curve--instance-check { color: $primary; text-style: bold; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: str) -> None:
         super().__init__("loss")
+        self._run = run
         self.overlay: Overlay | None = None
         """Another run, drawn behind."""
 
@@ -62,15 +64,20 @@ class LossPane(CurvePane):
             self.curve(history, series, LEGEND[series], columns, component, points=points)
             for series, component, points in LINES
         ]
+        if self.overlay is not None:
+            this = say("overlay.this", "{name} (this run)", name=safe(self._run))
+            lines = [replace(line, run=this) for line in lines]
         prior_is_there = any(line.steps for line in lines if line.component == "curve--prior")
         return self._others(columns) + [line for line in lines if prior_is_there or line.component != "curve--instance"]
 
     def _others(self, columns: int) -> list[Curve]:
-        """The smoothed loss of the other run and its validation, under its name."""
+        """The smoothed loss of the other run and its validation."""
         if self.overlay is None:
             return []
-        name, history = safe(self.overlay.name), self.overlay.history
-        return [
-            self.curve(history, "smoothed", name, columns, "curve--other"),
-            self.curve(history, "validation_instance", name, columns, "curve--other-check", points=True),
-        ]
+        history, whose = self.overlay.history, say("overlay.behind", "{name} (behind)", name=safe(self.overlay.name))
+        found = [
+            self.curve(history, "smoothed", LEGEND["smoothed"], columns, "curve--other"),
+            self.curve(history, "validation_instance", LEGEND["validation_instance"], columns, "curve--other-check",
+                       points=True),
+        ]  # fmt: skip
+        return [replace(line, run=whose) for line in found]

@@ -12,7 +12,6 @@ from core.runs.history import History
 from core.texts import duration_in_words, joined, say
 from dbtui.commandline import command_line
 from dbtui.demo import Demo, draw_more
-from dbtui.home.rows import longer
 from dbtui.monitor.words import ENDED, QUIET
 from dbtui.safe import safe
 
@@ -81,12 +80,12 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
             said.append(say("notice.export-saved", "e exports the model as it is saved."))
         return Content.styled(say("message.gap", " ").join(said), QUIET)
     if demo is not None:
-        more = say("notice.demo", "Draw more of it: {command}\nh: your runs, and n there for a subject of your own.",
-                   command=draw_more(run.name, run.home))  # fmt: skip
+        more = say("notice.demo", "Draw more of it: {command}\nh opens your runs; n there begins with a subject of "
+                   "your own.", command=draw_more(run.name, run.home))  # fmt: skip
         return Content(demo.says("done", history.step)) + "\n" + Content.styled(more, QUIET)
     done = say("notice.done", "e exports the model.")
     if history.exports:
         exported = joined(safe(export.path) for export in history.exports[-2:])
-        done = say("notice.exported", "Exported: {files}. u: how to use it, e: in another form.", files=exported)
-    key = say("notice.longer", "h, then l: train it longer.")
-    return Content.styled(f"{done} {key}\n{longer(run.name, run.home)}", QUIET)
+        done = say("notice.exported", "Exported: {files}. u tells how to use it, e exports it in another form.",
+                   files=exported)  # fmt: skip
+    return Content.styled(f"{done} {say('notice.longer', 'l trains it longer.')}", QUIET)

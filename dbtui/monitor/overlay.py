@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.events import Event
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, say
@@ -28,12 +29,12 @@ class Overlay:
         """All that is there, in a thread: a long run takes a second. Raises `UserError`."""
         self.history.add(self._tail.rest())
 
-    def follow(self) -> None:
-        """What came since; what cannot be read now is read the next time."""
+    def poll(self) -> list[Event]:
+        """What came since, in a thread; what cannot be read now is read the next time."""
         try:
-            self.history.add(self._tail.poll())
+            return self._tail.poll()
         except UserError:
-            return
+            return []
 
 
 def others(run: Run) -> list[Run]:
@@ -46,9 +47,9 @@ def others(run: Run) -> list[Run]:
 def overlay_question(run: Run, found: list[Run]) -> Question:
     """Dismissed with the name of a run, or `None`."""
     answers = [Answer(other.name, key_of(number), safe(other.name)) for number, other in enumerate(found, 1)]
-    return Question(say("overlay.question", "Which run behind {name}?", name=safe(run.name)),
-                    say("overlay.text", "Its loss is drawn behind this one's. o takes it away again."),
-                    answers)  # fmt: skip
+    text = say("overlay.text", "Its loss is drawn behind this one's; o takes it away again. In the gallery (g), o "
+               "shows the pictures of both side by side.")  # fmt: skip
+    return Question(say("overlay.question", "Which run behind {name}?", name=safe(run.name)), text, answers)
 
 
 async def lay_or_take_away(monitor: MonitorScreen, loss: LossPane) -> None:

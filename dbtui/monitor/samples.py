@@ -19,7 +19,7 @@ from dbtui.actions import binding
 from dbtui.copying import copy
 from dbtui.monitor.pane import Pane
 from dbtui.monitor.sheets import Sheet, draw_sheet, sheets_of
-from dbtui.monitor.words import QUIET
+from dbtui.monitor.words import QUIET, recognised
 from dbtui.safe import safe
 from dbtui.widgets.picture import Picture
 from dbtui.widths import centred, fitted, flush_right
@@ -136,7 +136,7 @@ def prompts_of(sheet: Sheet, width: int, lines: int) -> Content:
     rows = [(subject, plain)]
     left, right = (likeness_of(samples) for samples in (sheet.subject, sheet.plain))
     if left is not None and right is not None:
-        rows.append((say("samples.likeness", "{share:.0%} the new one", share=left), f"{right:.0%}"))
+        rows.append((recognised(left, under), recognised(right, under)))
     return Content("\n".join(
         f"{flush_right(centred(one, under), half)} │ {fitted(centred(other, under), half)}" for one, other in rows
     ))  # fmt: skip

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from core.texts import UserError, say
 from dbtui.actions import bindings
 from dbtui.copying import copy
+from dbtui.demo import draw_with, draws_in_dbtui_alone, why_alone
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe, safe_message
 
@@ -41,6 +42,11 @@ class UsingScreen(ModalScreen[None]):
         self.place = 0
         self._environment = environment
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say("using.help", "What to do with the model that was exported: where each program wants the file, and "
+                   "what to type there so that it draws your subject.")  # fmt: skip
+
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="help"):
             yield Static("", id="dialog-title", markup=False)
@@ -58,9 +64,11 @@ class UsingScreen(ModalScreen[None]):
 
     @property
     def copied(self) -> str:
-        """What y copies: the line that fetches the file, or here its path."""
+        """What y copies: the line that fetches the file, here its path, or what draws with the demo's model."""
         from core.export.using import scp_line
 
+        if self.path is not None and not isinstance(self.config, UserError) and draws_in_dbtui_alone(self.config):
+            return draw_with(self.run.name, self.run.home, self.config)
         return "" if self.path is None else scp_line(self.path, self._environment) or str(self.path)
 
     def _show(self) -> None:
@@ -73,7 +81,7 @@ class UsingScreen(ModalScreen[None]):
         if self.path is not None and isinstance(self.config, UserError):
             told = Content.styled(safe_message(self.config.message), "$error")
         elif self.path is not None:
-            told = told_of(self.path, cast("RunConfig", self.config), self._environment)
+            told = told_of(self.run, self.path, cast("RunConfig", self.config), self._environment)
         self.query_one("#using", Static).update(told)
         keys = [say("using.keys.copy", "y copies the first line")] if self.path else []
         keys += [say("using.keys.turn", "← → other exports")] if many else []
@@ -105,9 +113,18 @@ def found_of(run: Run) -> tuple[Sequence[Path], RunConfig | UserError]:
         return files, error
 
 
-def told_of(path: Path, config: RunConfig, environment: Mapping[str, str]) -> Content:
-    """The line that fetches the file, or its path; then where each program wants it and what to type."""
+def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, str]) -> Content:
+    """The line that fetches the file, or its path; then where each program wants it and what to type. What no other
+    program loads is drawn with by a command.
+    """
     from core.export.using import scp_line, uses
+
+    if draws_in_dbtui_alone(config):
+        how = say(
+            "using.demo.how", "Type this in a terminal: it draws what was learned. Other words draw other pictures."
+        )
+        return Content("\n").join([Content.styled(safe(draw_with(run.name, run.home, config)), "bold $accent"),
+                                   Content.styled(how, QUIET), Content(""), Content(why_alone())])  # fmt: skip
 
     line = scp_line(path, environment)
     parts = [Content.styled(safe(line or str(path)), "bold $accent")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 
+from rich.cells import cell_len
+
 from core import events
 from core.texts import Texts, counted, duration_in_words, say, size_in_words
 from dbtui.safe import safe
@@ -44,9 +46,17 @@ def seen_in(sample: events.Sample) -> str:
     if not sample.noun:
         return ""
     if sample.likeness is None:
-        return say("log.shows", " · shows {noun}", noun=safe(sample.noun))
-    return say("log.shows-like", " · shows {noun}, {likeness:.0%} like the pictures", noun=safe(sample.noun),
-               likeness=sample.likeness)  # fmt: skip
+        return say("log.shows", " · recognised as: {noun}", noun=safe(sample.noun))
+    return say("log.shows-like", " · recognised as: {noun}; as the new one with {likeness:.0%} certainty",
+               noun=safe(sample.noun), likeness=sample.likeness)  # fmt: skip
+
+
+def recognised(likeness: float, width: int | None = None) -> str:
+    """How sure the demo's recogniser is that a preview shows what is taught; in few words where `width` is small."""
+    told = say("samples.recognised", "recognised as the new one: {share:.0%}", share=likeness)
+    if width is None or cell_len(told) <= width:
+        return told
+    return say("samples.likeness", "{share:.0%} the new one", share=likeness)
 
 
 def line_of(event: events.Event) -> str | None:

@@ -17,21 +17,30 @@ from collections.abc import Callable
 from queue import Empty, Full
 from typing import Any
 
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
+from dbtui.terminal.answers import QUESTION, Parser
 from dbtui.terminal.output import Terminal
 
+ASKED = "xterm-kitty"
+"""$TERM of the terminal that is asked for its version: what it draws depends on that."""
 LAST_WORDS_SECONDS = 2.0
 """How long a terminal that does not read is waited for when the app ends."""
 
 
 class LastingDriver(LinuxDriver):
-    """Writes to `terminal`; calls `on_lost` (from any thread, once) when it has gone."""
+    """Writes to `terminal`; calls `on_lost` (from any thread, once) when it has gone, and `on_answer` in the app's
+    thread when the terminal has said what it is: the numbers in `said`, which is empty until then.
+    """
 
-    def __init__(self, app: App[Any], *, terminal: Terminal, on_lost: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self, app: App[Any], *, terminal: Terminal, on_lost: Callable[[], None],
+        on_answer: Callable[[], None] = lambda: None, **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(app, **options)
+        self.said: tuple[int, ...] = ()
+        self._on_answer = on_answer
         self._terminal = terminal
         self._file = terminal
         self._on_lost = on_lost
@@ -77,6 +86,8 @@ class LastingDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         self._ending = self._stalled = False
         super().start_application_mode()
+        if os.environ.get("TERM") == ASKED:
+            self.write(QUESTION)
 
     def stop_application_mode(self) -> None:
         self._ending = True
@@ -92,7 +103,7 @@ class LastingDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read keys until the app ends or the terminal does (end of file, or an error of the line)."""
-        parser = XTermParser(self._debug)
+        parser = Parser(self._was_answered, self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -110,6 +121,11 @@ class LastingDriver(LinuxDriver):
                         self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
+
+    def _was_answered(self, numbers: tuple[int, ...]) -> None:
+        """Runs in the input thread."""
+        self.said = numbers
+        self._loop.call_soon_threadsafe(self._on_answer)
 
     def _get_terminal_size(self) -> tuple[int, int]:
         try:

@@ -98,8 +98,15 @@ class Session:
 
     def _make_driver(self, app: App[Any], **options: Any) -> LastingDriver:
         assert self._terminal is not None
-        self._driver = LastingDriver(app, terminal=self._terminal, on_lost=self.hang_up, **options)
+        self._driver = LastingDriver(app, terminal=self._terminal, on_lost=self.hang_up,
+                                     on_answer=self._terminal_answered, **options)  # fmt: skip
         return self._driver
+
+    def _terminal_answered(self) -> None:
+        """How it draws pictures may depend on what it has said of itself."""
+        anew = getattr(self.app, "draw_pictures_anew", None)
+        if anew is not None:
+            anew()
 
     def _end_screen(self) -> None:
         loop = self.app._loop

@@ -25,16 +25,21 @@ if TYPE_CHECKING:
 
 Protocol = Literal["halfcell", "kitty", "sixel", "off"]
 PROTOCOLS: tuple[Protocol, ...] = ("halfcell", "kitty", "sixel", "off")
-KNOWN_GOOD = frozenset({"xterm-kitty", "xterm-ghostty"})
-"""Values of $TERM whose terminals draw kitty's placeholders."""
+PLACEHOLDERS: dict[str, tuple[int, ...]] = {"xterm-ghostty": (), "xterm-kitty": (1, 4000, 28)}
+"""Values of $TERM whose terminals draw kitty's placeholders, from which answer to "what are you" on: kitty says 1,
+4000 + the first number of its version, the second. It draws them from 0.28 on, and boxes before
+(https://sw.kovidgoyal.net/kitty/graphics-protocol/#unicode-placeholders; seen with 0.26.5 and 0.41.1).
+"""
 SETTING, VARIABLE = "graphics", "DBTUI_GRAPHICS"
 USUAL_CELL = (10, 20)
 """Width and height of a character in pixels where the terminal does not tell."""
 _importing = threading.Lock()
 
 
-def protocol(environment: Mapping[str, str]) -> Protocol:
-    """How to draw pictures. Coloured half cells work everywhere; `UserError` for a name that is none of ours."""
+def protocol(environment: Mapping[str, str], said: tuple[int, ...] = ()) -> Protocol:
+    """How to draw pictures, on a terminal that has `said` this of itself (see `LastingDriver`; empty until it answers).
+    Coloured half cells work everywhere; `UserError` for a name that is none of ours.
+    """
     asked = environment.get(VARIABLE, "")
     if asked:
         for known in PROTOCOLS:
@@ -51,14 +56,15 @@ def protocol(environment: Mapping[str, str]) -> Protocol:
     for known in PROTOCOLS:
         if kept == known:
             return known
-    return "kitty" if environment.get("TERM") in KNOWN_GOOD and "TMUX" not in environment else "halfcell"
+    needed = PLACEHOLDERS.get(environment.get("TERM", ""))
+    return "kitty" if needed is not None and said >= needed and "TMUX" not in environment else "halfcell"
 
 
 def about_protocols() -> dict[Protocol, str]:
     """Each in a few words."""
     return {
         "halfcell": say("graphics.halfcell", "coarse, on every terminal"),
-        "kitty": say("graphics.kitty", "sharp; kitty and Ghostty, not in tmux"),
+        "kitty": say("graphics.kitty", "sharp; kitty from 0.28 and Ghostty, not in tmux"),
         "sixel": say("graphics.sixel", "sharp; foot, WezTerm, mlterm; may flicker"),
         "off": say("graphics.off", "no pictures: their paths instead"),
     }

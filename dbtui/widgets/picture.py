@@ -77,7 +77,7 @@ class Picture(Container):
     async def _make(self, draw: Draw, instead: str) -> None:
         driver = self.app._driver
         try:
-            chosen = protocol(os.environ)
+            chosen = protocol(os.environ, getattr(driver, "said", ()))
             if chosen == "off":
                 await self._put(_words(safe(instead)))
                 return
@@ -92,7 +92,14 @@ class Picture(Container):
             await self._put(_words(told(error, cast("DbtuiApp", self.app).home)))
 
     async def _put(self, widget: Widget | None) -> None:
-        """In the place of what is there; one thing after the other, so that nothing flickers."""
+        """In the place of what is there; one thing after the other, so that nothing flickers. A picture that follows
+        another is put into the same widget: a new one would be drawn twice, which a slow line pays for.
+        """
+        now = self.children[0] if self.children else None
+        if now is not None and type(now) is type(widget) and not isinstance(now, Static):
+            one, other = cast(Any, now), cast(Any, widget)
+            one._Renderable, one.image = other._Renderable, other.image
+            return
         async with self.batch():
             await self.remove_children()
             if widget is not None:

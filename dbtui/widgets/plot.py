@@ -27,7 +27,7 @@ SMALLEST = (8, 4)
 class Curve:
     """One line. `style` as rich spells it; `points` draws marks, for figures that come rarely.
 
-    `component` is the component class that the style came from.
+    `component` is the component class that the style came from, `run` says whose it is where there are several.
     """
 
     label: str
@@ -36,6 +36,7 @@ class Curve:
     values: Sequence[float | None]
     points: bool = False
     component: str = ""
+    run: str = ""
 
 
 class StepFormatter(NumericAxisFormatter):
@@ -94,6 +95,8 @@ class Plot(PlotWidget, can_focus=False):
         self._values = ValueFormatter()
         self.set_y_formatter(self._values)
         self.zoomed = False
+        self._whole = (0.0, 1.0, 0.0, 1.0)
+        """First and last step, lowest and highest value: nothing lies beyond."""
 
     def compose(self) -> ComposeResult:
         with Grid():
@@ -111,8 +114,9 @@ class Plot(PlotWidget, can_focus=False):
         """
         drawn = [_finite(curve) for curve in curves]
         self.clear()
+        low, high = limits([value for curve in drawn for value in curve.values])
+        self._whole = first, max(last, first + 1), low, high
         if not self.zoomed:
-            low, high = limits([value for curve in drawn for value in curve.values])
             self.set_xlimits(first, max(last, first + 1))
             self.set_ylimits(low, high)
         for curve in drawn:
@@ -132,8 +136,25 @@ class Plot(PlotWidget, can_focus=False):
         else:
             self.action_zoom_x_out()
 
-    def on_plot_widget_scale_changed(self) -> None:
-        self.zoomed = True
+    def action_reset_scales(self) -> None:
+        """Two clicks: all there is, with the next drawing."""
+        super().action_reset_scales()
+        self.zoomed = False
+
+    def _zoom(self, *args: Any, **options: Any) -> None:
+        super()._zoom(*args, **options)
+        self._stay_within()
+
+    def _pan(self, factor_x: float, factor_y: float) -> None:
+        super()._pan(factor_x, factor_y)
+        self._stay_within()
+
+    def _stay_within(self) -> None:
+        """No farther than all there is; what shows all of it grows with it again."""
+        first, last, low, high = self._whole
+        self._x_min, self._x_max = _within(self._x_min, self._x_max, first, last)
+        self._y_min, self._y_max = _within(self._y_min, self._y_max, low, high)
+        self.zoomed = (self._x_min, self._x_max, self._y_min, self._y_max) != self._whole
 
     def on_canvas_resize(self) -> None:
         """The drawing areas get their sizes after the first drawing; textual-plot waits for the next one then."""
@@ -159,6 +180,14 @@ def limits(values: Sequence[float | None]) -> tuple[float, float]:
     low, high = min(numbers), max(numbers)
     room = (high - low) * 0.05 or abs(high) * 0.1 or 0.5
     return (max(0.0, low - room) if low >= 0 else low - room), high + room
+
+
+def _within(start: float, end: float, first: float, last: float) -> tuple[float, float]:
+    """`start` to `end`, moved into `first` to `last` as far as it has to be, and cut off where it is longer."""
+    if end - start >= last - first:
+        return first, last
+    moved = max(first, start) - start or min(last, end) - end
+    return start + moved, end + moved
 
 
 def _finite(curve: Curve) -> Curve:

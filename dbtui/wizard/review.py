@@ -48,7 +48,7 @@ class ReviewScreen(WizardScreen):
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
         return say(
             "review.help",
-            "The plan. s starts it here, b in the background, q in the queue; F3 goes back.\n\n"
+            "The plan. s starts it here, b in the background, w in the queue; F3 goes back.\n\n"
             "Here: it trains in this program and its monitor opens. If the terminal closes, it trains on.\n\n"
             "In the background: a process of its own trains it. You can leave, log out, and come back with dbtui "
             "attach.\n\n"
@@ -69,7 +69,7 @@ class ReviewScreen(WizardScreen):
         yield Button(say("review.start", "Start here (s)"), id="here", compact=True, action="screen.start")
         background = say("review.start-background", "Start in the background (b)")
         yield Button(background, compact=True, action="screen.start_background")
-        yield Button(say("review.enqueue", "In the queue (q)"), compact=True, action="screen.enqueue")
+        yield Button(say("review.enqueue", "In the queue (w)"), compact=True, action="screen.enqueue")
 
     def on_mount(self) -> None:
         self.context.visit("model")
@@ -159,7 +159,7 @@ class ReviewScreen(WizardScreen):
                 return
             await self.wizard.close()
             if where == "queue":
-                told = say("review.enqueued", "{name} waits its turn. q shows the queue, and starts it.",
+                told = say("review.enqueued", "{name} waits its turn. w shows the queue, and starts it.",
                            name=safe(run.name))  # fmt: skip
                 app.notify(told, markup=False)
             else:

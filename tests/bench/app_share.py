@@ -9,18 +9,12 @@ or a validation between them. Wants two quiet cores: the trainer computes on one
 from __future__ import annotations
 
 import argparse
-import fcntl
 import itertools
 import json
-import os
-import pty
-import select
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +25,7 @@ from core.demo.run import demo_config
 from core.events import Event, Step
 from core.runs.folder import Run
 from core.runs.journal import read_journal
+from tests.bench.on_terminal import OnTerminal
 
 FIRST = 5
 """Steps that are left out: caches are cold."""
@@ -74,31 +69,19 @@ def alone(run: Run) -> None:
 def in_app(run: Run, size: tuple[int, int], rate: float | None) -> tuple[dict[str, float], float]:
     """Train it in the app, on a terminal that takes at most `rate` bytes a second; figures, and bytes a second."""
     figures = run.home / f"{run.name}.json"
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.app_child", str(run.home), run.name, str(figures)],
-        stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm-256color"},
-        start_new_session=True,
-    )  # fmt: skip
-    os.close(theirs)
-    began, taken = time.monotonic(), 0
+    program = OnTerminal([sys.executable, "-m", "tests.bench.app_child", str(run.home), run.name, str(figures)], size)
     try:
-        while child.poll() is None and time.monotonic() - began < LONGEST:
-            piece = 65536 if rate is None else max(1, int(rate / 20))
-            if select.select([ours], [], [], 0.5)[0]:
-                try:
-                    taken += len(os.read(ours, piece))
-                except OSError:
-                    break
+        while program.child.poll() is None and time.monotonic() - program.began < LONGEST:
+            program.read(0.5, 65536 if rate is None else max(1, int(rate / 20)))
             if rate is not None:
                 time.sleep(0.05)
-        if child.wait(30):
-            raise RuntimeError(f"the app ended with {child.returncode}: see {run.log_path} and {run.home / 'app.log'}")
+        if program.child.wait(30):
+            raise RuntimeError(
+                f"the app ended with {program.child.returncode}: see {run.log_path} and {run.home / 'app.log'}"
+            )
+        return json.loads(figures.read_text()), program.taken / (time.monotonic() - program.began)
     finally:
-        child.kill()
-        os.close(ours)
-    return json.loads(figures.read_text()), taken / (time.monotonic() - began)
+        program.end()
 
 
 def main() -> None:

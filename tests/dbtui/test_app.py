@@ -12,6 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from textual.screen import Screen
+from textual.widgets import Static
 
 import dbtui
 from core.runs.again import Share
@@ -325,8 +327,40 @@ async def test_the_notice_of_an_export_has_the_name_of_the_file_in_one_piece(
         assert name in shown(app) and "4.27 GB" in shown(app) and "some-where" not in shown(app)
 
 
+async def test_what_is_exported_already_is_said_and_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.home.exporting.export_of", lambda run, *how: run.exports / "clock.safetensors")
+    monkeypatch.setattr("dbtui.home.exporting.asyncio.create_subprocess_exec", lambda *how, **more: pytest.fail("no"))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await export(app, tmp_path, "clock", "safetensors")
+        await until(pilot, lambda: "Exported already" in shown(app), 4)
+        assert "clock.safetensors" in shown(app) and "u in the list of runs" in shown(app)
+
+
 def test_no_screen_takes_a_key_that_means_something_everywhere_or_twice() -> None:
     everywhere = {key for action in actions("everywhere") for key in action.keys.split(",")}
     for places in (("wizard", "model"), ("wizard", "concepts"), ("wizard", "parameters"), ("wizard", "review")):
         keys = [key for action in actions(*places) for key in action.keys.split(",")]  # type: ignore[arg-type]
         assert len(keys) == len(set(keys)) and not everywhere & set(keys)
+
+
+@pytest.mark.parametrize("modal", [False, True])
+async def test_a_screen_that_changes_below_an_opaque_one_is_not_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modal: bool
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.2)
+        home = app.screen
+        app.push_screen(Question("?", "", ()) if modal else Screen())
+        await pilot.pause(0.2)
+        drawn: list[Screen[Any]] = []
+        monkeypatch.setattr(app, "_display", lambda screen, renderable: drawn.append(screen))
+        home.query_one("#welcome", Static).update("changed")
+        await pilot.pause(0.5)
+        assert bool(drawn) == modal
+        monkeypatch.undo()
+        app.pop_screen()
+        await until(pilot, lambda: "changed" in shown(app))

@@ -14,18 +14,12 @@ from dbtui import __version__
 from dbtui.__main__ import _split, main
 from dbtui.boundary import guarded
 
+pytestmark = pytest.mark.usefixtures("home")
+
 COMMANDS = (
     "new", "check", "train", "attach", "pause", "continue", "save", "sample", "stop", "runs", "delete", "export",
     "generate", "doctor", "bench", "options", "presets",
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = tmp_path / "home"
-    monkeypatch.setenv("DBTUI_HOME", str(home))
-    monkeypatch.chdir(tmp_path)
-    return home
 
 
 def in_a_child(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

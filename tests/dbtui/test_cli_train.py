@@ -85,13 +85,6 @@ def trainer(monkeypatch: pytest.MonkeyPatch) -> type[Trainer]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DBTUI_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def run_toml(tmp_path: Path, tiny_sd1: Path, home: Path) -> Path:
     (tmp_path / "pictures").mkdir()
     for number in range(3):

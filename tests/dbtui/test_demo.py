@@ -153,7 +153,8 @@ async def test_the_app_opens_on_its_monitor_and_trains_it(tmp_path: Path) -> Non
         await until(pilot, lambda: screen.history.state == "done")
         pane = screen.query_one(SamplesPane)
         await until(pilot, lambda: pane.sheet is not None and len(pane.sheet.pictures) == 2)
-        await until(pilot, lambda: "97% the new one │ 2%" in " ".join(shown(app).split()))
+        told = "recognised as the new one: 97% │ recognised as the new one: 2%"
+        await until(pilot, lambda: told in " ".join(shown(app).split()))
         assert pane.is_seen and "a sks dog face │ a dog face" in " ".join(shown(app).split())
         assert "It has learned a new dog" in shown(app) and "dbtui generate demo" in shown(app)
 

@@ -22,6 +22,7 @@ from core.runs.folder import Run
 from core.settings import settings_path
 from core.texts import say, use_language
 from dbtui.app import DbtuiApp
+from dbtui.gallery.beside import Beside
 from dbtui.gallery.cells import caption
 from dbtui.gallery.large import Compare, Large
 from dbtui.gallery.layout import SMALLEST, layout, window
@@ -397,11 +398,77 @@ async def test_the_way_of_drawing_is_chosen_while_it_runs_and_remembered(
 def test_a_variable_counts_before_the_setting_and_that_before_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     from dbtui.widgets.graphics import protocol
 
-    assert protocol({"TERM": "xterm-kitty"}) == "kitty"
-    assert protocol({"TERM": "xterm-kitty", "TMUX": "x"}) == "halfcell"
+    new, old = (1, 4000, 41), (1, 4000, 26)
+    assert protocol({"TERM": "xterm-ghostty"}) == "kitty"
+    assert protocol({"TERM": "xterm-kitty"}, new) == protocol({"TERM": "xterm-kitty"}, (1, 4001, 0)) == "kitty"
+    assert protocol({"TERM": "xterm-kitty"}, old) == protocol({"TERM": "xterm-kitty"}) == "halfcell"
+    assert protocol({"TERM": "xterm-kitty", "TMUX": "x"}, new) == "halfcell"
     settings_path().parent.mkdir(parents=True)
     settings_path().write_text('graphics = "sixel"\n')
-    assert protocol({"TERM": "xterm-kitty"}) == "sixel"
-    assert protocol({"TERM": "xterm-kitty", "DBTUI_GRAPHICS": "off"}) == "off"
+    assert protocol({"TERM": "xterm-kitty"}, new) == "sixel"
+    assert protocol({"TERM": "xterm-kitty", "DBTUI_GRAPHICS": "off"}, new) == "off"
     settings_path().write_text(json.dumps("crayons").join(("graphics = ", "\n")))
     assert protocol({}) == "halfcell"
+
+
+# --- two runs -----------------------------------------------------------------------------------------------------
+
+
+def another(home: Path, steps: range, prompts: tuple[str, ...] = PROMPTS) -> Run:
+    made = Run.create(home, with_changes(RunConfig(), {"model.name": "watch"}), "0")
+    journal = SyntheticRun.__new__(SyntheticRun)
+    journal.journal_path = made.journal_path
+    journal.say(synthetic.started(), *synthetic.steps(1, 10), *previews(made, steps, prompts))
+    return made
+
+
+async def beside(app: DbtuiApp, pilot: Pilot[int], run: Run) -> Beside:
+    await opened(app, pilot, run)
+    await pilot.press("o")
+    await until(pilot, lambda: isinstance(app.screen, Question))
+    await pilot.press("1")
+    await until(pilot, lambda: isinstance(app.screen, Beside))
+    await settle(pilot)
+    assert isinstance(app.screen, Beside)
+    return app.screen
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE, VAST], ids=["80x24", "120x36", "160x50"])
+def test_snapshot_of_two_runs(snap_compare: Any, run: Run, size: tuple[int, int]) -> None:
+    another(run.home, range(100, 601, 100))
+
+    async def before(pilot: Pilot[int]) -> None:
+        await beside(pilot.app, pilot, run)  # type: ignore[arg-type]
+
+    assert snap_compare(DbtuiApp(run.home), terminal_size=size, run_before=before)
+
+
+async def test_the_pictures_of_two_runs_stand_side_by_side_and_the_arrows_move_both(run: Run) -> None:
+    other = another(run.home, range(100, 401, 150))
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        screen = await beside(app, pilot, run)
+        assert "clock" in shown(app) and "watch" in shown(app)
+        assert "step 600" in shown(app) and "step 400" in shown(app)
+        await pilot.press("left", "left", "left")
+        assert screen.sample.step == 300 and "step 300" in shown(app) and "step 250" in shown(app)
+        await pilot.press("down")
+        told = " ".join(shown(app).split())
+        assert told.count("watercolour") == 2, "both go to the same prompt"
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, GalleryScreen))
+        assert app.screen.step == 300  # type: ignore[attr-defined]
+    assert other.path.exists()
+
+
+async def test_a_run_without_previews_is_said_and_without_other_runs_too(run: Run) -> None:
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("o")
+        await until(pilot, lambda: "no other run" in "".join(notice.message for notice in app._notifications))
+        another(run.home, range(0))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("1")
+        await until(pilot, lambda: "has no previews" in "".join(notice.message for notice in app._notifications))

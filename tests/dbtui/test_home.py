@@ -52,7 +52,7 @@ async def test_a_newcomer_is_welcomed_and_told_what_to_press(tmp_path: Path) -> 
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert "Welcome" in shown(app)
-        assert "Press t to try it with the demo" in shown(app) and "Press n to begin" in shown(app)
+        assert "Press t for the demo" in shown(app) and "Press n for your own pictures" in shown(app)
 
 
 async def test_a_run_stands_there_with_state_progress_and_last_loss(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: 
         await until(pilot, lambda: not run.path.exists() and "Welcome" in shown(app))
 
 
-@pytest.mark.parametrize("key", ["d", "l", "u"])
+@pytest.mark.parametrize("key", ["d", "l", "a"])
 async def test_a_key_that_is_pressed_twice_asks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
     make_run(tmp_path, "clock", begun(5), a_step(5), Done(step=5, seconds=9))
@@ -443,7 +443,7 @@ async def test_copying_opens_the_wizard_with_the_options_of_the_run_under_a_new_
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await looked_at(app, pilot, "not started")
-        await pilot.press("u")
+        await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
         screen = app.screen
         assert isinstance(screen, WizardScreen)
@@ -478,26 +478,33 @@ async def test_a_run_gets_another_name(tmp_path: Path) -> None:
     assert (renamed.config().model.name, summary(renamed).step) == ("bell", 5)
 
 
-async def test_a_run_is_put_into_the_queue_and_taken_out_again(tmp_path: Path) -> None:
+async def test_a_run_is_put_into_the_queue_and_taken_out_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Path] = []
     make_run(tmp_path, "clock")
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         await looked_at(app, pilot, "not started")
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("q")
+        await pilot.press("w")
+        await until(pilot, lambda: "Start the queue now?" in shown(app))
+        await pilot.press("l")
         await looked_at(app, pilot, "waits, no. 1")
         assert "Queue: 1 run waiting" in shown(app)
         assert [entry.name for entry in read_queue(tmp_path).entries] == ["clock"]
         assert app.screen.check_action("rename", ()) is False  # the queue knows it by its name
-        await pilot.press("q")
+        await pilot.press("w")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("r")
         await looked_at(app, pilot, "not started")
         assert not read_queue(tmp_path).entries
-        await pilot.press("q")
+        await pilot.press("w")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("a")
+        await until(pilot, lambda: "Start the queue now?" in shown(app))
+        monkeypatch.setattr("core.runs.queue.start", lambda home: started.append(home) or 1)
+        await pilot.press("s")
+        await until(pilot, lambda: started == [tmp_path])
         await looked_at(app, pilot, "waits, no. 1")
 
 
@@ -508,7 +515,7 @@ async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypa
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         await looked_at(app, pilot, "nobody trains them yet")
-        await pilot.press("q")
+        await pilot.press("w")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("s")
         await until(pilot, lambda: started == [tmp_path])
@@ -517,7 +524,7 @@ async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypa
             app.screen.look()  # type: ignore[attr-defined]
             await looked_at(app, pilot, "clock has its turn")
             for key, end in (("e", "end"), ("g", ""), ("i", "now")):
-                await pilot.press("q")
+                await pilot.press("w")
                 await until(pilot, lambda: isinstance(app.screen, Question))
                 await pilot.press(key)
                 await until(pilot, lambda end=end: asked_to_end(tmp_path) == end)
@@ -555,7 +562,7 @@ async def test_what_waits_to_go_on_keeps_its_share_of_the_cards(
         await until(pilot, lambda: "stopped" in shown(app))
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("q")
+        await pilot.press("w")
         await until(pilot, lambda: read_queue(tmp_path).entries)
     (entry,) = read_queue(tmp_path).entries
     assert (entry.name, entry.cards) == ("clock", ("GPU-0", "GPU-1"))
@@ -573,6 +580,33 @@ async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: 
         assert "In the queue" not in shown(app)
         await pilot.press("b")
         await until(pilot, lambda: asked == ["clock"] and not read_queue(tmp_path).entries)
+
+
+async def test_a_run_that_is_started_in_the_background_is_marked_until_its_process_has_come_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = threading.Event()
+
+    def launch(run: Run, *, resume: bool) -> None:
+        up.wait(20)
+        raise UserError("x", "Not now.")
+
+    monkeypatch.setattr("core.runs.launch.launch_background", launch)
+    make_run(tmp_path, "clock")
+    make_run(tmp_path, "young", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await looked_at(app, pilot, "not started")
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        await pilot.press("end", "r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("b")
+        await until(pilot, lambda: (home.entries[0].name, home.entries[0].state) == ("clock", "loading"))
+        assert not app.screen.check_action("resume", ()), "it is not started twice"
+        up.set()
+        await looked_at(app, pilot, "not started")
+        assert home.entries[-1].name == "clock"
 
 
 async def test_where_a_start_is_refused_all_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

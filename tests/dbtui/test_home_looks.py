@@ -114,7 +114,7 @@ def test_snapshot_of_the_welcome(snap_compare: Compare, size: tuple[int, int]) -
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: "x".join(map(str, size)))
 def test_snapshot_of_the_queue(snap_compare: Compare, full: None, size: tuple[int, int]) -> None:
     at = "dog-second-try-with-more-pictures"
-    assert snap_compare(DbtuiApp(HOME), terminal_size=size, run_before=pressed("q", at=at))
+    assert snap_compare(DbtuiApp(HOME), terminal_size=size, run_before=pressed("w", at=at))
 
 
 @pytest.mark.parametrize("looks", [name for name in THEMES if name != "dark"])
@@ -186,7 +186,7 @@ async def test_the_queue_says_when_it_ends_only_where_that_is_known(full: None) 
     entries = [Entry(run.name, run.summary) for run in runs()]
     assert "all done about" in queue_line(known, entries)
     assert "all done about" not in queue_line(queue(), entries)
-    assert "q starts" in queue_line(queue(worker=False), entries)
+    assert "w starts the queue" in queue_line(queue(worker=False), entries)
     assert queue_line(Queue((), None), entries) == ""
 
 

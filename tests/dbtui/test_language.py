@@ -43,6 +43,7 @@ from dbtui.home.rows import (
     heads,
     line,
 )  # fmt: skip
+from dbtui.home.welcome import welcome
 from dbtui.monitor.pane import TITLES as PANE_TITLES
 from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.plot import Plot
@@ -251,6 +252,12 @@ def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
     use_language(texts_of(request.param))
     yield request.param
     use_language(None)
+
+
+@pytest.mark.usefixtures("spoken")
+def test_the_first_steps_are_told_in_five_lines_that_fit() -> None:
+    lines = [line for line in welcome().plain.split("\n")[1:] if line]
+    assert len(lines) == 5 and max(cell_len(line) for line in lines) <= 76
 
 
 @pytest.mark.usefixtures("spoken")

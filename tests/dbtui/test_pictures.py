@@ -56,3 +56,23 @@ async def test_thumbnails_follow_the_way_of_drawing_that_is_chosen(
         await until(pilot, lambda: "▀▀" in shown(app))  # type: ignore[arg-type]
         thumbnails.show(())
         await until(pilot, lambda: "▀▀" not in shown(app))  # type: ignore[arg-type]
+
+
+async def test_a_picture_that_follows_another_of_its_size_is_sent_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBTUI_GRAPHICS", "halfcell")
+    app = Wall(tmp_path)
+    async with app.run_test(size=(60, 20)) as pilot:
+        picture = app.query_one(Picture)
+        picture.show("red", lambda place: Image.new("RGB", place, (200, 0, 0)), "")
+        await until(pilot, lambda: "▀▀" in shown(app))  # type: ignore[arg-type]
+        await pilot.pause(0.2)
+        sent: list[object] = []
+        monkeypatch.setattr(app, "_display", lambda screen, renderable: sent.append(renderable))
+        picture.show("blue", lambda place: Image.new("RGB", place, (0, 0, 200)), "")
+        await pilot.pause(0.5)
+        assert len(sent) == 1
+        monkeypatch.undo()
+        picture.show("words", lambda place: None, "")
+        await until(pilot, lambda: "▀▀" not in shown(app))  # type: ignore[arg-type]

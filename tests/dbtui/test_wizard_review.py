@@ -72,7 +72,7 @@ async def test_a_run_can_wait_its_turn_with_the_cards_that_were_chosen(
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await open_wizard(pilot, "review", dict(FILLED))
-        await pilot.press("q")
+        await pilot.press("w")
         await until(pilot, lambda: "waits, no. 1" in shown(app))
     (entry,) = read_queue(tmp_path).entries
     assert (entry.name, entry.cards, entry.seconds) == ("clock", ("GPU-b",), None)
@@ -92,7 +92,7 @@ async def test_where_the_queue_refuses_nothing_is_left_behind_and_a_key_pressed_
         screen = await open_wizard(pilot, "review", dict(FILLED))
         with monkeypatch.context() as refusing:
             refusing.setattr("dbtui.wizard.review.add", refuse)
-            await pilot.press("q")
+            await pilot.press("w")
             await until(pilot, lambda: app._notifications)
         assert app.screen is screen and not list_runs(tmp_path)
         screen.action_start_background()  # type: ignore[attr-defined]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
 
+from core.config import runfile
 from core.config.options import RunConfig
 from core.config.parsing import parse
 from core.config.runfile import to_toml
 from core.export.run import export_run, export_trained
+from core.export.there import exported_already
 from core.families.describe import describe
 from core.families.keys import classic_names
 from core.families.load import load_model
@@ -78,6 +81,26 @@ def test_an_export_of_the_run_and_of_the_trained_model_are_the_same(run: Path, t
     with safe_open(run / event.path, "pt") as one, safe_open(run / export_run(run).path, "pt") as two:
         assert one.metadata()["modelspec.hash_sha256"] == two.metadata()["modelspec.hash_sha256"]
         assert one.metadata()["modelspec.title"] == "dog"
+
+
+def test_a_state_that_was_exported_at_the_end_is_known_again_and_no_other_one(
+    run: Path, trained: Model, tiny_sd1: Path
+) -> None:
+    config = runfile.read(run / "run.toml")
+
+    def there(**more: Any) -> Path | None:
+        return exported_already(run / "export", config, **{"step": 20, "format": "safetensors", "half": False, **more})
+
+    assert there() is None
+    event = export_trained(trained, {}, config, run, name="dog", step=20)
+    assert there() == run / event.path
+    others: list[dict[str, Any]] = [{"step": 10}, {"half": True}, {"format": "ckpt"}, {"format": "diffusers"},
+                                    {"average": True}, {"prompts": True}]  # fmt: skip
+    assert not any(there(**other) for other in others)
+    folder = run / export_run(run, format="diffusers").path
+    assert there(format="diffusers") == folder and there() == run / event.path
+    (run / event.path).write_bytes(b"cut short")
+    assert there() is None
 
 
 @pytest.mark.parametrize("format, name", [("ckpt", "x.ckpt"), ("diffusers", "x")])

@@ -10,7 +10,7 @@ import pytest
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.machine import Machine
-from core.planning.remedies import DISK, FOR_MEMORY, FOR_THE_DISK, MEMORY, NOT_A_NUMBER, Remedy, remedies
+from core.planning.remedies import DISK, FOR_MEMORY, FOR_THE_DISK, MEMORY, NOT_A_NUMBER, Remedy, remedies, ways
 
 
 def config(**changes: Any) -> RunConfig:
@@ -70,6 +70,14 @@ def test_a_smaller_picture_is_offered_where_the_present_size_is_known() -> None:
     assert offered(config(), None) is None
     assert [offered(config(), size) for size in (1024, 768, 512, 384)] == [768, 576, 384, None]
     assert offered(config(model__resolution=512), 1024) == 384
+
+
+def test_in_words_an_option_has_the_name_of_its_field_and_the_path_of_run_toml() -> None:
+    options = config(batch__size=4, performance__gradient_checkpointing=False)
+    said = ways("memory.out", options)
+    assert "Batch size (batch.size = 1), Gradient accumulation (batch.accumulation = 4)" in said
+    assert "Gradient checkpointing (performance.gradient_checkpointing = true)" in said
+    assert "a smaller Resolution (model.resolution)" in said
 
 
 NOTHING = Machine("cpu", "", 0, 0, 64, 60, 8, False)

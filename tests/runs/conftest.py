@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from core.config.options import RunConfig
+from core.events import Event
 from core.runs import pump
+from core.runs.commands import Command
 from core.runs.folder import Run
 from core.runs.lock import owner
+from tests.runs.bodies import Body
 from tests.runs.fakes import FakeTrainer, make_run
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +40,23 @@ def trainers(monkeypatch: pytest.MonkeyPatch) -> list[FakeTrainer]:
 
     monkeypatch.setattr(pump, "make_trainer", make)
     return made
+
+
+@pytest.fixture
+def trains(monkeypatch: pytest.MonkeyPatch) -> Callable[[Body], None]:
+    """Let the trainer be this generator."""
+
+    def use(body: Body) -> None:
+        class Trainer:
+            def __init__(self, folder: Path, poll: Callable[[], Sequence[Command]]) -> None:
+                self.folder, self.poll = folder, poll
+
+            def run(self) -> Iterator[Event]:
+                yield from body(self.folder, self.poll)
+
+        monkeypatch.setattr(pump, "make_trainer", lambda config, folder, resume, poll: Trainer(folder, poll))
+
+    return use
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.events import Sample
-from core.runs.grid import Row, grid_of, nearest
+from core.runs.grid import Row, counterpart, grid_of, nearest
 
 
 def sample(step: int, prompt: str = "a dog", seed: int = 1, path: str = "") -> Sample:
@@ -39,3 +39,16 @@ def test_nearest_is_the_step_itself_or_its_neighbours() -> None:
     assert nearest([50, 100, 150], 100) == [100]
     assert nearest([150, 50, 100], 110) == [100, 150]
     assert nearest([50], 110) == [50] and nearest([150], 110) == [150] and nearest([], 1) == []
+
+
+def test_beside_a_preview_stands_the_one_most_like_it_of_another_run() -> None:
+    plain = Sample(step=10, path="plain", prompt="a dog", seed=1, of_class=True)
+    other = grid_of([sample(10), sample(40), sample(10, "a cat"), sample(10, seed=2), plain])
+    for asked, found in (
+        (sample(12), "10-a dog-1.png"), (sample(25), "40-a dog-1.png"), (sample(90), "40-a dog-1.png"),
+        (sample(40, "a cat", seed=7), "10-a cat-1.png"), (sample(1, "a sks dog", seed=2), "10-a dog-2.png"),
+        (Sample(step=40, path="", prompt="a bird", seed=3, of_class=True), "plain"),
+    ):  # fmt: skip
+        held = counterpart(asked, other)
+        assert held is not None and held.path == found
+    assert counterpart(sample(1), grid_of([])) is None

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -17,56 +16,20 @@ from pathlib import Path
 
 import pytest
 
-from core.config.options import RunConfig
-from core.config.parsing import with_changes
-from core.events import Done, Event, Failed, Paused, Phase, RunStarted, Step, Stopped, Warned
+from core.events import Done, Event, Failed, Phase, Step, Stopped, Warned
 from core.files import STAGING, LineAppender
-from core.planning.remedies import remedies
 from core.runs import journal as journal_module
 from core.runs import pump
 from core.runs.commands import Command, Requests, new_command, send
 from core.runs.folder import Run
-from core.runs.journal import History, JournalWriter, read_journal, summary
+from core.runs.journal import JournalWriter, read_journal, summary
 from core.runs.lock import owner
-from core.runs.pump import TrainingHandle, train
+from core.runs.pump import train
 from core.settings import settings_path
 from core.texts import UserError
-from core.training import faults
-from tests.runs.conftest import ROOT, Spawn, until
+from tests.runs.bodies import Body, failing
+from tests.runs.conftest import ROOT
 from tests.runs.fakes import FakeTrainer, started, step
-
-Body = Callable[[Path, Callable[[], Sequence[Command]]], Iterator[Event]]
-
-
-@pytest.fixture
-def trains(monkeypatch: pytest.MonkeyPatch) -> Callable[[Body], None]:
-    """Let the trainer be this generator."""
-
-    def use(body: Body) -> None:
-        class Trainer:
-            def __init__(self, folder: Path, poll: Callable[[], Sequence[Command]]) -> None:
-                self.folder, self.poll = folder, poll
-
-            def run(self) -> Iterator[Event]:
-                yield from body(self.folder, self.poll)
-
-        monkeypatch.setattr(pump, "make_trainer", lambda config, folder, resume, poll: Trainer(folder, poll))
-
-    return use
-
-
-def failing(error: BaseException) -> Body:
-    def body(folder: Path, poll: Callable[[], Sequence[Command]]) -> Iterator[Event]:
-        yield started()
-        yield step(1)
-        yield step(2)
-        raise error
-
-    return body
-
-
-def last(run: Run) -> Event:
-    return read_journal(run.journal_path)[-1]
 
 
 def test_a_run_to_its_end_is_journaled_shown_and_unlocked(run: Run, trainers: list[FakeTrainer]) -> None:
@@ -136,102 +99,6 @@ def test_commands_of_the_file_and_of_this_process_are_merged(run: Run, trains: C
     trains(body)
     train(run, resume=False, stop_requests=requests)
     assert sorted(heard) == ["pause", "save"]
-
-
-class OutOfMemoryError(RuntimeError):
-    """As torch names its own."""
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (
-            UserError("source.cut", "{path} is cut short.", mend="Get it {again}.", path="a", again="again"),
-            "source.cut",
-        ),
-        (MemoryError(), "memory.out"),
-        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "memory.out"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to"), "memory.out"),
-        (OSError(errno.ENOSPC, "No space left on device"), "disk.full"),
-        (OSError(errno.EIO, "Input/output error"), "disk.broken"),
-        (ZeroDivisionError("division\nby zero"), "internal"),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/data/a.png"), "disk.missing"),
-    ],
-)
-def test_every_failure_becomes_an_event_with_its_mend(
-    run: Run, trains: Callable[[Body], None], error: Exception, code: str
-) -> None:
-    trains(failing(error))
-    ending = train(run, resume=False)
-    assert (ending.kind, ending.exit_code) == ("failed", 1)
-    event = ending.event
-    assert isinstance(event, Failed)
-    assert event == last(run)
-    assert (event.code, event.step) == (code, 2)
-    assert event.message
-    assert event.advice
-    assert "\n" not in event.message
-    log = run.log_path.read_text()
-    assert "Traceback" in log
-    assert type(error).__name__ in log
-    assert owner(run.lock_path) is None
-
-
-def test_the_message_of_a_failure_names_what_it_is_about(run: Run, trains: Callable[[Body], None]) -> None:
-    trains(
-        failing(UserError("source.cut", "{path} is cut short.", mend="Get it {again}.", path="a.ckpt", again="anew"))
-    )
-    event = train(run, resume=False).event
-    assert isinstance(event, Failed)
-    assert (event.message, event.advice) == ("a.ckpt is cut short.", "Get it anew.")
-
-
-def test_advice_for_lack_of_memory_leaves_out_what_is_in_force(run: Run, trains: Callable[[Body], None]) -> None:
-    config = with_changes(run.config(), {"performance.gradient_checkpointing": True, "batch.size": 4})
-    from core.config.runfile import to_toml
-
-    run.config_path.write_text(to_toml(config))
-    trains(failing(MemoryError()))
-    event = train(run, resume=False).event
-    assert isinstance(event, Failed)
-    assert "gradient_checkpointing" not in event.advice
-    assert event.advice.index("batch.size = 1, batch.accumulation = 4") < event.advice.index("model.resolution")
-
-
-def test_what_is_said_of_lack_of_memory_is_what_is_offered_after_it() -> None:
-    config = RunConfig()
-    for error, size in ((faults.out_of_memory(config, 512), 512), (faults.no_room_for_the_optimizer(config), None)):
-        said = error.message.advice
-        places = [said.find(fix.label.text) for fix in remedies(error.code, config, size)]
-        assert places and places == sorted(places) and -1 not in places
-        assert ("384" in said) is (size is not None)
-
-
-def test_an_ending_without_a_word_is_a_mistake_of_the_program(run: Run, trains: Callable[[Body], None]) -> None:
-    trains(lambda folder, poll: iter([started()]))
-    event = train(run, resume=False).event
-    assert isinstance(event, Failed)
-    assert event.code == "internal"
-
-
-def test_a_failure_after_the_last_word_is_the_last_word(run: Run, trains: Callable[[Body], None]) -> None:
-    def body(folder: Path, poll: Callable[[], Sequence[Command]]) -> Iterator[Event]:
-        yield Done(step=1, seconds=1.0)
-        raise ZeroDivisionError
-
-    trains(body)
-    assert train(run, resume=False).kind == "failed"
-    assert summary(run).state == "failed"
-
-
-def test_an_interrupt_inside_the_trainer_is_told_and_goes_on_up(run: Run, trains: Callable[[Body], None]) -> None:
-    trains(failing(KeyboardInterrupt()))
-    with pytest.raises(KeyboardInterrupt):
-        train(run, resume=False)
-    event = last(run)
-    assert isinstance(event, Failed)
-    assert event.code == "run.interrupted"
-    assert owner(run.lock_path) is None
 
 
 def test_the_trainer_is_closed_when_it_is_left_in_the_middle(run: Run, trainers: list[FakeTrainer]) -> None:
@@ -344,116 +211,6 @@ def test_a_full_disk_under_the_journal_never_stops_training_and_is_told(
     kept = read_journal(run.journal_path)
     assert [event for event in kept if isinstance(event, Step)] == [event for event in shown if isinstance(event, Step)]
     assert isinstance(kept[-1], Done)
-
-
-# --- in a thread ------------------------------------------------------------------------------------------------
-
-
-def test_a_thread_trains_and_takes_requests(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = lambda config, folder, resume, poll: FakeTrainer(folder, resume, poll, total=10**6, seconds=0.01)  # noqa: E731
-    monkeypatch.setattr(pump, "make_trainer", make)
-    handle = TrainingHandle(run, resume=False)
-    assert handle.running
-    assert not handle._thread.daemon
-    pause = handle.request("pause")
-    until(lambda: any(isinstance(event, Paused) and event.id == pause for event in read_journal(run.journal_path)))
-    assert handle.join(timeout=0.05) is None
-    handle.request("stop", reason="background")
-    ending = handle.join(timeout=20)
-    assert ending is not None
-    assert ending.exit_code == 3
-    assert not handle.running
-    assert owner(run.lock_path) is None
-    event = last(run)
-    assert isinstance(event, Stopped)
-    assert event.reason == "background"
-
-
-def test_a_thread_is_refused_where_it_is_asked_for(run: Run, spawn: Spawn) -> None:
-    spawn(run, "--slow")
-    with pytest.raises(UserError) as refused:
-        TrainingHandle(run, resume=True)
-    assert refused.value.code == "run.locked"
-
-
-def test_the_main_thread_hears_signals_while_it_waits(run: Run) -> None:
-    program = f"""
-import os, signal, sys, pathlib
-from core.runs import pump
-from core.runs.folder import Run
-from tests.runs.fakes import FakeTrainer
-pump.make_trainer = lambda config, folder, resume, poll: FakeTrainer(folder, resume, poll, total=10**6, seconds=0.01)
-handle = pump.TrainingHandle(Run.open(pathlib.Path({str(run.home)!r}), {run.name!r}), resume=False)
-def ask(number, frame):
-    signal.signal(number, lambda *_: (handle.end_now(), os._exit(1)))
-    if sys.argv[1] == "once": handle.request("stop", reason="terminated")
-signal.signal(signal.SIGTERM, ask)
-print("ready", flush=True)
-sys.exit(handle.join().exit_code)
-"""
-
-    def begin(mode: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen([sys.executable, "-c", program, mode], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        process.terminate()
-        return process
-
-    first = begin("once")
-    assert first.wait(20) == 3
-    event = last(run)
-    assert isinstance(event, Stopped)
-    assert event.reason == "terminated"
-
-    run.journal_path.unlink()
-    second = begin("twice")
-    with pytest.raises(subprocess.TimeoutExpired):
-        second.wait(0.5)
-    second.terminate()
-    assert second.wait(20) == 1
-    event = last(run)
-    assert isinstance(event, Failed)
-    assert event.code == "run.interrupted"
-    assert owner(run.lock_path) is None
-
-
-# --- other processes --------------------------------------------------------------------------------------------
-
-
-def test_a_killed_run_is_lost_and_goes_on_from_what_it_saved(run: Run, spawn: Spawn) -> None:
-    process = spawn(run, "--slow")
-    until(lambda: summary(run).step >= 3)
-    send(run, "save")
-    until(lambda: (run.path / "fake-state").exists())
-    saved = int((run.path / "fake-state").read_text())
-    until(lambda: summary(run).step > saved + 1)
-    process.kill()
-    process.wait()
-    assert summary(run).state == "lost"
-    assert summary(run).pid == 0
-    again = spawn(run, "--slow", "--resume")
-    until(lambda: summary(run).step > saved)
-    send(run, "stop")
-    assert again.wait(20) == 3
-    events = read_journal(run.journal_path)
-    history = History()
-    history.add(events)
-    lives = [event.resumed_from for event in events if isinstance(event, RunStarted)]
-    assert lives == [None, saved]
-    assert history.series("loss", 10**6)[0] == list(range(1, history.step + 1))
-    assert history.state == "stopped"
-
-
-def test_a_hanging_run_is_seen_by_its_silence(run: Run, spawn: Spawn) -> None:
-    process = spawn(run, "--slow")
-    until(lambda: summary(run).step >= 2)
-    os.kill(process.pid, signal.SIGSTOP)
-    os.utime(run.lock_path, (0, run.lock_path.stat().st_mtime - 100))
-    found = summary(run)
-    assert found.state == "training"
-    assert found.pid == process.pid
-    assert found.silence is not None
-    assert found.silence > 90
 
 
 def test_training_needs_torch_only_when_it_trains() -> None:

@@ -26,8 +26,8 @@ from core.runs.journal import JournalWriter, read_journal
 from core.runs.pump import train
 from core.runs.trackers import Tracking
 from core.runs.trackers.figures import STEP_NAMES, figures
+from tests.runs.bodies import Body
 from tests.runs.fakes import started, step
-from tests.runs.test_pump import Body, trains  # noqa: F401 - a fixture
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +193,7 @@ def test_the_real_library_keeps_a_run_without_a_network(run: Run, monkeypatch: p
 
 def test_a_tracker_that_fails_is_told_once_and_training_goes_on(
     run: Run,
-    trains: Callable[[Body], None],  # noqa: F811
+    trains: Callable[[Body], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken() -> trackers.Tracker:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,16 +18,10 @@ from core.events import Continued, Done, Event, Measured, Phase, Step, Stopped
 from core.texts import UserError
 from core.training import attention, device
 from core.training.trainer import Trainer
+from tests.training.asking import Asked
 from tests.training.runs import final_weights, first_gradients, quick_config, ready_trainer, run_to_end
 
 CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class Asked:
-    command: str
-    id: str = "1"
-    fields: dict[str, Any] = field(default_factory=dict)
 
 
 def of(kind: type[Event], events: Sequence[Event]) -> list[Any]:
@@ -266,3 +259,17 @@ def test_a_compiler_that_does_not_work_is_an_error_with_its_mend(
 def test_what_it_settled_on_is_told(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
     started = run_to_end(quick_config(tiny_sd1, pictures, intervals__max_steps=1), tmp_path / "run")[0]
     assert started.settled["attention"] == "sdpa"  # type: ignore[attr-defined]
+
+
+def test_the_trainer_computes_with_as_many_threads_as_were_asked_for(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    before = torch.get_num_threads()
+    config = quick_config(tiny_sd1, pictures, performance__threads=before + 1, intervals__max_steps=2)
+    (tmp_path / "run").mkdir()
+    try:
+        trainer = Trainer(config, tmp_path / "run", resume=False, poll=lambda: ())
+        seen = [torch.get_num_threads() for event in trainer.run() if isinstance(event, Step)]
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [before + 1] * 2

@@ -11,8 +11,8 @@ from core.events import Phase, RunStarted, Stopped, Warned
 from core.families import hub
 from core.texts import UserError
 from core.training.trainer import Trainer
+from tests.training.asking import Asked
 from tests.training.runs import draw_pictures, no_commands, quick_config, run_to_end
-from tests.training.test_trainer import Asked
 
 
 def hub_cache(root: Path, source: Path) -> Path:

@@ -1,20 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from core.events import Continued, Event, Paused, Warned
 from core.training.requests import Command, Requests, StopRequested
-
-
-@dataclass(frozen=True)
-class Asked:
-    command: str
-    id: str = "1"
-    fields: Mapping[str, Any] = field(default_factory=dict)
+from tests.training.asking import Asked
 
 
 class Queue:

@@ -13,8 +13,8 @@ from core.texts import UserError
 from core.training.checkpoints import list_checkpoints, read_state
 from core.training.precision import LossScale
 from core.training.trainer import Trainer
+from tests.training.asking import Asked
 from tests.training.runs import final_weights, no_commands, quick_config, run_to_end
-from tests.training.test_requests import Asked
 
 MODES = {
     "text encoder stops half way": {"concepts__0__prior__images_per_instance": 1},

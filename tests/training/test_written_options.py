@@ -13,9 +13,8 @@ from safetensors import safe_open
 from core.events import Event, Export, Sample
 from core.sampling import class_pictures
 from core.training.checkpoints import list_checkpoints
+from tests.training.asking import Asked, AtStep, run_with
 from tests.training.runs import draw_pictures, quick_config, run_to_end
-from tests.training.test_requests import Asked
-from tests.training.test_trainer import AtStep, run_with
 
 ONCE = {"intervals.max_steps": 2, "intervals.sample_every_steps": 2, "performance.text_encoder_ratio": 0.0}
 

@@ -16,6 +16,7 @@ import pytest
 from core.config.runfile import to_toml
 from core.events import Failed, RunStarted, Step, Stopped
 from core.runs.journal import read_journal
+from dbtui.commands.processes import TWICE_SECONDS
 from tests.training.runs import draw_pictures, final_weights, quick_config
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -122,7 +123,7 @@ def test_a_second_signal_ends_all_now(tmp_path: Path, config: Path) -> None:
     [other] = others_of(process)
     other.suspend()  # the first waits for it, and cannot end in order
     process.terminate()
-    time.sleep(0.5)
+    time.sleep(TWICE_SECONDS + 0.5)  # sooner it could be the same signal, handed on
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 1

@@ -10,7 +10,7 @@ from core.config.findings import Finding, Fix, Level
 from core.config.options import LoraOptions, RunConfig
 from core.config.table import find_option
 from core.planning.facts import Facts
-from core.texts import message
+from core.texts import joined, message
 
 TEXT_ENCODER = ("text_encoder_rank", "text_encoder_alpha")
 USUAL = LoraOptions()
@@ -55,7 +55,7 @@ CHECKS = (unused, export_format)
 
 
 def _titles(names: list[str]) -> str:
-    return ", ".join(find_option(f"lora.{name}").title for name in names)
+    return joined(find_option(f"lora.{name}").title for name in names)
 
 
 def _back(names: list[str]) -> Fix:

@@ -1,0 +1,35 @@
+"""Whether a state was exported before: it is not written a second time under another name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.choices.formats import format_of
+from core.config.options import RunConfig
+from core.export.metadata import how_made, run_settings
+from core.export.using import exported_files
+from core.safetensors_header import read_header
+from core.texts import UserError
+
+UNET = Path("unet", "diffusion_pytorch_model.safetensors")
+"""Of a diffusers folder: the file that says what all of it is."""
+
+
+def exported_already(
+    exports: Path, config: RunConfig, *, step: int, format: str, half: bool, average: bool = False,  # noqa: A002
+    prompts: bool = False,
+) -> Path | None:  # fmt: skip
+    """The export among `exports` that holds the state of `step` in this format and precision, of a run with the options
+    `config`; `None` where none says so of itself. A `.ckpt` says nothing.
+    """
+    wanted = {**run_settings(config, step, prompts=prompts), **how_made(half=half, average=average, prompts=prompts)}
+    for path in exported_files(exports):
+        if format_of(path.name, config.method, is_folder=path.is_dir()) != format:
+            continue
+        try:
+            said = read_header(path / UNET if path.is_dir() else path).metadata
+        except UserError:  # no file of weights, or a damaged one
+            continue
+        if wanted.items() <= said.items():
+            return path
+    return None

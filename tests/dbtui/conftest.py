@@ -1,0 +1,51 @@
+"""What the tests of several screens and commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.events import encode
+from core.runs.folder import Run
+from dbtui.__main__ import main
+
+Said = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the runs, not yet made; the working directory is the one above it."""
+    monkeypatch.setenv("DBTUI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def make_run(home: Path) -> Callable[[str], Run]:
+    def make(name: str, *events: Any) -> Run:
+        run = Run.create(home, with_changes(RunConfig(), {"model.name": name}), "0.1.0")
+        run.journal_path.write_text("".join(encode(event) + "\n" for event in events))
+        return run
+
+    return make
+
+
+@pytest.fixture
+def pictures(home: Path) -> Path:
+    folder = home.parent / "pictures"
+    folder.mkdir()
+    for number in range(6):
+        Image.new("RGB", (64, 64), (number * 40, 0, 0)).save(folder / f"{number}.png")
+    return folder
+
+
+def write_new(*more: str) -> int:
+    return main(["new", "clock", "--preset", "face", "--source", "tiny", "--instance", "pictures",
+                 "--identifier", "ohwx", "--class", "alarm clock", *more])  # fmt: skip

@@ -1,0 +1,45 @@
+"""Curves of the monitor: which stretch of them is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.runs.lock import RunLock
+from dbtui.widgets.plot import Plot, _within
+from tests.dbtui import synthetic
+from tests.dbtui.synthetic import SyntheticRun
+from tests.dbtui.test_monitor import NARROW, Bench, settle, surroundings  # noqa: F401 - a fixture
+
+
+async def test_zooming_out_ends_at_the_run_and_the_curve_grows_with_it_again(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.in_training(run, 200)
+    app = Bench(run)
+    with RunLock(run.lock_path):
+        async with app.run_test(size=NARROW) as pilot:
+            await pilot.press("1")
+            await settle(pilot)
+            plot = app.monitor.query_one(Plot)
+            await pilot.press("-", "-")
+            await settle(pilot)
+            assert (plot._x_min, plot._x_max, plot.zoomed) == (1, 200, False)
+            await pilot.press("+", "+")
+            await settle(pilot)
+            assert plot.zoomed and plot._x_min > 1 and plot._x_max < 200
+            plot._pan(1e6, 0)
+            assert plot._x_min == 1 and plot.zoomed
+            await pilot.press("-", "-", "-")
+            run.say(*synthetic.steps(201, 260))
+            await app.monitor.look()
+            await settle(pilot)
+            assert (plot._x_min, plot._x_max) == (1, 260)
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [((2.0, 5.0), (2.0, 5.0)), ((-2.0, 3.0), (0.0, 5.0)), ((8.0, 12.0), (6.0, 10.0)), ((-5.0, 20.0), (0.0, 10.0))],
+)
+def test_a_stretch_is_moved_before_it_is_cut(seen: tuple[float, float], shown: tuple[float, float]) -> None:
+    assert _within(*seen, 0.0, 10.0) == shown

@@ -1,0 +1,126 @@
+"""The monitor reads in a thread: whatever the disk does, keys are answered and events keep their order."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.events import Stopped, Warned
+from core.runs.history import History
+from core.runs.journal import JournalTail
+from core.runs.lock import RunLock, owner
+from dbtui.monitor import looking
+from dbtui.monitor.samples import SamplesPane
+from dbtui.monitor.state import glance
+from tests.dbtui import synthetic
+from tests.dbtui.app_driving import until
+from tests.dbtui.synthetic import NOON, SyntheticRun
+from tests.dbtui.test_monitor import NARROW, Bench, screen_text, settle, surroundings  # noqa: F401 - a fixture
+
+
+@pytest.mark.parametrize("slow", ["lock", "journal"])
+async def test_a_slow_disk_holds_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.in_training(run, 120)
+    app = Bench(run)
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang(*given: Any) -> Any:
+        hangs.set()
+        goes_on.wait(20)
+        return real(*given)
+
+    real: Any = looking.owner if slow == "lock" else JournalTail.poll
+    with RunLock(run.lock_path):
+        async with app.run_test(size=NARROW) as pilot:
+            await settle(pilot)
+            if slow == "lock":
+                monkeypatch.setattr(looking, "owner", hang)
+            else:
+                monkeypatch.setattr(JournalTail, "poll", hang)
+            run.say(*synthetic.steps(121, 130))
+            await until(pilot, hangs.is_set)
+            try:
+                await asyncio.wait_for(pilot.press("4", "3", "p"), 5)
+                await pilot.pause()
+                assert app.monitor.query_one(SamplesPane).is_seen
+                assert "pause asked" in screen_text(app)
+                assert app.monitor.history.step == 120
+            finally:
+                goes_on.set()
+            await until(pilot, lambda: app.monitor.history.step == 130)
+
+
+async def test_looks_at_the_same_time_take_each_event_once_and_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.journal.PIECE", 4096)
+    run = SyntheticRun(tmp_path, "clock")
+    run.say(synthetic.started())
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        taken: list[str] = []
+        monkeypatch.setattr(app.monitor.history, "add", lambda events: taken.extend(event.code for event in events))
+        run.say(*(Warned(code=str(number), message="x" * 200, time=NOON) for number in range(100)))
+        await asyncio.gather(*(app.monitor.look() for _ in range(4)))
+        assert taken == [str(number) for number in range(100)]
+
+
+async def test_what_was_read_for_a_screen_that_is_gone_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    run.say(synthetic.started())
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        hangs, goes_on = threading.Event(), threading.Event()
+        real = JournalTail.poll
+
+        def hang(tail: JournalTail) -> Any:
+            hangs.set()
+            goes_on.wait(20)
+            return real(tail)
+
+        monkeypatch.setattr(JournalTail, "poll", hang)
+        run.say(*synthetic.steps(1, 5))
+        looks = asyncio.create_task(app.monitor.look())
+        await until(pilot, hangs.is_set)
+        await app.pop_screen()
+        goes_on.set()
+        await looks
+        assert app.monitor.history.step == 0
+
+
+async def test_the_previews_come_first_once_there_are_any_unless_another_pane_was_chosen(tmp_path: Path) -> None:
+    for chosen in (False, True):
+        run = SyntheticRun(tmp_path, f"clock-{chosen}")
+        run.say(synthetic.started(), *synthetic.steps(1, 5))
+        app = Bench(run)
+        async with app.run_test(size=NARROW) as pilot:
+            await settle(pilot)
+            assert "[1 Loss]" in screen_text(app)
+            if chosen:
+                await pilot.press("2", "1")
+            run.say(synthetic.preview(run, 5, "a photo of sks clock"))
+            await app.monitor.look()
+            await settle(pilot)
+            assert ("[1 Loss]" if chosen else "[3 Samples]") in screen_text(app)
+            assert ("a photo of sks clock" in screen_text(app)) is not chosen
+
+
+def test_a_run_that_begins_anew_does_not_show_the_step_of_its_life_before(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    history = History()
+    history.add([synthetic.started(), *synthetic.steps(1, 35), Stopped(step=35, saved=False, time=NOON + 200)])
+    with RunLock(run.lock_path):
+        history.observe(owner(run.lock_path))
+        told = glance("clock", history, now=NOON + 300)
+        assert (told.state, told.step, told.total, told.loss) == ("loading", 0, 0, None)
+        history.add([synthetic.started()])
+        assert (glance("clock", history, now=NOON + 300).total, history.step) == (600, 0)

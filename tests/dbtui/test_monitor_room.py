@@ -1,0 +1,37 @@
+"""Where every pane is seen at once, the previews have the room they need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbtui.monitor.screen import PANES
+from tests.dbtui import synthetic
+from tests.dbtui.synthetic import SyntheticRun
+from tests.dbtui.test_monitor import VAST, WIDE, Bench, settle, surroundings  # noqa: F401 - a fixture
+
+
+@pytest.mark.parametrize(("size", "least"), [(WIDE, 19), (VAST, 28)], ids=["120x36", "160x50"])
+async def test_a_preview_fills_the_right_side(tmp_path: Path, size: tuple[int, int], least: int) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.in_training(run)
+    app = Bench(run)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert all(app.monitor.query_one(f"#pane-{name}").is_seen for name in PANES)  # type: ignore[attr-defined]
+        assert app.monitor.query_one("#pane-samples Picture > *").size.height >= least
+
+
+async def test_the_subject_and_the_class_beside_it_are_each_large_enough(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.in_training(run)
+    subject = synthetic.preview(run, 260, "a sks clock")
+    run.say(subject, replace(subject, prompt="a clock", of_class=True))
+    app = Bench(run)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await settle(pilot)
+        drawn = app.monitor.query_one("#pane-samples Picture > *").size
+        assert drawn.height >= 12 and drawn.width >= 2 * 24
