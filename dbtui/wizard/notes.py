@@ -76,7 +76,8 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
                for option, old, new in context.changes_of_preset()]  # fmt: skip
     said = say("preset.sets.nothing", "It changes nothing.")
     if changes:
-        said = say("preset.sets", "It sets {changes}.", changes=joined(changes))
+        said = say("preset.sets", "It sets (before → now): {changes}. F1 on a field explains it.",
+                   changes=joined(changes))  # fmt: skip
     if is_demo(context.config.model.source):
         over = say("preset.sets.demo", "The demo's own numbers go over the rest.")
         said = f"{said}{say('message.gap', ' ')}{over}" if changes else over
@@ -141,7 +142,8 @@ def _token_lines(context: WizardContext, number: int) -> list[Line]:
     if tokens is None or not tokens.count:
         return []
     mark = GOOD if tokens.count <= 2 else QUIET
-    told = counted(tokens.count, "token")
+    told = say("notes.token", "one piece (1 token)")
     if tokens.count > 1:
-        told = say("notes.tokens", "{tokens}: {pieces}", tokens=told, pieces=" · ".join(map(safe, tokens.pieces[:8])))
+        told = say("notes.tokens", "The model reads it in pieces, {tokens}: {pieces}",
+                   tokens=counted(tokens.count, "token"), pieces=" · ".join(map(safe, tokens.pieces[:8])))  # fmt: skip
     return [Line(*mark, told)]
