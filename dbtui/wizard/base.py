@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -21,6 +22,7 @@ from dbtui.drafts import STEPS
 from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
+from dbtui.wizard.context import read_presets
 from dbtui.wizard.editing import Editing
 from dbtui.wizard.explaining import explain, shortened
 from dbtui.wizard.notes import finding_lines, lines_for
@@ -286,7 +288,7 @@ class WizardScreen(Editing):
 
     async def in_other_words(self) -> None:
         """The language has changed."""
-        self.context.in_other_words()
+        self.context.in_other_words(await asyncio.to_thread(read_presets))
         await self.rebuild()
 
     async def rebuild(self) -> None:

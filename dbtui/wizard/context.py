@@ -11,7 +11,7 @@ from core.config.findings import Finding, Fix, Level
 from core.config.options import Concept, RunConfig
 from core.config.own_presets import Keepable, keepable, save_preset
 from core.config.parsing import parse_leniently, put, value_at
-from core.config.presets import LORA_ENABLED, Preset, load_presets, user_presets_directory
+from core.config.presets import LORA_ENABLED, Preset, Presets, load_presets, user_presets_directory
 from core.config.table import Option, generic, option_table
 from core.data.scan import Picture, Refused
 from core.data.sizes import Size
@@ -72,12 +72,12 @@ class WizardContext:
         self.findings: list[Finding] = []
         self.unread: list[Finding] = []
         """Fields whose text is no value."""
-        self._read_presets()
+        self._take_presets(read_presets())
         self.settle()
 
-    def in_other_words(self) -> None:
-        """The language has changed: read anew what was said in the one before."""
-        self._read_presets()
+    def in_other_words(self, found: Presets) -> None:
+        """The language has changed: `found` are the presets, read anew, and the rest was said in the one before."""
+        self._take_presets(found)
         self.settle()
 
     # --- fields ---------------------------------------------------------------------------------------------------
@@ -185,18 +185,14 @@ class WizardContext:
         """What of the present fields a preset of one's own would keep."""
         return keepable(self.config)
 
-    def keep_as_preset(self, name: str, title: str, *, replace: bool = False) -> Preset:
-        """Save the present fields as a preset of one's own, and choose it. Raises `UserError` (see `save_preset`)."""
-        folder = user_presets_directory()
-        saved = save_preset(folder, name, title or name, self.keepable().values, replace=replace)
+    def choose_kept(self, saved: Preset, found: Presets) -> None:
+        """Choose the preset that the present fields were saved as; `found` are those that there are since."""
         self.preset = saved.id
-        self._read_presets()
+        self._take_presets(found)
         self.texts = {path: text for path, text in self.texts.items() if text != self.base_text(path)}
         self.settle()
-        return saved
 
-    def _read_presets(self) -> None:
-        found = load_presets(user_presets_directory())
+    def _take_presets(self, found: Presets) -> None:
         self.presets, self.broken_presets = dict(found.known), tuple(found.broken.values())
         self._bases.clear()
         if self.preset not in self.presets:
@@ -346,6 +342,19 @@ class WizardContext:
     @property
     def is_worth_keeping(self) -> bool:
         return bool(self.texts or self.preset)
+
+
+def read_presets() -> Presets:
+    """The program's and one's own, from the disk. In any thread."""
+    return load_presets(user_presets_directory())
+
+
+def write_preset(name: str, title: str, values: Mapping[str, Any], *, replace: bool) -> tuple[Preset, Presets]:
+    """Save a preset of one's own; it, and all that there are then. Raises `UserError` (see `save_preset`). In any
+    thread.
+    """
+    saved = save_preset(user_presets_directory(), name, title or name, values, replace=replace)
+    return saved, read_presets()
 
 
 def step_of(field: str) -> str:

@@ -181,12 +181,22 @@ class Wizard:
 
 
 def start(app: App[int], home: Path, draft: Draft | None) -> None:
-    """Open the wizard over the present screen. An own preset that cannot be read is said, and nothing is opened."""
-    dbtui = cast("DbtuiApp", app)
-    try:
-        context = WizardContext(home, draft)
-    except UserError as error:
-        dbtui.say(error)
-        return
-    wizard = Wizard(dbtui, context, is_kept=draft is not None and draft.changed > 0)
-    app.push_screen(wizard.screen(context.step))
+    """Open the wizard over the present screen, unless another is there by then: presets are read in a thread. An own
+    preset that cannot be read is said, and nothing is opened.
+    """
+    dbtui, below = cast("DbtuiApp", app), app.screen
+
+    def opened(context: WizardContext) -> None:
+        if app.screen is below:
+            wizard = Wizard(dbtui, context, is_kept=draft is not None and draft.changed > 0)
+            app.push_screen(wizard.screen(context.step))
+
+    def read() -> None:
+        try:
+            context = WizardContext(home, draft)
+        except UserError as error:
+            dbtui.call_later(dbtui.say, error)
+            return
+        dbtui.call_later(opened, context)
+
+    app.run_worker(read, thread=True, group="wizard", exclusive=True)
