@@ -54,6 +54,8 @@ class WizardContext:
         self.presets: dict[str, Preset] = {}
         self.broken_presets: tuple[UserError, ...] = ()
         self.preset = draft.preset if draft else ""
+        self.copy_of = draft.copy_of if draft else ""
+        """The name of the run that this one began as a copy of."""
         self.missing_preset = ""
         """The one that was chosen in an earlier sitting, if it is not there any more."""
         self.concepts = draft.concepts if draft else 1
@@ -171,6 +173,12 @@ class WizardContext:
         """What the chosen preset sets; nothing where none is chosen."""
         preset = self.presets.get(self.preset)
         return preset.values_for(self.family, self.lora) if preset is not None else {}
+
+    def differs_from_preset(self) -> list[Option]:
+        """Those options that the chosen preset sets and that hold something else."""
+        values = self.values_of_preset()
+        return [option for option in option_table() if option.path in values and any(
+            self.is_changed(option.path.replace("*", str(number))) for number in range(self.concepts))]  # fmt: skip
 
     def changes_of_preset(self) -> list[tuple[Option, Any, Any]]:
         """What the chosen preset sets otherwise than the program would: option, before, after."""
@@ -337,7 +345,7 @@ class WizardContext:
                 self.visited.update(option.path.replace("*", str(number)) for number in numbers)
 
     def draft(self) -> Draft:
-        return Draft(self.id, self.preset, self.step, self.concepts, dict(self.texts))
+        return Draft(self.id, self.preset, self.step, self.concepts, dict(self.texts), copy_of=self.copy_of)
 
     @property
     def is_worth_keeping(self) -> bool:
