@@ -159,7 +159,7 @@ async def test_pictures_and_tokens_are_told_beside_their_fields(tmp_path: Path) 
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_wizard(pilot, "concepts", dict(FILLED))
         assert "6 pictures, 1024 × 768 to 1024 × 773 px" in shown(app)
-        assert row_of(screen, "concepts.0.instance.identifier").state.lines[0].text == "1 token"
+        assert row_of(screen, "concepts.0.instance.identifier").state.lines[0].text == "one piece (1 token)"
 
 
 @pytest.mark.parametrize(("size", "seen"), [((120, 36), True), ((120, 24), False), ((80, 36), False)])

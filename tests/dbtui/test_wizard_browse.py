@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,26 @@ async def test_f7_chooses_a_folder_from_a_list_and_the_field_takes_it(tmp_path: 
         await until(pilot, lambda: app.screen is screen)
         assert screen.context.text("concepts.0.instance.directory") == str(shelf / "clock")
         assert row_of(screen, "concepts.0.instance.directory").text == str(shelf / "clock")
+
+
+async def test_the_folder_that_f7_begins_with_is_looked_for_in_a_thread(
+    tmp_path: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = Path.is_dir, []
+
+    def seen(path: Path) -> bool:
+        if path == shelf:
+            asked.append(threading.current_thread() is threading.main_thread())
+        return real(path)
+
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", {"concepts.0.instance.directory": str(shelf)})
+        monkeypatch.setattr(Path, "is_dir", seen)
+        row_of(screen, "concepts.0.instance.directory").control.focus()
+        await pilot.press("f7")
+        await until(pilot, lambda: isinstance(app.screen, Browse))
+    assert asked and not any(asked)
 
 
 async def test_a_letter_goes_to_a_name_and_the_way_up_keeps_the_place(tmp_path: Path, shelf: Path) -> None:
