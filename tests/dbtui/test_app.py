@@ -338,6 +338,7 @@ async def test_what_is_exported_already_is_said_and_not_written_again(
         await export(app, tmp_path, "clock", "safetensors")
         await until(pilot, lambda: "Exported already" in shown(app), 4)
         assert "clock.safetensors" in shown(app) and "u in the list of runs" in shown(app)
+        assert "Exporting" not in shown(app)
 
 
 def test_no_screen_takes_a_key_that_means_something_everywhere_or_twice() -> None:
