@@ -17,7 +17,9 @@ STEPS = ("model", "concepts", "parameters", "review")
 
 @dataclass(frozen=True)
 class Draft:
-    """`texts` maps option paths to raw text; only fields that were touched stand there. `changed` in unix seconds."""
+    """`texts` maps option paths to raw text; only fields that were touched stand there. `changed` in unix seconds;
+    `copy_of` is the name of the run that it began with.
+    """
 
     id: str
     preset: str = ""
@@ -25,6 +27,7 @@ class Draft:
     concepts: int = 1
     texts: Mapping[str, str] = field(default_factory=dict)
     changed: float = 0.0
+    copy_of: str = ""
 
     @property
     def title(self) -> str:
@@ -51,6 +54,8 @@ def save_draft(home: Path, draft: Draft) -> None:
     document.add("preset", tomlkit.item(draft.preset))
     document.add("step", tomlkit.item(draft.step))
     document.add("concepts", tomlkit.item(draft.concepts))
+    if draft.copy_of:
+        document.add("copy_of", tomlkit.item(draft.copy_of))
     document.add("texts", tomlkit.item(dict(draft.texts)))
     directory = drafts_directory(home)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -83,6 +88,7 @@ def _read(path: Path) -> Draft | None:
             concepts=min(64, max(1, int(held.get("concepts", 1)))),
             texts={str(key): str(value) for key, value in texts.items()},
             changed=path.stat().st_mtime,
+            copy_of=str(held.get("copy_of", "")),
         )
     except (OSError, ValueError, TypeError, AttributeError):
         return None

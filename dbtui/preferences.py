@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import App
 from textual.screen import ModalScreen
@@ -14,16 +14,27 @@ from dbtui.actions import relabel
 from dbtui.looks import theme_of
 
 if TYPE_CHECKING:
-    from dbtui.widgets.graphics import Protocol
+    from dbtui.widgets import graphics
     from dbtui.widgets.question import Question
 
 
-class Preferences(App[int]):
-    """An app with a key for each of them; every screen follows at once."""
+class Telling(Protocol):
+    """What can say that something went wrong."""
 
     def say(self, error: BaseException) -> None:
         """Show an error as a notice."""
-        raise NotImplementedError
+
+
+async def kept(app: Telling, keep: Callable[..., object], *chosen: object, **settings: object) -> None:
+    """Keep what was chosen; where that fails, the app says so and goes on with it."""
+    try:
+        await asyncio.to_thread(keep, *chosen, **settings)
+    except UserError as error:
+        app.say(error)
+
+
+class Preferences(App[int]):
+    """A telling app with a key for each of them; every screen follows at once."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What a dialog says was said when it was opened: the language changes under none."""
@@ -54,10 +65,7 @@ class Preferences(App[int]):
             anew = getattr(screen, "in_other_words", None)
             await (anew() if anew is not None else screen.recompose())
         self.screen.refresh_bindings()
-        try:
-            await asyncio.to_thread(remember, **{SETTING: chosen})
-        except UserError as error:
-            self.say(error)
+        await kept(self, remember, **{SETTING: chosen})
 
     def action_looks(self) -> None:
         from dbtui.looks import TITLES, possible
@@ -74,10 +82,7 @@ class Preferences(App[int]):
         if chosen is None:
             return
         self.theme = theme_of(chosen, no_color=self.no_color)
-        try:
-            await asyncio.to_thread(remember, **{SETTING: chosen})
-        except UserError as error:
-            self.say(error)
+        await kept(self, remember, **{SETTING: chosen})
 
     def action_graphics(self) -> None:
         """How pictures are drawn, from now on and the next time."""
@@ -89,15 +94,12 @@ class Preferences(App[int]):
         question = Question(say("graphics.question", "How shall pictures be drawn?"), "", answers, id="graphics")
         self._ask(question, self._draw_so)
 
-    async def _draw_so(self, chosen: Protocol | None) -> None:
+    async def _draw_so(self, chosen: graphics.Protocol | None) -> None:
         from dbtui.widgets.graphics import put_in_force
 
         if chosen is None:
             return
-        try:
-            await asyncio.to_thread(put_in_force, chosen)
-        except UserError as error:
-            self.say(error)
+        await kept(self, put_in_force, chosen)
         self.draw_pictures_anew()
 
     def draw_pictures_anew(self) -> None:

@@ -9,9 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.adapters.kind import kind_of
 from core.config.options import RunConfig
-from core.families import FAMILIES
 from core.families.describe import SourceDescription
-from core.families.load import empty_network, noise_schedule, shipped_tokenizer
+from core.families.load import empty_model
 from core.families.model import PLACES, Model, TextEmbedding
 from core.training.trained import train_only, trained_of
 
@@ -25,7 +24,7 @@ def flops_of_a_step(
     What is computed twice under gradient checkpointing counts once, as in the model FLOPs utilization of Chowdhery et
     al. (PaLM, 2022, appendix B).
     """
-    model = _empty_model(source)
+    model = empty_model(source)
     text_trains = not set(components).isdisjoint(model.text_encoders)
     trained = trained_of(model, components, kind_of(config.lora, tuple(model.text_encoders)), seed=0)
     train_only(model, trained, components, gradient_checkpointing=False)
@@ -40,24 +39,6 @@ def flops_of_a_step(
             pred = model.denoise(x, t, model.conditioning(captions, geometry))
             torch.autograd.backward(pred.sum())
     return int(counter.get_total_flops())
-
-
-def _empty_model(source: SourceDescription) -> Model:
-    family = FAMILIES[source.family]
-    networks = {
-        component: empty_network(component, family, source.configs[component]).train()
-        for component in family.components
-    }
-    return Model(
-        family=family,
-        description=source,
-        configs=source.configs,
-        unet=networks["unet"],
-        vae=networks["vae"],
-        text_encoders={name: networks[name] for name in family.text_encoders},
-        tokenizers=dict.fromkeys(family.text_encoders, shipped_tokenizer()),
-        schedule=noise_schedule(source.configs["scheduler"], torch.device("meta")),
-    )
 
 
 def _embedding(model: Model, pictures: int) -> TextEmbedding:

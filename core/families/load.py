@@ -39,6 +39,27 @@ def load_model(
         component: _network(component, description, device, torch.float32 if component == "vae" else dtype)
         for component in family.components
     }
+    tokenizers = {encoder.component: load_tokenizer(description, encoder.tokenizer) for encoder in family.encoders}
+    return put_together(description, networks, tokenizers, device, clip_skip)
+
+
+def empty_model(description: SourceDescription) -> Model:
+    """The same in training mode without memory for a single weight, with the tokenizer that comes with the program."""
+    family = FAMILIES[description.family]
+    networks = {
+        component: empty_network(component, family, description.configs[component]).train()
+        for component in family.components
+    }
+    tokenizers = dict.fromkeys(family.text_encoders, shipped_tokenizer())
+    return put_together(description, networks, tokenizers, torch.device("meta"))
+
+
+def put_together(
+    description: SourceDescription, networks: Mapping[str, Any], tokenizers: Mapping[str, CLIPTokenizer],
+    device: torch.device, clip_skip: int = 1,
+) -> Model:  # fmt: skip
+    """The model of these networks, each under its component's name, which stand on `device`."""
+    family = FAMILIES[description.family]
     return Model(
         family=family,
         description=description,
@@ -46,7 +67,7 @@ def load_model(
         unet=networks["unet"],
         vae=networks["vae"],
         text_encoders={name: networks[name] for name in family.text_encoders},
-        tokenizers={encoder.component: load_tokenizer(description, encoder.tokenizer) for encoder in family.encoders},
+        tokenizers=tokenizers,
         schedule=noise_schedule(description.configs["scheduler"], device),
         clip_skip=clip_skip,
     )

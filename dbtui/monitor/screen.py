@@ -96,7 +96,10 @@ class MonitorScreen(MonitorActions):
             "monitor.help",
             "The run while it trains, and after.\n\n"
             "Loss: how far off the model's guesses are. It jumps from step to step, because each step is another "
-            "picture with another noise; watch the smoothed line.\n"
+            "picture with another noise: that is the raw line; watch the smoothed one. instance is the loss of your "
+            "pictures alone, class that of the class pictures.\n"
+            "Learning rate: how far each update goes; the text encoder has a line of its own where its rate differs "
+            "from that of the U-Net, the part that draws.\n"
             "Validation: the same, always on the same noise, so it can be compared. It falls while your subject is "
             "learned. If the class's rises, the model begins to forget what else the class can look like.\n"
             "Samples tell the most: when they look right, stop and save; later they only get worse.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,6 +22,7 @@ from dbtui.drafts import STEPS
 from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion
+from dbtui.wizard.context import read_presets
 from dbtui.wizard.editing import Editing
 from dbtui.wizard.explaining import explain, shortened
 from dbtui.wizard.notes import finding_lines, lines_for
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 
 CHANGING = ("fix", "put_back", "browse", "remove_concept", "choose_cards", "pictures")
 """Actions that come and go with the focus and with what is typed."""
+
+
+ESCAPE_SECONDS = 5.0
+"""A word on what Esc does stays so long, and is not said again meanwhile."""
 
 
 class WizardScreen(Editing):
@@ -51,6 +58,7 @@ class WizardScreen(Editing):
     def __init__(self, wizard: Wizard) -> None:
         super().__init__(wizard)
         self._goal = ""
+        self._told_escape = -ESCAPE_SECONDS
         self._possible: tuple[bool, ...] = ()
         self._told: dict[str, Content | Hanging] = {}
 
@@ -247,6 +255,14 @@ class WizardScreen(Editing):
         else:
             self.wizard.turn_to(STEPS[STEPS.index(self.step) + 1])
 
+    def action_escape(self) -> None:
+        """Nothing lies over the form: say so, and that nothing was to be lost."""
+        if time.monotonic() - self._told_escape > ESCAPE_SECONDS:
+            self._told_escape = time.monotonic()
+            told = say("wizard.escape", "Esc closes what lies over the form, and nothing does. F3 goes back; what you "
+                       "typed is kept.")  # fmt: skip
+            self.app.notify(told, timeout=ESCAPE_SECONDS, markup=False)
+
     async def action_back(self) -> None:
         number = STEPS.index(self.step)
         if number:
@@ -272,7 +288,7 @@ class WizardScreen(Editing):
 
     async def in_other_words(self) -> None:
         """The language has changed."""
-        self.context.in_other_words()
+        self.context.in_other_words(await asyncio.to_thread(read_presets))
         await self.rebuild()
 
     async def rebuild(self) -> None:
@@ -293,4 +309,4 @@ class WizardScreen(Editing):
             self.set_focus(next((found.control for found in self.query(Row)), None))
 
     def on_unmount(self) -> None:
-        self.wizard.save()
+        self.wizard.save_soon()

@@ -137,7 +137,7 @@ class Listing(DirectoryNavigation):
 
 
 class Browse(ModalScreen[Path | None]):
-    """Dismissed with the folder or the file that was taken, or `None`. Begins at `start` or near it."""
+    """Dismissed with the folder or the file that was taken, or `None`. Begins at `start`."""
 
     BINDINGS = [
         binding("browse.close", "escape", "dismiss(None)", "Close", "Closes the list without taking anything."),
@@ -147,10 +147,10 @@ class Browse(ModalScreen[Path | None]):
         binding("browse.hidden", "full_stop", "hidden", "Hidden", "Shows or hides what begins with a dot."),
     ]
 
-    def __init__(self, title: str, start: str, *, files: bool) -> None:
+    def __init__(self, title: str, start: Path, *, files: bool) -> None:
         super().__init__()
         self.title_text, self.files = title, files
-        self.start = nearest_folder(start)
+        self.start = start
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
@@ -181,7 +181,9 @@ class Browse(ModalScreen[Path | None]):
 
 
 def nearest_folder(text: str) -> Path:
-    """The folder that `text` names, or the nearest one above it that exists; the home folder where there is none."""
+    """The folder that `text` names, or the nearest one above it that exists; the home folder where there is none. Asks
+    the disk.
+    """
     try:
         path = Path(text).expanduser()
         if text and path.is_absolute():

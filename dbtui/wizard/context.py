@@ -11,7 +11,7 @@ from core.config.findings import Finding, Fix, Level
 from core.config.options import Concept, RunConfig
 from core.config.own_presets import Keepable, keepable, save_preset
 from core.config.parsing import parse_leniently, put, value_at
-from core.config.presets import LORA_ENABLED, Preset, load_presets, user_presets_directory
+from core.config.presets import LORA_ENABLED, Preset, Presets, load_presets, user_presets_directory
 from core.config.table import Option, generic, option_table
 from core.data.scan import Picture, Refused
 from core.data.sizes import Size
@@ -54,6 +54,8 @@ class WizardContext:
         self.presets: dict[str, Preset] = {}
         self.broken_presets: tuple[UserError, ...] = ()
         self.preset = draft.preset if draft else ""
+        self.copy_of = draft.copy_of if draft else ""
+        """The name of the run that this one began as a copy of."""
         self.missing_preset = ""
         """The one that was chosen in an earlier sitting, if it is not there any more."""
         self.concepts = draft.concepts if draft else 1
@@ -72,12 +74,12 @@ class WizardContext:
         self.findings: list[Finding] = []
         self.unread: list[Finding] = []
         """Fields whose text is no value."""
-        self._read_presets()
+        self._take_presets(read_presets())
         self.settle()
 
-    def in_other_words(self) -> None:
-        """The language has changed: read anew what was said in the one before."""
-        self._read_presets()
+    def in_other_words(self, found: Presets) -> None:
+        """The language has changed: `found` are the presets, read anew, and the rest was said in the one before."""
+        self._take_presets(found)
         self.settle()
 
     # --- fields ---------------------------------------------------------------------------------------------------
@@ -172,6 +174,12 @@ class WizardContext:
         preset = self.presets.get(self.preset)
         return preset.values_for(self.family, self.lora) if preset is not None else {}
 
+    def differs_from_preset(self) -> list[Option]:
+        """Those options that the chosen preset sets and that hold something else."""
+        values = self.values_of_preset()
+        return [option for option in option_table() if option.path in values and any(
+            self.is_changed(option.path.replace("*", str(number))) for number in range(self.concepts))]  # fmt: skip
+
     def changes_of_preset(self) -> list[tuple[Option, Any, Any]]:
         """What the chosen preset sets otherwise than the program would: option, before, after."""
         before, after = self.base(""), self.base()
@@ -185,18 +193,14 @@ class WizardContext:
         """What of the present fields a preset of one's own would keep."""
         return keepable(self.config)
 
-    def keep_as_preset(self, name: str, title: str, *, replace: bool = False) -> Preset:
-        """Save the present fields as a preset of one's own, and choose it. Raises `UserError` (see `save_preset`)."""
-        folder = user_presets_directory()
-        saved = save_preset(folder, name, title or name, self.keepable().values, replace=replace)
+    def choose_kept(self, saved: Preset, found: Presets) -> None:
+        """Choose the preset that the present fields were saved as; `found` are those that there are since."""
         self.preset = saved.id
-        self._read_presets()
+        self._take_presets(found)
         self.texts = {path: text for path, text in self.texts.items() if text != self.base_text(path)}
         self.settle()
-        return saved
 
-    def _read_presets(self) -> None:
-        found = load_presets(user_presets_directory())
+    def _take_presets(self, found: Presets) -> None:
         self.presets, self.broken_presets = dict(found.known), tuple(found.broken.values())
         self._bases.clear()
         if self.preset not in self.presets:
@@ -341,11 +345,24 @@ class WizardContext:
                 self.visited.update(option.path.replace("*", str(number)) for number in numbers)
 
     def draft(self) -> Draft:
-        return Draft(self.id, self.preset, self.step, self.concepts, dict(self.texts))
+        return Draft(self.id, self.preset, self.step, self.concepts, dict(self.texts), copy_of=self.copy_of)
 
     @property
     def is_worth_keeping(self) -> bool:
         return bool(self.texts or self.preset)
+
+
+def read_presets() -> Presets:
+    """The program's and one's own, from the disk. In any thread."""
+    return load_presets(user_presets_directory())
+
+
+def write_preset(name: str, title: str, values: Mapping[str, Any], *, replace: bool) -> tuple[Preset, Presets]:
+    """Save a preset of one's own; it, and all that there are then. Raises `UserError` (see `save_preset`). In any
+    thread.
+    """
+    saved = save_preset(user_presets_directory(), name, title or name, values, replace=replace)
+    return saved, read_presets()
 
 
 def step_of(field: str) -> str:

@@ -89,12 +89,13 @@ class Editing(Working):
         return int(parts[1]) if parts[:1] == ["concepts"] else 0
 
     def action_browse(self) -> None:
-        from dbtui.wizard.browse import Browse
+        from dbtui.wizard.browse import Browse, nearest_folder
 
         row = self.focused_row
         if row is not None:
-            browse = Browse(row.option.title, self.context.text(row.path), files=row.option.kind == "path")
-            self.app.push_screen(browse, lambda chosen: self._browsed(row.path, chosen))
+            typed, title, files = self.context.text(row.path), row.option.title, row.option.kind == "path"
+            self.ask(lambda: nearest_folder(typed), lambda start: self.app.push_screen(
+                Browse(title, start, files=files), lambda chosen: self._browsed(row.path, chosen)))  # fmt: skip
 
     def _browsed(self, path: str, chosen: Path | None) -> None:
         if chosen is not None:

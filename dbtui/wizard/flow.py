@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,8 +13,9 @@ from core.config.options import RunConfig
 from core.families.vocabulary import count_tokens, pieces
 from core.planning.survey import survey
 from core.runs.pace import former_paces
-from core.texts import UserError
+from core.texts import UserError, say
 from dbtui.drafts import Draft, delete_draft, save_draft
+from dbtui.widgets.question import Answer, Question
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.looked import Looked, Tokens
@@ -28,13 +30,15 @@ SAVE_AFTER_SECONDS = 0.4
 class Wizard:
     """Lives as long as its screens do; they come and go, this stays."""
 
-    def __init__(self, app: DbtuiApp, context: WizardContext) -> None:
+    def __init__(self, app: DbtuiApp, context: WizardContext, *, is_kept: bool = False) -> None:
+        """`is_kept`: what `context` begins with is a draft on the disk."""
         self.app, self.context = app, context
         self._asker: Asker[tuple[RunConfig, bool], Looked] = Asker(app, self._survey, self._looked, self._failed)
         self._dirty = False
         self._timer_runs = False
         self._saving = threading.Lock()
-        self._over = False
+        self._over = self._leaves = False
+        self._is_kept = is_kept
 
     # --- the screens --------------------------------------------------------------------------------------------------
 
@@ -62,9 +66,32 @@ class Wizard:
         self.app.call_later(self.go, step, field)
 
     def leave(self) -> None:
-        """Home again; the draft is kept."""
-        self.save()
+        """Home again; what was typed is kept, and said to be. Where it cannot be kept the screen stays."""
+        if not self._leaves:
+            self._leaves = True
+            self.app.run_worker(self._leave())
+
+    async def _leave(self) -> None:
+        kept = await asyncio.to_thread(self.save)
+        self._leaves = False
+        if getattr(self.app.screen, "wizard", None) is not self:
+            return
+        if kept:
+            self._go_home()
+        else:
+            question = Question(
+                say("wizard.unkept", "Leave without what you typed?"),
+                say("wizard.unkept.text", "It could not be written to the disk, and would be lost."),
+                [Answer("stay", "s", say("wizard.unkept.stay", "Stay here")),
+                 Answer("leave", "l", say("wizard.unkept.leave", "Leave"))],
+            )  # fmt: skip
+            self.app.push_screen(question, lambda answer: self._go_home() if answer == "leave" else None)
+
+    def _go_home(self) -> None:
         self.app.pop_screen()
+        if self._is_kept and not self._dirty:
+            told = say("wizard.kept", "What you typed is kept: Enter on the draft in the list goes on with it.")
+            self.app.notify(told, timeout=6, markup=False)
 
     async def close(self) -> None:
         """Take the screens away, and what lies over them."""
@@ -122,19 +149,29 @@ class Wizard:
 
     def _save_in_thread(self) -> None:
         self._timer_runs = False
+        self.save_soon()
+
+    def save_soon(self) -> None:
+        """`save` without waiting for the disk; the program does not end before it is done."""
         threading.Thread(target=self.save, name="draft").start()
 
-    def save(self) -> None:
-        """Write the draft if it differs from what is on disk; the newest wins whoever comes last."""
+    def save(self) -> bool:
+        """Write the draft if it differs from what is on disk; the newest wins whoever comes last. Whether everything
+        is kept. In any thread.
+        """
         context = self.context
         with self._saving:
             if self._over or not self._dirty or not context.is_worth_keeping:
-                return
+                return True
             self._dirty = False
             try:
                 save_draft(context.home, context.draft())
             except (OSError, UserError) as error:
+                self._dirty = True
                 self.app.call_later(self.app.say, error)
+                return False
+            self._is_kept = True
+            return True
 
     def forget_draft(self) -> None:
         """The run is made: there is nothing left to continue."""
@@ -144,12 +181,22 @@ class Wizard:
 
 
 def start(app: App[int], home: Path, draft: Draft | None) -> None:
-    """Open the wizard over the present screen. An own preset that cannot be read is said, and nothing is opened."""
-    dbtui = cast("DbtuiApp", app)
-    try:
-        context = WizardContext(home, draft)
-    except UserError as error:
-        dbtui.say(error)
-        return
-    wizard = Wizard(dbtui, context)
-    app.push_screen(wizard.screen(context.step))
+    """Open the wizard over the present screen, unless another is there by then: presets are read in a thread. An own
+    preset that cannot be read is said, and nothing is opened.
+    """
+    dbtui, below = cast("DbtuiApp", app), app.screen
+
+    def opened(context: WizardContext) -> None:
+        if app.screen is below:
+            wizard = Wizard(dbtui, context, is_kept=draft is not None and draft.changed > 0)
+            app.push_screen(wizard.screen(context.step))
+
+    def read() -> None:
+        try:
+            context = WizardContext(home, draft)
+        except UserError as error:
+            dbtui.call_later(dbtui.say, error)
+            return
+        dbtui.call_later(opened, context)
+
+    app.run_worker(read, thread=True, group="wizard", exclusive=True)

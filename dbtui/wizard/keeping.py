@@ -13,11 +13,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from core.config.own_presets import Keepable, is_preset_name, name_rule
+from core.config.presets import Preset, Presets
 from core.config.table import find_option
 from core.texts import UserError, joined, listed, say
 from dbtui.actions import binding
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
+from dbtui.wizard.context import write_preset
 from dbtui.wizard.placeholders import optional
 from dbtui.wizard.rows import Field
 from dbtui.wizard.values import in_words
@@ -175,12 +177,21 @@ class Keeping:
             self.app.push_screen(KeepPreset(self.context.keepable(), called), self._called)
 
     def _save(self, called: Called, *, replace: bool) -> None:
-        try:
-            saved = self.context.keep_as_preset(called.name, called.title, replace=replace)
-        except UserError as error:
-            if error.code != "preset.exists":
-                self.app.say(error)
-                return
+        """Write it in a thread: the folder of presets may lie on a slow disk."""
+        values = self.context.keepable().values
+
+        def write() -> tuple[Preset, Presets] | None:
+            try:
+                return write_preset(called.name, called.title, values, replace=replace)
+            except UserError as error:
+                if error.code != "preset.exists":
+                    raise
+                return None
+
+        self.screen.in_thread(write, lambda written: self._written(written, called))
+
+    def _written(self, written: tuple[Preset, Presets] | None, called: Called) -> None:
+        if written is None:
             question = Question(
                 say("keeping.exists", "There is a preset {name} of yours already.", name=called.name),
                 say("keeping.exists.text", "What it holds would be lost."),
@@ -189,6 +200,7 @@ class Keeping:
             )  # fmt: skip
             self.app.push_screen(question, lambda answer: self._answered(answer, called, replace=True))
             return
-        self.app.notify(say("keeping.saved", "Saved as {path}. It is chosen now.", path=safe(saved.path)),
+        self.context.choose_kept(*written)
+        self.app.notify(say("keeping.saved", "Saved as {path}. It is chosen now.", path=safe(written[0].path)),
                         title=say("preset.title", "Preset"), markup=False)  # fmt: skip
         self.screen.preset_saved()

@@ -69,6 +69,10 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
                    "chooses.", name=safe(context.missing_preset))  # fmt: skip
         lines.append(Line(*MARKS[Level.WARNING], gone))
     preset = context.presets.get(context.preset)
+    if context.copy_of:
+        lines.append(Line(*QUIET, _copy_in_words(context, has_preset=preset is not None)))
+        if preset is None:
+            return lines
     if preset is None:
         none = say("preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing.")
         return [*lines, Line(*QUIET, none)]
@@ -76,7 +80,8 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
                for option, old, new in context.changes_of_preset()]  # fmt: skip
     said = say("preset.sets.nothing", "It changes nothing.")
     if changes:
-        said = say("preset.sets", "It sets {changes}.", changes=joined(changes))
+        said = say("preset.sets", "It sets (before → now): {changes}. F1 on a field explains it.",
+                   changes=joined(changes))  # fmt: skip
     if is_demo(context.config.model.source):
         over = say("preset.sets.demo", "The demo's own numbers go over the rest.")
         said = f"{said}{say('message.gap', ' ')}{over}" if changes else over
@@ -86,6 +91,19 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
                       "the source is; F5, Family says it.")  # fmt: skip
         lines.insert(1, Line(*QUIET, unknown))
     return lines
+
+
+def _copy_in_words(context: WizardContext, *, has_preset: bool) -> str:
+    """Which run it is a copy of, and how that one stands to the preset that is chosen."""
+    name = safe(context.copy_of)
+    if not has_preset:
+        return say("preset.copy.none", "A copy of {run}, which fits no preset: a dot marks each value that is not the "
+                   "program's own.", run=name)  # fmt: skip
+    differs = context.differs_from_preset()
+    if not differs:
+        return say("preset.copy.same", "A copy of {run}, which has this preset's values.", run=name)
+    return say("preset.copy.differs", "A copy of {run}. Other than in this preset: {titles}.", run=name,
+               titles=joined(option.title for option in differs))  # fmt: skip
 
 
 def _source_lines(context: WizardContext, busy: bool) -> list[Line]:
@@ -141,7 +159,8 @@ def _token_lines(context: WizardContext, number: int) -> list[Line]:
     if tokens is None or not tokens.count:
         return []
     mark = GOOD if tokens.count <= 2 else QUIET
-    told = counted(tokens.count, "token")
+    told = say("notes.token", "one piece (1 token)")
     if tokens.count > 1:
-        told = say("notes.tokens", "{tokens}: {pieces}", tokens=told, pieces=" · ".join(map(safe, tokens.pieces[:8])))
+        told = say("notes.tokens", "The model reads it in pieces, {tokens}: {pieces}",
+                   tokens=counted(tokens.count, "token"), pieces=" · ".join(map(safe, tokens.pieces[:8])))  # fmt: skip
     return [Line(*mark, told)]

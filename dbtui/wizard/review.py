@@ -62,7 +62,9 @@ class ReviewScreen(WizardScreen):
             yield Findings(id="findings", compact=True, markup=False)
         yield heading(say("review.plan", "The plan"))
         yield PlanLines()
-        yield heading(say("review.rate", "Learning rate"), say("review.rate.by", "by update"))
+        yield heading(
+            say("review.rate", "Learning rate"), say("review.rate.by", "how far each update goes, over the run")
+        )
         yield RateCurve()
 
     def ending(self) -> ComposeResult:

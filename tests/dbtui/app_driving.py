@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from textual import events
 from textual.pilot import Pilot
 
 from core.config.options import RunConfig
@@ -18,6 +19,7 @@ from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.flow import start
+from dbtui.wizard.rows import Row
 
 HOSTILE = ("[@click=app.quit]x[/]", "x[/]", "\x1b]52;c;aGk=\x07evil", "\x9b31m", "a\u202egnp.exe", "[red")
 """Names that would run an action, crash a label, write the clipboard, colour the screen or turn the line around."""
@@ -106,3 +108,18 @@ def shown(app: DbtuiApp) -> str:
     """The text on the screen, line by line."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def row_of(screen: WizardScreen, path: str) -> Row:
+    return next(row for row in screen.query(Row) if row.path == path)
+
+
+def press(app: DbtuiApp, *keys: str) -> None:
+    """Type `keys` without waiting for the screen between them, as fingers do on a slow machine."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+def current(app: DbtuiApp) -> WizardScreen:
+    assert isinstance(app.screen, WizardScreen)
+    return app.screen

@@ -14,6 +14,7 @@ from core.config.parsing import with_changes
 from core.events import encode
 from core.runs.folder import Run
 from dbtui.__main__ import main
+from tests.dbtui.app_driving import imagined
 
 Said = pytest.CaptureFixture[str]
 
@@ -44,6 +45,12 @@ def pictures(home: Path) -> Path:
     for number in range(6):
         Image.new("RGB", (64, 64), (number * 40, 0, 0)).save(folder / f"{number}.png")
     return folder
+
+
+@pytest.fixture
+def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the wizard sees of the world is imagined."""
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
 
 
 def write_new(*more: str) -> int:

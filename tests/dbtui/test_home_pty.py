@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,39 +16,19 @@ import pytest
 from core.runs.history import summary
 from core.runs.lock import owner
 from dbtui.drafts import list_drafts
+from tests.dbtui.terminals import Terminal
 from tests.runs.conftest import ROOT
 from tests.runs.fakes import make_run
 
 Open = Callable[..., "Program"]
 
 
-class Program:
-    """`dbtui` with `words` on a terminal of its own."""
+class Program(Terminal):
+    """`dbtui` with `words`."""
 
     def __init__(self, home: Path, words: tuple[str, ...], term: str) -> None:
-        self.output = b""
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            os.chdir(ROOT)
-            os.environ.update(TERM=term, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1", XDG_CONFIG_HOME=str(home / "set"))
-            for name in ("COLUMNS", "LINES", "NO_COLOR", "DBTUI_LANGUAGE", "LC_ALL"):
-                os.environ.pop(name, None)
-            os.environ["LANG"] = "C.UTF-8"
-            os.execv(sys.executable, [sys.executable, "-m", "dbtui", *words, "--home", str(home)])
+        super().__init__("-m", "dbtui", *words, "--home", str(home), TERM=term, XDG_CONFIG_HOME=str(home / "set"))
         self.ended = False
-        self.resize(24, 80)
-
-    def resize(self, rows: int, columns: int) -> None:
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def read(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if select.select([self.master], [], [], min(left, 0.05))[0]:
-                try:
-                    self.output += os.read(self.master, 65536)
-                except OSError:
-                    return
 
     @property
     def text(self) -> str:

@@ -70,6 +70,18 @@ def test_help(snap_compare: Callable[..., bool], tmp_path: Path, looks: str) -> 
     assert snap_compare(DbtuiApp(tmp_path, looks=looks), run_before=prepare, terminal_size=NARROW)
 
 
+@pytest.mark.parametrize("size", [(120, 36), (160, 50)], ids=lambda size: "x".join(map(str, size)))
+def test_help_where_there_is_room(snap_compare: Callable[..., bool], tmp_path: Path, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Any) -> None:
+        await open_wizard(pilot, "concepts", dict(FILLED), "face")
+        await at_rest(pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Guidance))
+        await at_rest(pilot)
+
+    assert snap_compare(DbtuiApp(tmp_path, looks="dark"), run_before=prepare, terminal_size=size)
+
+
 def test_monitor(snap_compare: Callable[..., bool], tmp_path: Path, looks: str) -> None:
     run = SyntheticRun(tmp_path, "clock")
     synthetic.done(run)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pty
-import select
 import signal
 import struct
-import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -17,37 +14,19 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.dbtui.terminals import Terminal
+
 LEFT = b"\x1b[?1049l"
 ENTERED = b"\x1b[?1049h"
 
 
-class Child:
-    """The child app in a pty of its own, with what it sent so far."""
+class Child(Terminal):
+    """The child app of these tests."""
 
     def __init__(self, folder: Path, steps: int, seconds: float) -> None:
+        super().__init__("-m", "tests.dbtui.terminal_child", str(folder), str(steps), str(seconds))
         self.folder = folder
-        self.output = b""
         self.status: int | None = None
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            os.chdir(ROOT)
-            os.environ.update(TERM="xterm-256color", PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
-            for name in ("COLUMNS", "LINES"):
-                os.environ.pop(name, None)
-            script = [sys.executable, "-m", "tests.dbtui.terminal_child", str(folder), str(steps), str(seconds)]
-            os.execv(sys.executable, script)
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-
-    def read(self, seconds: float) -> None:
-        """Take what the app sends for so long."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if select.select([self.master], [], [], min(left, 0.05))[0]:
-                try:
-                    self.output += os.read(self.master, 65536)
-                except OSError:
-                    return
 
     def read_until(self, journal_has: str, seconds: float = 20) -> None:
         until = time.monotonic() + seconds

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,9 +11,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from textual import events
-from textual.app import App
-from textual.pilot import Pilot
 
 from core.config.options import RunConfig
 from core.config.table import option_table
@@ -27,35 +22,13 @@ from dbtui.app import DbtuiApp
 from dbtui.drafts import STEPS, list_drafts
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Question
-from dbtui.wizard.asking import Asker
-from dbtui.wizard.base import WizardScreen
-from dbtui.wizard.browse import Browse, Entry, Listing
-from dbtui.wizard.completion import Listed, list_folder
 from dbtui.wizard.context import WizardContext, step_of
-from dbtui.wizard.rows import Field, Line, Row
+from dbtui.wizard.rows import Row
 from dbtui.wizard.thumbnails import GAP, SIDE
 from dbtui.wizard.thumbnails import contact_sheet as sheet
-from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, current, imagined, open_wizard, row_of, shown, until
 
-
-@pytest.fixture(autouse=True)
-def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
-
-
-def row_of(screen: WizardScreen, path: str) -> Row:
-    return next(row for row in screen.query(Row) if row.path == path)
-
-
-def press(app: DbtuiApp, *keys: str) -> None:
-    """Type `keys` without waiting for the screen between them, as fingers do on a slow machine."""
-    for key in keys:
-        app.post_message(events.Key(key, key if len(key) == 1 else None))
-
-
-def current(app: DbtuiApp) -> WizardScreen:
-    assert isinstance(app.screen, WizardScreen)
-    return app.screen
+pytestmark = pytest.mark.usefixtures("no_disk")
 
 
 async def test_each_option_stands_on_one_screen_and_the_rare_ones_behind_more(tmp_path: Path) -> None:
@@ -111,141 +84,6 @@ async def test_a_value_that_is_none_says_so_beside_its_field_and_goes_back_on_f6
         await pilot.press("f6")
         await until(pilot, lambda: row.text == "1")
         assert not row.state.lines and not row.state.changed
-
-
-async def test_keys_act_in_the_order_they_were_typed_however_slow_the_screen(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test() as pilot:
-        screen = await open_wizard(pilot, "parameters")
-        field = row_of(screen, "intervals.epochs").control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
-        press(app, "backspace", "backspace", "backspace", "4", "0", "left", "backspace", "7")
-        await until(pilot, lambda: screen.context.text("intervals.epochs") == "70")
-
-
-async def test_what_is_typed_without_a_pause_lands_in_the_fields_it_was_meant_for(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test() as pilot:
-        screen = await open_wizard(pilot)
-        row_of(screen, "model.name").control.focus()
-        await pilot.pause()
-        press(app, *"clock", "tab", *"/m/a", "shift+tab", *"s", "enter", *"b", "up", *"2", "down", *"c")
-        await until(pilot, lambda: screen.context.text("model.source") == "/m/abc")
-        assert screen.context.text("model.name") == "clocks2"
-
-
-@pytest.mark.parametrize("key", ["tab", "enter"])
-async def test_a_whole_path_typed_without_a_pause_needs_no_completion(tmp_path: Path, key: str) -> None:
-    for name in ("clock", "cat", "dog"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-    app = DbtuiApp(tmp_path)
-    async with app.run_test() as pilot:
-        screen = await open_wizard(pilot, "concepts")
-        field = row_of(screen, "concepts.0.instance.directory").control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
-        press(app, *f"{tmp_path}/pictures/")
-        await until(pilot, lambda: field.is_completing)
-        press(app, *"elsewhere", key, *"sks")
-        await until(pilot, lambda: screen.context.text("concepts.0.instance.identifier") == "sks")
-        assert screen.context.text("concepts.0.instance.directory") == f"{tmp_path}/pictures/elsewhere"
-
-
-async def test_a_list_that_opens_has_the_next_key_already(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test() as pilot:
-        screen = await open_wizard(pilot)
-        row_of(screen, "preset").control.focus()
-        await pilot.pause()
-        press(app, "enter", "down", "down", "enter")
-        await until(pilot, lambda: screen.context.preset == "style")
-        await until(pilot, lambda: screen.focused is row_of(screen, "preset").control)
-
-
-async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -> None:
-    (tmp_path / "pictures" / "clock").mkdir(parents=True)
-    (tmp_path / "pictures" / "cat").mkdir()
-    app = DbtuiApp(tmp_path)
-    async with app.run_test() as pilot:
-        screen = await open_wizard(pilot, "concepts")
-        field = row_of(screen, "concepts.0.instance.directory").control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
-        press(app, *f"{tmp_path}/pictures/cl")
-        await until(pilot, lambda: field.is_completing)
-        await pilot.press("tab")
-        await until(pilot, lambda: field.value.endswith("/pictures/clock/") and not field.is_completing)
-        assert screen.focused is field
-        await pilot.press("tab")
-        assert screen.focused is not field
-
-
-async def test_a_folder_that_does_not_answer_keeps_nobody_from_typing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "clock").mkdir()
-    (tmp_path / "cat").mkdir()
-    gate, asked = threading.Event(), threading.Event()
-
-    def stuck(folder: Path) -> Listed:
-        asked.set()
-        gate.wait(20)
-        return list_folder(folder)
-
-    monkeypatch.setattr("dbtui.wizard.completion.list_folder", stuck)
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "concepts")
-        field = row_of(screen, "concepts.0.instance.directory").control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
-        press(app, *f"{tmp_path}/c")
-        await until(pilot, lambda: asked.is_set() and field.value == f"{tmp_path}/c")
-        assert not field.is_completing
-        gate.set()
-        await until(pilot, lambda: field.is_completing)
-
-
-async def test_the_list_of_completions_lies_over_no_error(tmp_path: Path) -> None:
-    (tmp_path / "pictures" / "clock").mkdir(parents=True)
-    (tmp_path / "pictures" / "cat").mkdir()
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "concepts")
-        row = row_of(screen, "concepts.0.instance.directory")
-        message = row.query_one(".message")
-        field = row.control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
-        press(app, *f"{tmp_path}/pictures/c")
-        await until(pilot, lambda: field.is_completing)
-        row.show(replace(row.state, lines=(Line("✗", "$text-error", "There is no such folder."),)))
-        await pilot.pause()
-        assert "no such folder" not in shown(app)
-        await pilot.press("escape")
-        await until(pilot, lambda: not field.is_completing)
-        assert message.visible
-        await pilot.press("down")
-        await until(pilot, lambda: field.is_completing)
-        assert not message.visible
-
-
-@pytest.mark.parametrize("pasted", ["'/a/b c'", '"/a/b c"', "'/a/b c' ", "file:///a/b%20c", "/a/b\\ c\n"])
-async def test_the_quotes_around_a_pasted_path_are_taken_off(tmp_path: Path, pasted: str) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "concepts")
-        field = row_of(screen, "concepts.0.instance.directory").control
-        field.focus()
-        field.post_message(events.Paste(pasted))
-        await until(pilot, lambda: screen.context.text("concepts.0.instance.directory") == "/a/b c")
-        assert field.value == "/a/b c"
 
 
 async def test_a_switch_that_is_off_bears_no_cross(tmp_path: Path) -> None:
@@ -321,7 +159,7 @@ async def test_pictures_and_tokens_are_told_beside_their_fields(tmp_path: Path) 
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_wizard(pilot, "concepts", dict(FILLED))
         assert "6 pictures, 1024 × 768 to 1024 × 773 px" in shown(app)
-        assert row_of(screen, "concepts.0.instance.identifier").state.lines[0].text == "1 token"
+        assert row_of(screen, "concepts.0.instance.identifier").state.lines[0].text == "one piece (1 token)"
 
 
 @pytest.mark.parametrize(("size", "seen"), [((120, 36), True), ((120, 24), False), ((80, 36), False)])
@@ -367,91 +205,6 @@ def test_the_sheet_shows_every_picture_that_can_be_read_with_what_is_cut_off_in_
     assert sheet(((tmp_path / "damaged.png", square),)) is None
 
 
-@pytest.fixture
-def shelf(tmp_path: Path) -> Path:
-    """A folder with a folder of pictures, a folder of weights, and names that a terminal would obey."""
-    shelf = tmp_path / "shelf"
-    for name in ("clock/1.png", "models/sd.safetensors", "models/notes.txt", ".hidden/x", "evil\x1b]52;c;aGk=\x07/y"):
-        path = shelf / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-    return shelf
-
-
-async def browse(pilot: Pilot[int], screen: WizardScreen, path: str) -> Listing:
-    row_of(screen, path).control.focus()
-    await pilot.pause()
-    await pilot.press("f7")
-    await until(pilot, lambda: isinstance(pilot.app.screen, Browse) and pilot.app.screen.query_one(Listing).options)
-    return pilot.app.screen.query_one(Listing)
-
-
-async def test_f7_chooses_a_folder_from_a_list_and_the_field_takes_it(tmp_path: Path, shelf: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "concepts", {"concepts.0.instance.directory": str(shelf / "nowhere")})
-        await browse(pilot, screen, "concepts.0.instance.directory")
-        await until(pilot, lambda: "clock/" in shown(app))
-        assert ".hidden" not in shown(app) and "\x1b" not in shown(app) and "\\x1b]52" in shown(app)
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: "1.png" in shown(app))
-        await pilot.press("space")
-        await until(pilot, lambda: app.screen is screen)
-        assert screen.context.text("concepts.0.instance.directory") == str(shelf / "clock")
-        assert row_of(screen, "concepts.0.instance.directory").text == str(shelf / "clock")
-
-
-async def test_a_letter_goes_to_a_name_and_the_way_up_keeps_the_place(tmp_path: Path, shelf: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "concepts", {"concepts.0.instance.directory": str(shelf)})
-        listing = await browse(pilot, screen, "concepts.0.instance.directory")
-
-        def highlighted() -> Path | None:
-            place = listing.highlighted
-            entry = listing.get_option_at_index(place) if place is not None else None
-            return entry.location if isinstance(entry, Entry) else None
-
-        await until(pilot, lambda: "clock/" in shown(app))
-        await pilot.press("m")
-        assert highlighted() == shelf / "models"
-        await pilot.press("c")
-        assert highlighted() == shelf / "clock", "from the end it goes on at the beginning"
-        await pilot.press("m", "enter")
-        await until(pilot, lambda: "sd.safetensors" in shown(app))
-        await pilot.press("backspace")
-        await until(pilot, lambda: highlighted() == shelf / "models")
-        await pilot.press("up", "up", "enter")
-        await until(pilot, lambda: highlighted() == shelf)
-
-
-async def test_the_source_is_a_file_of_weights_or_a_folder(tmp_path: Path, shelf: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "model", {"model.source": str(shelf / "models")})
-        listing = await browse(pilot, screen, "model.source")
-        await until(pilot, lambda: listing.option_count == 3)
-        taken = {option.location.name: not option.disabled for option in listing.options if isinstance(option, Entry)}
-        assert taken == {"..": True, "notes.txt": False, "sd.safetensors": True}
-        await pilot.press("end", "enter")
-        await until(pilot, lambda: screen.context.text("model.source") == str(shelf / "models" / "sd.safetensors"))
-
-
-async def test_a_folder_that_cannot_be_read_is_said_and_one_can_go_back(tmp_path: Path, shelf: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "concepts", {"concepts.0.instance.directory": str(shelf)})
-        listing = await browse(pilot, screen, "concepts.0.instance.directory")
-        await until(pilot, lambda: "clock/" in shown(app))
-        shutil.rmtree(shelf / "clock")
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: "cannot be read" in shown(app))
-        await pilot.press("backspace")
-        await until(pilot, lambda: listing.location == shelf and "models/" in shown(app))
-        await pilot.press("escape")
-        assert app.screen is screen
-
-
 async def test_concepts_are_added_and_taken_out_with_their_texts(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
@@ -463,64 +216,6 @@ async def test_concepts_are_added_and_taken_out_with_their_texts(tmp_path: Path)
         await pilot.press("f9")
         await until(pilot, lambda: len(screen.context.config.concepts) == 1)
         assert screen.context.text("concepts.0.instance.class_noun") == "dog"
-
-
-async def test_typing_goes_on_while_a_slow_disk_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Event()
-
-    def slow(config: RunConfig, home: Path, *, decode: bool) -> Facts:
-        gate.wait(20)
-        return imagined(config, home, decode=decode)
-
-    app = DbtuiApp(tmp_path)
-    async with app.run_test() as pilot:
-        screen = await open_wizard(pilot)
-        monkeypatch.setattr("dbtui.wizard.flow.survey", slow)
-        row = row_of(screen, "model.source")
-        row.control.focus()
-        await pilot.press("a")
-        await until(pilot, lambda: screen.wizard.is_busy)
-        await pilot.press("b", "c")
-        await until(pilot, lambda: screen.context.text("model.source") == "abc")
-        assert screen.wizard.is_busy
-        gate.set()
-
-
-async def test_what_was_found_for_an_older_text_is_not_shown_for_a_newer_one(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test() as pilot:
-        screen = await open_wizard(pilot, "concepts", dict(FILLED))
-        assert screen.context.facts is not None and screen.context.facts.scan(0) is not None
-        screen.context.edit("concepts.0.instance.directory", "/elsewhere")
-        screen.context.edit("concepts.0.instance.identifier", "ohwx")
-        assert screen.context.facts is not None and screen.context.facts.scan(0) is None
-        assert screen.context.tokens(0) is None
-
-
-async def test_the_last_question_counts_and_older_answers_are_dropped() -> None:
-    gate = threading.Event()
-    answers: list[tuple[str, str]] = []
-
-    def work(question: str) -> str:
-        if question == "old":
-            gate.wait(20)
-        return question.upper()
-
-    class Bare(App[int]):
-        pass
-
-    app = Bare()
-    async with app.run_test() as pilot:
-        asker: Asker[str, str] = Asker(
-            app, work, lambda question, answer: answers.append((question, answer)), pytest.fail, patience=0.01
-        )
-        asker.ask("old", at_once=True)
-        asker.ask("never")
-        asker.ask("new")
-        await asyncio.sleep(0.1)
-        gate.set()
-        await until(pilot, lambda: not asker.is_busy)  # type: ignore[arg-type]
-    assert answers == [("new", "NEW")]
 
 
 async def test_what_was_typed_is_on_disk_within_a_second(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from core.planning.facts import Facts
 from core.texts import UserError
 from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
+from dbtui.wizard import context as context_module
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.keeping import KeepPreset
@@ -294,3 +296,32 @@ def test_each_preset_reaches_the_configuration_of_the_run(tmp_path: Path, own: P
     assert sizes() == 3
     context.edit(LORA, "true")
     assert sizes() == 4
+
+
+async def test_presets_are_read_and_written_in_threads(
+    tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their folder may lie on a disk that does not answer."""
+    asked: list[bool] = []
+
+    def watched(name: str) -> None:
+        real = getattr(context_module, name)
+
+        def seen(*given: Any, **more: Any) -> Any:
+            asked.append(threading.current_thread() is threading.main_thread())
+            return real(*given, **more)
+
+        monkeypatch.setattr(context_module, name, seen)
+
+    watched("load_presets")
+    watched("save_preset")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "model", {**FILLED, "intervals.epochs": "7"})
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, KeepPreset))
+        await pilot.press(*"mine", "ctrl+s")
+        await until(pilot, lambda: screen.context.preset == "mine")
+        await screen.in_other_words()
+        assert screen.context.preset == "mine"
+    assert len(asked) == 4 and not any(asked)

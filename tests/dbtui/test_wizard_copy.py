@@ -1,0 +1,79 @@
+"""A copy of a run says of which, what preset that fits and what differs; it is the run, option by option."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.config.presets import apply, load_presets
+from core.families import FAMILIES
+from core.runs.folder import Run
+from dbtui.app import DbtuiApp
+from dbtui.drafts import list_drafts, save_draft
+from dbtui.home.again import draft_of, fitting_preset
+from dbtui.wizard.context import PRESET, WizardContext
+from dbtui.wizard.flow import start
+from dbtui.wizard.notes import lines_for
+from tests.dbtui.app_driving import FILLED, imagined, shown, until
+
+PRESETS = load_presets(None).known
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+
+
+def made(home: Path, preset: str = "", family: str = "", lora: bool | None = None, **changes: Any) -> RunConfig:
+    config = RunConfig() if lora is None else with_changes(RunConfig(), {"lora.enabled": lora})
+    if preset:
+        config = apply(config, PRESETS[preset], family, lora)
+    changes = {path.replace("__", "."): value for path, value in changes.items()}
+    return Run.create(home, with_changes(config, {**FILLED, **changes}), "0").config()
+
+
+def told(context: WizardContext) -> str:
+    return " ".join(line.text for line in lines_for(context, PRESET, False))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("family", ["", *FAMILIES])
+@pytest.mark.parametrize("lora", [None, True])
+def test_the_preset_of_a_run_is_found_and_the_copy_is_the_run(
+    tmp_path: Path, preset: str, family: str, lora: bool | None
+) -> None:
+    config = made(tmp_path, preset, family, lora)
+    draft = draft_of(tmp_path, config)
+    assert draft.preset == preset
+    copied = WizardContext(tmp_path, draft).config
+    assert copied == with_changes(config, {"model.name": "clock-2"})
+
+
+def test_what_differs_from_the_preset_is_named(tmp_path: Path) -> None:
+    draft = draft_of(tmp_path, made(tmp_path, "face", intervals__epochs=50))
+    context = WizardContext(tmp_path, draft)
+    assert context.preset == "face"
+    assert "A copy of clock. Other than in this preset: Epochs." in told(context)
+    save_draft(tmp_path, context.draft())
+    (restored,) = list_drafts(tmp_path)
+    assert "A copy of clock. Other" in told(WizardContext(tmp_path, restored))
+
+
+def test_a_run_that_fits_none_says_so(tmp_path: Path) -> None:
+    config = made(tmp_path, learning_rate__rate=7e-6, intervals__epochs=33)
+    assert fitting_preset(config, PRESETS) == ""
+    context = WizardContext(tmp_path, draft_of(tmp_path, config))
+    assert "A copy of clock, which fits no preset" in told(context)
+
+
+async def test_it_stands_beside_the_preset(tmp_path: Path) -> None:
+    draft = draft_of(tmp_path, made(tmp_path, "face"))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        start(app, tmp_path, draft)
+        await until(pilot, lambda: "A copy of clock, which has this preset's values." in shown(app))

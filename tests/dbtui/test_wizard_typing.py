@@ -1,0 +1,215 @@
+"""Typing in the wizard: nothing that is slow loses or delays a key, and paths complete themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.app import App
+
+from core.config.options import RunConfig
+from core.planning.facts import Facts
+from dbtui.app import DbtuiApp
+from dbtui.wizard.asking import Asker
+from dbtui.wizard.completion import Listed, list_folder
+from dbtui.wizard.rows import Field, Line
+from tests.dbtui.app_driving import FILLED, imagined, open_wizard, press, row_of, shown, until
+
+pytestmark = pytest.mark.usefixtures("no_disk")
+
+
+async def test_keys_act_in_the_order_they_were_typed_however_slow_the_screen(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "parameters")
+        field = row_of(screen, "intervals.epochs").control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, "backspace", "backspace", "backspace", "4", "0", "left", "backspace", "7")
+        await until(pilot, lambda: screen.context.text("intervals.epochs") == "70")
+
+
+async def test_what_is_typed_without_a_pause_lands_in_the_fields_it_was_meant_for(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot)
+        row_of(screen, "model.name").control.focus()
+        await pilot.pause()
+        press(app, *"clock", "tab", *"/m/a", "shift+tab", *"s", "enter", *"b", "up", *"2", "down", *"c")
+        await until(pilot, lambda: screen.context.text("model.source") == "/m/abc")
+        assert screen.context.text("model.name") == "clocks2"
+
+
+@pytest.mark.parametrize("key", ["tab", "enter"])
+async def test_a_whole_path_typed_without_a_pause_needs_no_completion(tmp_path: Path, key: str) -> None:
+    for name in ("clock", "cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        field = row_of(screen, "concepts.0.instance.directory").control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, *f"{tmp_path}/pictures/")
+        await until(pilot, lambda: field.is_completing)
+        press(app, *"elsewhere", key, *"sks")
+        await until(pilot, lambda: screen.context.text("concepts.0.instance.identifier") == "sks")
+        assert screen.context.text("concepts.0.instance.directory") == f"{tmp_path}/pictures/elsewhere"
+
+
+async def test_a_list_that_opens_has_the_next_key_already(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot)
+        row_of(screen, "preset").control.focus()
+        await pilot.pause()
+        press(app, "enter", "down", "down", "enter")
+        await until(pilot, lambda: screen.context.preset == "style")
+        await until(pilot, lambda: screen.focused is row_of(screen, "preset").control)
+
+
+async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "clock").mkdir(parents=True)
+    (tmp_path / "pictures" / "cat").mkdir()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        field = row_of(screen, "concepts.0.instance.directory").control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, *f"{tmp_path}/pictures/cl")
+        await until(pilot, lambda: field.is_completing)
+        await pilot.press("tab")
+        await until(pilot, lambda: field.value.endswith("/pictures/clock/") and not field.is_completing)
+        assert screen.focused is field
+        await pilot.press("tab")
+        assert screen.focused is not field
+
+
+async def test_a_folder_that_does_not_answer_keeps_nobody_from_typing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "cat").mkdir()
+    gate, asked = threading.Event(), threading.Event()
+
+    def stuck(folder: Path) -> Listed:
+        asked.set()
+        gate.wait(20)
+        return list_folder(folder)
+
+    monkeypatch.setattr("dbtui.wizard.completion.list_folder", stuck)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        field = row_of(screen, "concepts.0.instance.directory").control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, *f"{tmp_path}/c")
+        await until(pilot, lambda: asked.is_set() and field.value == f"{tmp_path}/c")
+        assert not field.is_completing
+        gate.set()
+        await until(pilot, lambda: field.is_completing)
+
+
+async def test_the_list_of_completions_lies_over_no_error(tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "clock").mkdir(parents=True)
+    (tmp_path / "pictures" / "cat").mkdir()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        row = row_of(screen, "concepts.0.instance.directory")
+        message = row.query_one(".message")
+        field = row.control
+        assert isinstance(field, Field)
+        field.focus()
+        await pilot.pause()
+        press(app, *f"{tmp_path}/pictures/c")
+        await until(pilot, lambda: field.is_completing)
+        row.show(replace(row.state, lines=(Line("✗", "$text-error", "There is no such folder."),)))
+        await pilot.pause()
+        assert "no such folder" not in shown(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: not field.is_completing)
+        assert message.visible
+        await pilot.press("down")
+        await until(pilot, lambda: field.is_completing)
+        assert not message.visible
+
+
+@pytest.mark.parametrize("pasted", ["'/a/b c'", '"/a/b c"', "'/a/b c' ", "file:///a/b%20c", "/a/b\\ c\n"])
+async def test_the_quotes_around_a_pasted_path_are_taken_off(tmp_path: Path, pasted: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        field = row_of(screen, "concepts.0.instance.directory").control
+        field.focus()
+        field.post_message(events.Paste(pasted))
+        await until(pilot, lambda: screen.context.text("concepts.0.instance.directory") == "/a/b c")
+        assert field.value == "/a/b c"
+
+
+async def test_typing_goes_on_while_a_slow_disk_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def slow(config: RunConfig, home: Path, *, decode: bool) -> Facts:
+        gate.wait(20)
+        return imagined(config, home, decode=decode)
+
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot)
+        monkeypatch.setattr("dbtui.wizard.flow.survey", slow)
+        row = row_of(screen, "model.source")
+        row.control.focus()
+        await pilot.press("a")
+        await until(pilot, lambda: screen.wizard.is_busy)
+        await pilot.press("b", "c")
+        await until(pilot, lambda: screen.context.text("model.source") == "abc")
+        assert screen.wizard.is_busy
+        gate.set()
+
+
+async def test_what_was_found_for_an_older_text_is_not_shown_for_a_newer_one(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        assert screen.context.facts is not None and screen.context.facts.scan(0) is not None
+        screen.context.edit("concepts.0.instance.directory", "/elsewhere")
+        screen.context.edit("concepts.0.instance.identifier", "ohwx")
+        assert screen.context.facts is not None and screen.context.facts.scan(0) is None
+        assert screen.context.tokens(0) is None
+
+
+async def test_the_last_question_counts_and_older_answers_are_dropped() -> None:
+    gate = threading.Event()
+    answers: list[tuple[str, str]] = []
+
+    def work(question: str) -> str:
+        if question == "old":
+            gate.wait(20)
+        return question.upper()
+
+    class Bare(App[int]):
+        pass
+
+    app = Bare()
+    async with app.run_test() as pilot:
+        asker: Asker[str, str] = Asker(
+            app, work, lambda question, answer: answers.append((question, answer)), pytest.fail, patience=0.01
+        )
+        asker.ask("old", at_once=True)
+        asker.ask("never")
+        asker.ask("new")
+        await asyncio.sleep(0.1)
+        gate.set()
+        await until(pilot, lambda: not asker.is_busy)  # type: ignore[arg-type]
+    assert answers == [("new", "NEW")]
