@@ -43,7 +43,7 @@ ACTIONS: tuple[Action, ...] = (
            False),
     Action("looks", "everywhere", "ctrl+t", "Looks",
            "Dark, light, or the colours of the terminal; remembered for the next time.", False, True),
-    Action("graphics", "everywhere", "ctrl+g", "Pictures",
+    Action("graphics", "everywhere", "ctrl+g", "Graphics",
            "How pictures are drawn in this terminal: half cells, kitty's graphics, sixel, or not at all.", False, True),
     Action("command_palette", "everywhere", "ctrl+p", "Menu", "Everything that is possible now, to search in.", False,
            True),

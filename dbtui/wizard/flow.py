@@ -56,6 +56,7 @@ class Wizard:
     async def go(self, step: str, field: str = "") -> None:
         """Show the screen `step`, with the focus on `field` if one is named."""
         screen = self.screen(step)
+        self._draw_no_more()
         await self.app.switch_screen(screen)
         self.changed()
         if field:
@@ -88,6 +89,7 @@ class Wizard:
             self.app.push_screen(question, lambda answer: self._go_home() if answer == "leave" else None)
 
     def _go_home(self) -> None:
+        self._draw_no_more()
         self.app.pop_screen()
         if self._is_kept and not self._dirty:
             told = say("wizard.kept", "What you typed is kept: Enter on the draft in the list goes on with it.")
@@ -95,8 +97,17 @@ class Wizard:
 
     async def close(self) -> None:
         """Take the screens away, and what lies over them."""
+        self._draw_no_more()
         while any(getattr(screen, "wizard", None) is self for screen in self.app.screen_stack):
             await self.app.pop_screen()
+
+    def _draw_no_more(self) -> None:
+        """The screen that is left loses its parts one by one, and may be asked to draw in between."""
+        from dbtui.wizard.base import WizardScreen
+
+        for screen in self.app.screen_stack:
+            if isinstance(screen, WizardScreen) and screen.wizard is self:
+                screen.is_ready = False
 
     # --- the disk and the vocabulary ----------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from core.config.findings import Level
 from core.config.prompts import FILEWORDS
+from core.config.table import find_option
 from core.data.captions import with_words, write_caption
 from core.data.scan import CAPTION_SUFFIX, Picture, Refused
 from core.data.sizes import Size
@@ -184,13 +185,22 @@ class PicturesScreen(ModalScreen[None]):
         field = self.query_one(f"#{CAPTION}", Field)
         if field.display:
             words = field.value
-        text = with_words(instance.prompt, words, instance.identifier, instance.class_noun)
+        given = {name: getattr(instance, name).strip() for name in ("identifier", "class_noun")}
+        path = f"concepts.{self.number}.instance"
+        missing = [find_option(f"{path}.{name}").title for name, value in given.items()
+                   if not value and f"{{{name.removesuffix('_noun')}}}" in instance.prompt]  # fmt: skip
+        text = with_words(instance.prompt, words, given["identifier"] or "{identifier}",
+                          given["class_noun"] or "{class}")  # fmt: skip
         where = say("pictures.words-name", "[filewords] is its file name")
         if picture.caption_file is not None or field.display:
             where = say("pictures.words-file", "[filewords] is its .txt: {words}", words=safe(words))
         if FILEWORDS not in instance.prompt:
             where = say("pictures.words-unused", "its own words are not used: the Caption field has no [filewords]")
-        return Content.assemble(safe(text), ("\n" + where, "$foreground-muted"))
+        if missing:
+            where = say("pictures.words-missing", "The caption lacks what is still to be typed: {titles}.",
+                        titles=joined(missing))  # fmt: skip
+        told = say("pictures.caption", "Caption: {text}", text=safe(text))
+        return Content.assemble(told, ("\n" + where, "$foreground-muted"))
 
     # --- the caption --------------------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ async def test_what_works_everywhere_works_over_a_question_too_and_never_twice(t
         assert isinstance(question, Question)
         await pilot.press("f1")
         assert isinstance(app.screen, Guidance) and "the key in front of it" in app.screen.topic.plain
-        assert "Pictures:" in app.screen.keys.plain and "Leave:" in app.screen.keys.plain
+        assert "Graphics:" in app.screen.keys.plain and "Leave:" in app.screen.keys.plain
         assert "Language:" not in app.screen.keys.plain
         await pilot.press("f1")
         assert app.screen is question

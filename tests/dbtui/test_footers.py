@@ -17,14 +17,15 @@ from core.languages import LANGUAGES, texts_of
 from core.runs.history import Summary
 from core.runs.lock import Owner
 from core.runs.overview import Overview
-from core.texts import use_language
-from dbtui.actions import relabel
+from core.texts import in_force, language, use_language
+from dbtui.actions import Action, actions, relabel
 from dbtui.app import DbtuiApp
 from dbtui.drafts import STEPS, Draft
 from dbtui.home.rows import Entry
 from dbtui.home.screen import HomeScreen, RunList
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.states import STATES
+from dbtui.widgets.guidance import keys_of
 from dbtui.wizard.base import WizardScreen
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, until
@@ -149,6 +150,44 @@ async def test_wizard(tmp_path: Path, steps: tuple[str, ...], concepts: int) -> 
                         seen.look()
         assert not seen.cut()
         assert len(seen.footers) >= 2 * len(steps)
+
+
+@pytest.mark.parametrize("concepts", [1, 2])
+async def test_whatever_the_wizard_can_do_stands_in_the_footer_or_in_the_help_with_a_word_on_it(
+    tmp_path: Path, concepts: int
+) -> None:
+    """At each field, as if it were wrong and could be put back; no two keys of one screen have one name."""
+    everywhere = actions("everywhere")
+    async with opened_app(tmp_path) as (app, pilot, _):
+        await open_wizard(pilot, STEPS[0], dict(FILLED), "face", concepts)
+        for step in STEPS:
+            if step != STEPS[0]:
+                await app.screen.wizard.go(step)  # type: ignore[attr-defined]
+                await until(pilot, lambda: is_at(app, step))  # noqa: B023
+            here = app.screen
+            assert isinstance(here, WizardScreen)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(type(here.context), "groups", ("a card",))
+                patch.setattr(WizardScreen, "check_action", with_everything)
+                for control in here.query(".control, Button, #findings"):
+                    here.set_focus(control, scroll_visible=False)
+                    told = keys_of(here).plain
+                    possible = [action for action in (*actions("wizard", step), *everywhere)  # type: ignore[arg-type]
+                                if action in everywhere or here.check_action(action.id, ())]  # fmt: skip
+                    names = [words(action) for action in possible]
+                    absent = [title for title, said in names if f"{title}{MARK[language()]}{said}" not in told]
+                    assert not absent, (step, told)
+                    titles = [title for title, _ in names]
+                    assert len(set(titles)) == len(titles), sorted(titles)
+                    assert all(len(said) > 3 for _, said in names)
+
+
+MARK = {"en": ": ", "zh": "："}
+
+
+def words(action: Action) -> tuple[str, str]:
+    code = f"action.{action.place}.{action.id}"
+    return in_force(f"{code}.title", action.title), in_force(f"{code}.help", action.help)
 
 
 @pytest.mark.parametrize("here", [True, False], ids=["here", "elsewhere"])

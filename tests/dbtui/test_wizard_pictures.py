@@ -144,6 +144,24 @@ async def test_a_caption_field_without_filewords_says_that_the_words_are_not_use
         await until(pilot, lambda: "its own words are not used" in shown(app))
 
 
+@pytest.mark.parametrize(
+    ("left_out", "seen"),
+    [
+        (("identifier", "class_noun"), ("Caption: a {identifier} {class}", "Identifier, Class.")),
+        (("class_noun",), ("Caption: a sks {class}", "to be typed: Class.")),
+    ],
+)
+async def test_a_caption_whose_words_are_still_to_be_typed_says_which(
+    tmp_path: Path, folder: Path, left_out: tuple[str, ...], seen: tuple[str, ...]
+) -> None:
+    """Not only its article."""
+    texts = {path: text for path, text in FILLED.items() if not path.endswith(left_out)}
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot, texts)
+        await until(pilot, lambda: all(text in shown(app) for text in seen))
+
+
 async def test_hostile_names_and_captions_are_only_shown(tmp_path: Path, folder: Path) -> None:
     for number, name in enumerate(HOSTILE):
         if "/" not in name:
