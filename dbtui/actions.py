@@ -63,7 +63,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("queue", "home", "w", "Queue", "Runs that wait their turn: lets one wait, starts or ends the queue."),
     Action("rename", "home", "m", "Rename", "Gives the run another name.", False),
     Action("delete", "home", "d,delete", "Delete", "Deletes a run or a draft. It asks first and says what is lost."),
-    Action("app.leave", "home", "q", "Leave", "Leaves the program. It asks first."),
+    Action("leave_run", "home", "q", "Leave", "Leaves the program. It asks first."),
     Action("fix", "wizard", "f2", "Fix", "Mends what is wrong with this field, or lists every fix on this screen."),
     Action("back", "wizard", "f3", "Back", "One screen back, or to your runs. What you typed is kept."),
     Action("escape", "wizard", "escape", "Close", "Closes what lies over the form, and leaves no screen.", False),

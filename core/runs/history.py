@@ -143,9 +143,10 @@ class History:
     @property
     def state(self) -> str:
         """new, paused, stopped, done, failed, lost, or the name of the phase it is in (loading, training, …)."""
+        if self.begins_anew:
+            return "loading"
         if self.ending is not None:
-            newer = self._owner is not None and self._owner.started > self.ending.time
-            return "loading" if newer else _ENDED[type(self.ending)]
+            return _ENDED[type(self.ending)]
         if self._observed and self._owner is None:
             return "lost" if self.run or self.phase else "new"
         if self.paused_since is not None:
@@ -153,6 +154,11 @@ class History:
         if self.phase is not None:
             return self.phase.name
         return "loading" if self.run or self._owner else "new"
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether somebody trains it who has said nothing yet: all that is known is of the life before."""
+        return self._owner is not None and self.updated > 0 and self._owner.started > self.updated
 
     @property
     def memory_bytes(self) -> int | None:

@@ -185,6 +185,10 @@ class RunActions(Working):
         if entry is not None and entry.draft is None:
             self.ask(lambda: work(Run.open(self.home, entry.name)), then)
 
+    def action_leave_run(self) -> None:
+        """Leave the program."""
+        self.dbtui.action_leave()
+
     def action_delete(self) -> None:
         from dbtui.home.deleting import delete, deletion_question, what_is_lost
 

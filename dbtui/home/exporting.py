@@ -25,6 +25,8 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
     if there is not None:
         _tell(app, name, there.name, say("export.already.title", "Exported already"))
         return
+    app.notify(say("export.begun", "Exporting {name}. This may take some minutes; you can go on.", name=safe(name)),
+               markup=False)  # fmt: skip
     which = [] if step is None else ["--step", str(step)]
     try:
         child = await asyncio.create_subprocess_exec(

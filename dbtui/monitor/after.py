@@ -113,6 +113,4 @@ def export(app: DbtuiApp, run: Run, chosen: str, step: int | None = None) -> Non
     from dbtui.app import EXPORT
     from dbtui.home.exporting import export as write
 
-    app.notify(say("export.begun", "Exporting {name}. This may take some minutes; you can go on.",
-                   name=safe(run.name)), markup=False)  # fmt: skip
     app.run_worker(write(app, run.home, run.name, chosen, step), group=EXPORT)

@@ -51,7 +51,7 @@ def glance(name: str, history: History, *, now: float, asked: str = "") -> Glanc
     """The figures of `history` that stand at the top; `now` in unix seconds."""
     last, run, phase = history.last_step, history.run, history.phase
     state = history.state
-    if begins_anew := state == "loading" and history.ending is not None:  # the figures are those of the life before
+    if history.begins_anew:
         last, run = None, None
     moves = state not in ENDED and state not in ("paused", "loading", "new")
     begun = owner.started if (owner := history.owner) is not None else now
@@ -64,8 +64,8 @@ def glance(name: str, history: History, *, now: float, asked: str = "") -> Glanc
     return Glance(
         name=name,
         state=state,
-        step=0 if begins_anew else history.step,
-        total=0 if begins_anew else history.total,
+        step=0 if history.begins_anew else history.step,
+        total=0 if history.begins_anew else history.total,
         epoch=last.epoch if last else 0,
         epochs=-(-history.total // per_epoch) if per_epoch else 0,
         seconds_left=history.seconds_left if moves and last else None,

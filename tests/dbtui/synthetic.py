@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -20,6 +23,7 @@ from core.events import (
     Validation,
     encode,
 )
+from core.runs.lock import RunLock
 
 NOON = 1_700_000_000.0
 """Every synthetic journal begins at this moment."""
@@ -42,6 +46,15 @@ class SyntheticRun:
     def say(self, *events: Event) -> None:
         with self.journal_path.open("a", encoding="utf-8") as journal:
             journal.writelines(encode(event) + "\n" for event in events)
+
+
+@contextmanager
+def held(run: Any) -> Iterator[None]:
+    """While this very process holds the lock of `run`, since before its journal began."""
+    with RunLock(run.lock_path):
+        told = json.loads(run.lock_path.read_text())
+        run.lock_path.write_text(json.dumps({**told, "started": NOON - 1}) + "\n")
+        yield
 
 
 def started(total: int = 600, per_epoch: int = 6, **fields: object) -> RunStarted:

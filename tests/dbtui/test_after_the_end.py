@@ -5,6 +5,7 @@ runs behind this one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,6 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Done, Failed, Paused, Stopped
 from core.runs.folder import Run, list_runs
-from core.runs.lock import RunLock
 from core.settings import settings_path
 from core.texts import UserError
 from dbtui.announcing import signal_of
@@ -283,8 +283,8 @@ async def test_the_end_of_a_run_that_is_watched_is_told_once_and_one_of_the_past
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    lock = RunLock(run.lock_path)
-    lock.acquire()
+    lock = ExitStack()
+    lock.enter_context(synthetic.held(run))
     journal_of(run).say(synthetic.started(), Failed(code="x", message="Long ago.", time=NOON - 9),
                         synthetic.started(), *synthetic.steps(1, 20))  # fmt: skip
     app = DbtuiApp(run.home)
@@ -293,7 +293,7 @@ async def test_the_end_of_a_run_that_is_watched_is_told_once_and_one_of_the_past
         sent: list[str] = []
         monkeypatch.setattr(app._driver, "write", sent.append)
         journal_of(run).say(DONE)
-        lock.release()
+        lock.close()
         await monitor.look()
         await monitor.look()
         app._trained("clock", DONE)
@@ -490,11 +490,9 @@ async def test_without_another_run_o_says_so(run: Run) -> None:
 
 
 async def test_a_pause_says_since_when(run: Run) -> None:
-    lock = RunLock(run.lock_path)
-    lock.acquire()
     journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), Paused(step=20, time=NOON))
     app = DbtuiApp(run.home)
-    async with app.run_test(size=NARROW) as pilot:
-        await opened(app, pilot, run)
-        assert "‖ paused  since 11-14 22:13" in shown(app)
-    lock.release()
+    with synthetic.held(run):
+        async with app.run_test(size=NARROW) as pilot:
+            await opened(app, pilot, run)
+            assert "‖ paused  since 11-14 22:13" in shown(app)

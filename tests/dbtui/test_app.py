@@ -52,7 +52,8 @@ def test_every_action_of_a_screen_has_a_method_that_does_it() -> None:
               "concepts": ConceptsScreen, "parameters": ParametersScreen, "review": ReviewScreen}  # fmt: skip
     for action in ACTIONS:
         if action.place in places:
-            assert hasattr(places[action.place], f"action_{action.id}"), action
+            of_app, name = action.id.startswith("app."), action.id.removeprefix("app.")
+            assert hasattr(DbtuiApp if of_app else places[action.place], f"action_{name}"), action
 
 
 def test_no_key_of_a_screen_is_given_away_twice() -> None:
@@ -337,6 +338,7 @@ async def test_what_is_exported_already_is_said_and_not_written_again(
         await export(app, tmp_path, "clock", "safetensors")
         await until(pilot, lambda: "Exported already" in shown(app), 4)
         assert "clock.safetensors" in shown(app) and "u in the list of runs" in shown(app)
+        assert "Exporting" not in shown(app)
 
 
 def test_no_screen_takes_a_key_that_means_something_everywhere_or_twice() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from core.runs.lock import RunLock
 from dbtui.widgets.plot import Plot, _within
 from tests.dbtui import synthetic
 from tests.dbtui.synthetic import SyntheticRun
@@ -17,7 +16,7 @@ async def test_zooming_out_ends_at_the_run_and_the_curve_grows_with_it_again(tmp
     run = SyntheticRun(tmp_path, "clock")
     synthetic.in_training(run, 200)
     app = Bench(run)
-    with RunLock(run.lock_path):
+    with synthetic.held(run):
         async with app.run_test(size=NARROW) as pilot:
             await pilot.press("1")
             await settle(pilot)

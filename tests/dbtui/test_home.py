@@ -30,6 +30,7 @@ from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from tests.dbtui.app_driving import HOSTILE, imagined, open_wizard, shown, until
+from tests.dbtui.synthetic import held
 
 
 def make_run(home: Path, name: str, *events: object) -> Run:
@@ -175,16 +176,14 @@ async def test_only_what_is_possible_with_the_selected_one_is_offered(tmp_path: 
 
 async def test_a_run_in_training_can_be_neither_deleted_nor_resumed(tmp_path: Path) -> None:
     run = make_run(tmp_path, "clock", begun(), Phase(name="training"), a_step(5))
-    lock = RunLock(run.lock_path)
-    lock.acquire()
     app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "► training" in shown(app))
-        possible = {name: app.screen.check_action(name, ()) for name in ("open", "resume", "delete")}
-        assert possible == {"open": True, "resume": False, "delete": False}
-        await pilot.press("d")
-        assert not isinstance(app.screen, Question)
-    lock.release()
+    with held(run):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: "► training" in shown(app))
+            possible = {name: app.screen.check_action(name, ()) for name in ("open", "resume", "delete")}
+            assert possible == {"open": True, "resume": False, "delete": False}
+            await pilot.press("d")
+            assert not isinstance(app.screen, Question)
 
 
 async def test_a_finished_run_is_not_resumed_by_a_key_but_says_how_it_is_trained_longer(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from core.config.table import option_table
 from core.events import Phase, Stopped
 from core.languages import LANGUAGES, VARIABLE, texts_of
 from core.runs.folder import Run
-from core.runs.lock import RunLock
 from core.settings import remembered
 from core.texts import say, use_language
 from dbtui.__main__ import main
@@ -117,19 +117,29 @@ def test_the_gallery_looks_as_it_did(size: tuple[int, int], snap_compare: Any, g
     assert snap_compare(DbtuiApp(gallery_run.home), terminal_size=size, run_before=prepare)
 
 
+@pytest.fixture
+def locks() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
 @pytest.mark.parametrize("screen", ["home", "model", "concepts", "parameters", "review", "monitor", "help"])
 @pytest.mark.usefixtures("chinese")
 def test_screens_look_as_they_did(
-    screen: str, size: tuple[int, int], snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    screen: str,
+    size: tuple[int, int],
+    snap_compare: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    locks: ExitStack,
 ) -> None:
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
     app: Any = DbtuiApp(Path("/imagined"))
     if screen == "monitor":
         run = SyntheticRun(tmp_path, "clock")
         synthetic.in_training(run)
-        lock = RunLock(run.lock_path)
-        lock.acquire()
+        locks.enter_context(synthetic.held(run))
         app = Bench(run)
 
     async def prepare(pilot: Any) -> None:

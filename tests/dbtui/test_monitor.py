@@ -20,7 +20,7 @@ import dbtui.app
 from core.events import Continued, Failed, Paused, Phase, Sample, Stopped, Warned
 from core.machine import Reading
 from core.runs.history import History
-from core.runs.lock import RunLock, owner
+from core.runs.lock import owner
 from dbtui.app import DbtuiApp
 from dbtui.looks import CALM
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog
@@ -95,10 +95,8 @@ def run(tmp_path: Path) -> SyntheticRun:
 @pytest.fixture
 def owned(run: SyntheticRun) -> Iterator[SyntheticRun]:
     """The run while this very process holds its lock."""
-    lock = RunLock(run.lock_path)
-    lock.acquire()
-    yield run
-    lock.release()
+    with synthetic.held(run):
+        yield run
 
 
 async def settle(pilot: Pilot[int]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ async def test_a_slow_disk_holds_no_key(tmp_path: Path, monkeypatch: pytest.Monk
         return real(*given)
 
     real: Any = looking.owner if slow == "lock" else JournalTail.poll
-    with RunLock(run.lock_path):
+    with synthetic.held(run):
         async with app.run_test(size=NARROW) as pilot:
             await settle(pilot)
             if slow == "lock":
@@ -114,13 +116,16 @@ async def test_the_previews_come_first_once_there_are_any_unless_another_pane_wa
             assert ("a photo of sks clock" in screen_text(app)) is not chosen
 
 
-def test_a_run_that_begins_anew_does_not_show_the_step_of_its_life_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("was_killed", [True, False])
+def test_a_run_that_begins_anew_does_not_show_the_step_of_its_life_before(tmp_path: Path, was_killed: bool) -> None:
     run = SyntheticRun(tmp_path, "clock")
     history = History()
-    history.add([synthetic.started(), *synthetic.steps(1, 35), Stopped(step=35, saved=False, time=NOON + 200)])
+    history.add([synthetic.started(), *synthetic.steps(1, 35)])
+    if not was_killed:
+        history.add([Stopped(step=35, saved=False, time=NOON + 200)])
     with RunLock(run.lock_path):
         history.observe(owner(run.lock_path))
         told = glance("clock", history, now=NOON + 300)
         assert (told.state, told.step, told.total, told.loss) == ("loading", 0, 0, None)
-        history.add([synthetic.started()])
+        history.add([replace(synthetic.started(), time=time.time() + 1)])
         assert (glance("clock", history, now=NOON + 300).total, history.step) == (600, 0)

@@ -28,7 +28,7 @@ PLACES = ("home", "monitor", "gallery", "review")
 OTHERS = {"c": {"checkpoint", "compare", "choose_cards"}, "d": {"delete", "background"}, "m": {"rename", "best"},
           "s": {"sample", "start"}}  # fmt: skip
 """Letters with more than one meaning; none of these does harm where it is pressed for the other."""
-SAME = {"leave_run": "leave", "app.leave": "leave", "enqueue": "queue", "continue": "pause", "close": "gallery"}
+SAME = {"enqueue": "queue", "continue": "pause", "close": "gallery"}
 
 
 def test_a_letter_means_one_thing() -> None:

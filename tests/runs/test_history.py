@@ -246,6 +246,8 @@ def test_a_summary_names_the_process_while_it_trains(run: Run) -> None:
     write(run, [started(30), step(1)])
     assert (summary(run).state, summary(run).pid, summary(run).speed) == ("lost", 0, None)
     with RunLock(run.lock_path):
+        assert summary(run).state == "loading", "this life of it has said nothing yet"
+        write(run, [started(30), step(1)])
         assert summary(run).state == "training"
         assert summary(run).pid > 0
         assert summary(run).speed == 2.0
