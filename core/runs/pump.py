@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 from core.config.options import RunConfig
 from core.events import Done, Event, Failed, Phase, Step, Stopped, Warned
 from core.files import explain, sweep_staging
+from core.garbage import LongLived
 from core.machine import is_out_of_memory
 from core.place import ALONE, Place
 from core.planning.remedies import ways
@@ -156,12 +157,14 @@ class Pump:
         self._journal.flush(END_NOW_SECONDS)
 
     def _pump(self) -> None:
-        with self._trainer() as trainer:
+        with LongLived() as long_lived, self._trainer() as trainer:
             quiet_libraries()
             events = trainer.run()
             try:
                 for event in events:
                     self._tell(event)
+                    if isinstance(event, Phase) and event.name == "training":
+                        long_lived.settle()
                     self._lock.touch()
             finally:
                 if isinstance(events, Generator):
