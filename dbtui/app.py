@@ -23,6 +23,7 @@ from textual.widgets._toast import ToastRack
 from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings, relabel
+from dbtui.forgetting import forget_widgets_that_are_gone
 from dbtui.home.screen import HomeScreen
 from dbtui.looks import THEMES, theme_of
 from dbtui.preferences import Preferences
@@ -55,6 +56,7 @@ class DbtuiApp(Preferences):
     ) -> None:
         relabel()
         break_lines_between_characters()
+        forget_widgets_that_are_gone()
         super().__init__(**options)
         self.home = home
         self.attach = attach

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ActiveBinding
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from core.best import best_step, mark_best
 from core.events import Sample, Step
@@ -27,6 +27,7 @@ from dbtui.gallery.layout import Layout, layout, window
 from dbtui.monitor.after import export_step
 from dbtui.monitor.words import recognised
 from dbtui.safe import safe, safe_message
+from dbtui.widgets.footer import Footer
 from dbtui.widgets.title import TitleBar
 from dbtui.working import Working
 

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ActiveBinding
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.texts import UserError, say
@@ -21,6 +21,7 @@ from dbtui.home.rows import Entry, describe, heads, line, longer
 from dbtui.home.waiting import queue_line
 from dbtui.home.welcome import welcome
 from dbtui.safe import safe, safe_message
+from dbtui.widgets.footer import Footer
 from dbtui.widgets.title import TitleBar
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer
 
 from core.events import ENDINGS
 from core.runs.history import History
@@ -38,6 +37,7 @@ from dbtui.monitor.state import Glance, Notice, StateLines, glance
 from dbtui.monitor.tabs import TabLine
 from dbtui.monitor.words import ENDED
 from dbtui.safe import safe_message
+from dbtui.widgets.footer import Footer
 
 if TYPE_CHECKING:
     from core.runs.folder import Run

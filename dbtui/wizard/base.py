@@ -13,12 +13,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, Static
 
 from core.config.table import Option, generic, option_table
 from core.texts import say
 from dbtui.actions import bindings
 from dbtui.drafts import STEPS
+from dbtui.widgets.footer import Footer
 from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion

@@ -1,0 +1,58 @@
+"""An app that is open all day: nothing grows by what is opened and closed again, or by time."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets._footer import FooterKey
+
+from dbtui.app import DbtuiApp
+from tests.dbtui.app_driving import shown, until
+from tests.dbtui.test_home import a_step, begun, make_run
+
+GROWS = ("Widget", "Footer", "FooterKey", "Strip", "StylesCache", "Guidance")
+
+
+def kept() -> Counter[str]:
+    """How many of each kind there are."""
+    gc.collect()
+    return Counter(kind for one in gc.get_objects() if (kind := type(one).__name__) in GROWS)
+
+
+async def help_opened_and_closed(pilot: Pilot[int], times: int) -> None:
+    for _ in range(times):
+        await pilot.press("f1")
+        await pilot.pause()
+        await pilot.press("f1")
+        await pilot.pause()
+
+
+async def test_what_was_opened_and_closed_is_forgotten(tmp_path: Path) -> None:
+    make_run(tmp_path, "clock", begun(), a_step(5))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "clock" in shown(app))
+        await help_opened_and_closed(pilot, 5)
+        before = kept()
+        await help_opened_and_closed(pilot, 10)
+        more = kept() - before
+        assert sum(more.values()) < 100, more
+
+
+async def test_the_footer_is_made_anew_only_when_another_key_stands_in_it(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        before = list(app.screen.query(FooterKey))
+        for _ in range(3):
+            app.screen.refresh_bindings()
+            await pilot.pause()
+        assert list(app.screen.query(FooterKey)) == before
+        make_run(tmp_path, "clock", begun(), a_step(5))
+        app.screen.look()  # type: ignore[attr-defined]
+        await until(pilot, lambda: "Delete" in shown(app))
+        assert list(app.screen.query(FooterKey)) != before
