@@ -23,9 +23,9 @@ from textual.widgets._toast import ToastRack
 from core.texts import UserError, say
 from dbtui import __version__
 from dbtui.actions import bindings, relabel
-from dbtui.forgetting import forget_widgets_that_are_gone
 from dbtui.home.screen import HomeScreen
 from dbtui.looks import THEMES, theme_of
+from dbtui.mended_textual import mend_textual
 from dbtui.preferences import Preferences
 from dbtui.safe import safe
 from dbtui.widths import break_lines_between_characters
@@ -56,7 +56,7 @@ class DbtuiApp(Preferences):
     ) -> None:
         relabel()
         break_lines_between_characters()
-        forget_widgets_that_are_gone()
+        mend_textual()
         super().__init__(**options)
         self.home = home
         self.attach = attach
