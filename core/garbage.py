@@ -11,6 +11,9 @@ import gc
 from types import TracebackType
 from typing import Any
 
+OFTEN = 700, 10, 10
+"""Python's own thresholds: while much is loaded, each full pass puts a little aside."""
+
 
 class LongLived:
     """In this context every object is looked at by one full pass, not by the next ones: those find what is new. What
@@ -19,9 +22,11 @@ class LongLived:
 
     def __init__(self) -> None:
         self._is_settled = False
+        self._thresholds = gc.get_threshold()
 
     def __enter__(self) -> LongLived:
         gc.callbacks.append(self._was_collected)
+        gc.set_threshold(*OFTEN)
         return self
 
     def settle(self) -> None:
@@ -29,6 +34,7 @@ class LongLived:
         if not self._is_settled:
             self._is_settled = True
             gc.callbacks.remove(self._was_collected)
+            gc.set_threshold(*self._thresholds)
             gc.collect()
             gc.freeze()
 

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.launch import TrainingHandle
 
+SELDOM, COLLECT_SECONDS = (700, 10, 1000), 30.0
+"""A full pass of the collector of garbage holds every key and the trainer up for 0.1 s: not each second, as what is
+drawn would have it, but now and then.
+"""
 LEAVING = "leaving"
 EXPORT = "export"
 """The group of the workers that write a model."""
@@ -66,6 +70,7 @@ class DbtuiApp(Preferences):
         self.beginning: set[str] = set()
         """Runs that were told to train and do not do so yet: a process of their own takes some seconds to come up."""
         self._announced: set[tuple[str, float]] = set()
+        self._thresholds = gc.get_threshold()
         self.last_words = ""
         """Said in the terminal once the app has left it."""
         self.lead_output: Callable[[Path], None] = lambda log: None
@@ -79,8 +84,13 @@ class DbtuiApp(Preferences):
     def on_mount(self) -> None:
         self.call_after_refresh(self._after_first_frame)
 
+    def on_unmount(self) -> None:
+        gc.set_threshold(*self._thresholds)
+
     def _after_first_frame(self) -> None:
         gc.freeze()
+        gc.set_threshold(*SELDOM)
+        self.set_interval(COLLECT_SECONDS, gc.collect)
         threading.Thread(target=_import_ahead, daemon=True, name="import").start()
         if self.attach is not None and self.begin:
             self._begin(self.attach)

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from core.garbage import LongLived
+from core.garbage import OFTEN, LongLived
 
 
 class Knot:
@@ -26,13 +26,16 @@ def is_looked_at(thing: object) -> bool:
 
 
 def test_what_stands_after_a_full_pass_is_not_looked_at_again_until_the_end() -> None:
-    callbacks = list(gc.callbacks)
+    callbacks, thresholds = list(gc.callbacks), gc.get_threshold()
     loaded, tied = [object()], knot()
+    gc.set_threshold(700, 10, 1000)
     with LongLived() as long_lived:
+        assert gc.get_threshold() == OFTEN
         gc.collect()
         assert tied() is None and not is_looked_at(loaded)
         model, tied = [object()], knot()
         long_lived.settle()
+        assert gc.get_threshold() == (700, 10, 1000)
         assert tied() is None and not is_looked_at(model)
         drawn = [object()]
         gc.collect()
@@ -42,6 +45,7 @@ def test_what_stands_after_a_full_pass_is_not_looked_at_again_until_the_end() ->
         model.append(Knot())
         lost = weakref.ref(model.pop())
         assert lost() is not None
+    gc.set_threshold(*thresholds)
     assert lost() is None
     assert gc.callbacks == callbacks
 

@@ -56,3 +56,11 @@ async def test_the_footer_is_made_anew_only_when_another_key_stands_in_it(tmp_pa
         app.screen.look()  # type: ignore[attr-defined]
         await until(pilot, lambda: "Delete" in shown(app))
         assert list(app.screen.query(FooterKey)) != before
+
+
+async def test_the_collector_of_garbage_comes_seldom_while_the_app_is_open(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: gc.get_threshold()[2] >= 1000)
+    assert gc.get_threshold() == before
