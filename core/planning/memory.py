@@ -27,7 +27,7 @@ from core.planning.activations import (
     unet_layers,
 )
 from core.planning.trained import adapted_weights, trained_parameters, training
-from core.texts import Texts
+from core.texts import Texts, say, size_in_words
 
 LIBRARIES = {"cuda": 800_000_000, "cpu": 750_000_000}
 """What torch and the device's runtime take on the device that trains beside every tensor."""
@@ -113,6 +113,12 @@ class MemoryEstimate:
             PARTS["libraries"]: self.libraries,
         }  # fmt: skip
         return sorted(((what, count) for what, count in parts.items() if count), key=lambda part: -part[1])
+
+    @property
+    def parts_in_words(self) -> list[str]:
+        """The same, each with its size."""
+        return [say("memory.of-part", "{size} {part}", size=size_in_words(count), part=part)
+                for part, count in self.parts]  # fmt: skip
 
 
 def device_of(machine: Machine | None) -> str:

@@ -130,7 +130,7 @@ def _memory_rows(plan: Plan) -> list[tuple[str, str]]:
     """What the memory is for, the largest first, and what a GPU leaves to the computer."""
     if plan.memory is None:
         return []
-    rows = [("", f"{size_in_words(count)} {what}") for what, count in plan.memory.parts]
+    rows = [("", told) for told in plan.memory.parts_in_words]
     beside = plan.memory.host if plan.memory.host != plan.memory.total else None
     if beside is None:
         return rows

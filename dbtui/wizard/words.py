@@ -212,5 +212,5 @@ def _needs(facts: Facts, plan: Plan) -> Rows:
             memory = say("plan.memory.has", "{needed}; {place} has {size}", needed=memory, place=place,
                          size=size_in_words(amount))  # fmt: skip
         rows.append((say("plan.memory", "Memory"), memory))
-        rows.append(("", listed((f"{size_in_words(count)} {what}" for what, count in plan.memory.parts), 6)))
+        rows.append(("", listed(plan.memory.parts_in_words, 6)))
     return rows
