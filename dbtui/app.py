@@ -84,13 +84,16 @@ class DbtuiApp(Preferences):
     def on_mount(self) -> None:
         self.call_after_refresh(self._after_first_frame)
 
+    def _collect(self) -> None:
+        gc.collect()
+
     def on_unmount(self) -> None:
         gc.set_threshold(*self._thresholds)
 
     def _after_first_frame(self) -> None:
         gc.freeze()
         gc.set_threshold(*SELDOM)
-        self.set_interval(COLLECT_SECONDS, gc.collect)
+        self.set_interval(COLLECT_SECONDS, self._collect)
         threading.Thread(target=_import_ahead, daemon=True, name="import").start()
         if self.attach is not None and self.begin:
             self._begin(self.attach)

@@ -6,6 +6,7 @@ import gc
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets._footer import FooterKey
 
@@ -58,9 +59,13 @@ async def test_the_footer_is_made_anew_only_when_another_key_stands_in_it(tmp_pa
         assert list(app.screen.query(FooterKey)) != before
 
 
-async def test_the_collector_of_garbage_comes_seldom_while_the_app_is_open(tmp_path: Path) -> None:
-    before = gc.get_threshold()
+async def test_the_collector_of_garbage_comes_seldom_while_the_app_is_open_but_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.app.COLLECT_SECONDS", 0.05)
+    before, passes = gc.get_threshold(), gc.get_stats()[2]["collections"]
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: gc.get_threshold()[2] >= 1000)
+        await until(pilot, lambda: gc.get_stats()[2]["collections"] > passes + 1)
     assert gc.get_threshold() == before
