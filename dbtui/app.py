@@ -259,6 +259,24 @@ class DbtuiApp(Preferences):
 
         self.notify(told(error, self.home), severity="error", timeout=12, markup=False)
 
+    def _print_error_renderables(self) -> None:
+        """A mistake in the program has ended the app: said in words, and how what trains goes on; the log has the rest
+        of it. Textual would print the traceback.
+        """
+        from dbtui.commandline import command_line
+        from dbtui.faults import told
+
+        if self._exception is None:
+            super()._print_error_renderables()
+            return
+        self._exit_renderables.clear()
+        words = told(self._exception, self.home)
+        if self.is_training and self.training_run is not None:
+            goes_on = command_line(f"train {self.training_run.name} --resume", self.home)
+            words += "\n" + say("app.fault.training", "What trains is saved. `{command}` goes on with it.",
+                                command=goes_on)  # fmt: skip
+        self.error_console.file.write(f"{words}\n")
+
     def action_help(self) -> None:
         from dbtui.widgets.guidance import Guidance, keys_of, topic_of
 

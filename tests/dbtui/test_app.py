@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import io
 import subprocess
 import sys
 import threading
@@ -366,3 +367,22 @@ async def test_a_screen_that_changes_below_an_opaque_one_is_not_drawn(
         monkeypatch.undo()
         app.pop_screen()
         await until(pilot, lambda: "changed" in shown(app))
+
+
+async def test_a_mistake_in_the_program_ends_the_app_in_words_and_the_log_has_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = DbtuiApp(tmp_path)
+    app.error_console.file = io.StringIO()
+    monkeypatch.setattr(HomeScreen, "action_new", lambda self: 1 / 0)
+    monkeypatch.setattr(DbtuiApp, "is_training", True)
+    app.training_run = SimpleNamespace(name="clock")  # type: ignore[assignment]
+    with pytest.raises(ZeroDivisionError):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("n")
+            await pilot.pause(0.2)
+    app._print_error_renderables()
+    said = app.error_console.file.getvalue()
+    assert "a fault of dbtui itself: ZeroDivisionError: division by zero" in said and "Traceback" not in said
+    assert "train clock --resume" in said and str(tmp_path / "app.log") in said
+    assert "1 / 0" in capsys.readouterr().err
