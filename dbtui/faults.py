@@ -4,11 +4,13 @@ what it is, with its traceback in `app.log`.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
 
 from core.reasons import of_system
+from core.runs.output import open_log
 from core.texts import UserError, message
 from dbtui.safe import safe_lines, safe_message
 
@@ -21,8 +23,18 @@ def told(error: BaseException, home: Path) -> str:
         place = f"{error.filename}: " if error.filename is not None else ""
         return safe_message(message("system.error", "{place}{reason}.", mend="Mend that and try again.",
                                     place=place, reason=of_system(error)))  # fmt: skip
-    print(safe_lines("".join(traceback.format_exception(error))), file=sys.stderr)
+    log = home / "app.log"
+    _write(safe_lines("".join(traceback.format_exception(error))), log)
     return safe_message(message(
         "app.fault", "This is a fault of dbtui itself: {kind}: {reason}.",
         mend="Please report it with what {log} says of it.",
-        kind=type(error).__name__, reason=str(error).rstrip("."), log=home / "app.log"))  # fmt: skip
+        kind=type(error).__name__, reason=str(error).rstrip("."), log=log))  # fmt: skip
+
+
+def _write(trace: str, log: Path) -> None:
+    """Into the log itself: while a run trains here, stderr leads to the run's own."""
+    try:
+        with os.fdopen(open_log(log), "w") as file:
+            file.write(f"{trace}\n")
+    except (UserError, OSError):
+        print(trace, file=sys.stderr)

@@ -230,13 +230,13 @@ async def test_a_key_that_is_pressed_twice_asks_once(tmp_path: Path, monkeypatch
 
 
 async def test_a_mistake_in_the_program_is_said_and_its_place_is_in_the_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     try:
         raise TypeError("evil \x1b")
     except TypeError as error:
         assert "TypeError: evil \\x1b. Please report" in told(error, tmp_path)
-    logged = capsys.readouterr().err
+    logged = (tmp_path / "app.log").read_text()
     assert "test_home.py" in logged and "\x1b" not in logged
 
     def mistaken(home: Path, name: str) -> str:
