@@ -12,6 +12,7 @@ from torch import Tensor
 from core.config.options import RunConfig
 from core.events import Checkpoint, Event, Phase, Warned
 from core.export.run import export_trained, trained_export
+from core.export.there import exported_already
 from core.families.model import Model
 from core.texts import UserError, duration_in_words
 from core.training.average import Average
@@ -133,7 +134,10 @@ class Saving:
         averaged one too, if it is wished, with `-ema` behind its name.
 
         A run that was finished once and then trained longer keeps what it exported then: the step is in the name again.
+        One that was finished and is trained again, though nothing is left to do, has exported it already.
         """
+        if final and self._is_exported(step):
+            return
         yield Phase(name="exporting", done=0, total=1)
         name = self._config.saving.export_name or self._config.model.name
         if not final or trained_export(self._config, self._folder, name).exists():
@@ -156,6 +160,14 @@ class Saving:
     def _export(self, name: str, step: int, *, average: bool = False) -> Event:
         trained = self._trained.components
         return export_trained(self._model, trained, self._config, self._folder, name=name, step=step, average=average)
+
+    def _is_exported(self, step: int) -> bool:
+        saving, exports = self._config.saving, self._folder / "export"
+        kinds = (False, True) if saving.include_ema and self._average.state() else (False,)
+        return all(
+            exported_already(exports, self._config, step=step, format=self._config.export_format, half=saving.half,
+                             average=average) for average in kinds
+        )  # fmt: skip
 
     def _durable(self, *, wait: bool) -> Iterator[Event]:
         if wait:

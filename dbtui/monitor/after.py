@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.texts import joined, say
+from dbtui.demo import draws_in_dbtui_alone, why_alone
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 
@@ -105,6 +106,8 @@ def export_question(run: Run, formats: Sequence[ExportFormat], step: int | None 
     answers = [Answer(known.id, str(number), known.title, known.help) for number, known in enumerate(formats, 1)]
     which = say("export.text", "The newest saved state is written.") if step is None else say(
         "export.text-step", "The state of step {step:,} is written.", step=step)  # fmt: skip
+    if draws_in_dbtui_alone(run.config()):
+        which += "\n" + why_alone()
     return Question(say("export.question", "Export {name} as what?", name=safe(run.name)), which, answers)
 
 

@@ -97,8 +97,16 @@ class WizardScreen(Editing):
         """A row for each option that is to be seen: the everyday ones, and the rest once asked for or touched."""
         for option in options:
             path = option.path.replace("*", str(number))
-            if not option.more or self.context.more or self.context.is_changed(path) or path == self._goal:
+            asked_for = self.context.more or self.context.is_changed(path) or path == self._goal
+            if not option.more or asked_for or self._counts_instead(path, options):
                 yield self.row(path, option)
+
+    def _counts_instead(self, path: str, options: Sequence[Option]) -> bool:
+        """Whether it is an interval in steps that is in force because its everyday one, in epochs, is not."""
+        everyday = path.removesuffix("_steps") + "_epochs"
+        if not path.endswith("_every_steps") or everyday not in [option.path for option in options]:
+            return False
+        return bool(self.context.value(path)) and not self.context.value(everyday)
 
     def row(self, path: str, option: Option, choices: Sequence[tuple[str, str]] = ()) -> Row:
         return Row(path, option, self._state(path), choices)

@@ -115,7 +115,10 @@ class Editing(Working):
             is_one = len(set(changed)) == 1
             answers = [Answer(str(number), key_of(number), safe_message(fix.label), "" if is_one else field)
                        for number, (fix, field) in enumerate(zip(fixes, changed, strict=True), 1)]  # fmt: skip
-            question = Question(say("wizard.which-way", "Which way?"), "", answers)
+            which = say("wizard.which-way", "Which way?")
+            if is_one:
+                which = say("wizard.which-way.field", "{field}: which way?", field=changed[0])
+            question = Question(which, "", answers)
             self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)
 
     def _fixes(self) -> list[Fix]:

@@ -63,6 +63,15 @@ async def test_the_parameters_begin_with_how_long_and_what_happens_when(tmp_path
         assert sections.index("learning_rate") < sections.index("performance") < sections.index("saving")
 
 
+@pytest.mark.parametrize(("source", "seen"), [("demo", True), (FILLED["model.source"], False)])
+async def test_an_interval_in_steps_that_is_in_force_is_seen(tmp_path: Path, source: str, seen: bool) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "parameters", {**FILLED, "model.source": source})
+        paths = [row.path for row in screen.query(Row)]
+        assert ("intervals.sample_every_steps" in paths) == seen
+
+
 async def test_title_and_help_of_a_field_come_from_the_table(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:

@@ -176,6 +176,14 @@ def test_the_average_is_exported_beside_the_model_where_that_was_chosen(
         assert digest(read_tensors(file)) == digest(read_tensors(again)), file
 
 
+def test_what_was_finished_and_exported_is_not_exported_again(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, saving__export_when_done=True, saving__include_ema=True, **EMA)
+    assert len(exports(run_to_end(config, tmp_path / "run"))) == 2
+    assert exports(run_to_end(config, tmp_path / "run", resume=True)) == []
+    (tmp_path / "run" / "export" / "quick-ema.safetensors").unlink()
+    assert len(exports(run_to_end(config, tmp_path / "run", resume=True))) == 2
+
+
 def test_a_run_without_the_average_keeps_shows_and_exports_none(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
     config = quick_config(tiny_sd1, pictures, saving__export_when_done=True, saving__include_ema=True)
     events = run_to_end(config, tmp_path / "run")
