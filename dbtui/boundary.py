@@ -62,7 +62,12 @@ def needs_terminal() -> None:
 
 
 def complain(paragraph: str) -> None:
-    """Say `paragraph`, which is safe to show, on stderr; to nobody if the terminal has gone."""
+    """Say `paragraph`, which is safe to show, on stderr; to nobody if the terminal has gone. Commands in it are written
+    so that they work here.
+    """
+    from dbtui.commandline import as_typed_here
+
+    paragraph = as_typed_here(paragraph)
     with contextlib.suppress(OSError):
         print(paragraph, file=sys.stderr, flush=True)
 

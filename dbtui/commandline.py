@@ -16,6 +16,11 @@ def command_line(words: str, home: Path) -> str:
     return f"{_program()} {safe(words)}{safe(home_option(home))}"
 
 
+def as_typed_here(text: str) -> str:
+    """`text` with every command in it (`dbtui runs` in back quotes) as a shell finds it here."""
+    return text.replace("`dbtui ", f"`{_program()} ")
+
+
 def _program() -> str:
     """`dbtui` where a shell finds it by that name; else its path: `make run` works in an environment that no shell
     has activated.

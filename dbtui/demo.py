@@ -26,8 +26,8 @@ SAYS = Texts("demo.says", {
     "dog.",
     "training-alone": "Left: “a sks dog face” becomes the new dog. Right: no class pictures hold “a dog face”, so "
     "watch it drift.",
-    "done": "It has learned a new dog, and what a plain dog is has stayed. What the class "
-    "pictures were for shows the demo without them: press h for your runs, t for the demo, w for “without”.",
+    "done": "It has learned a new dog, and a plain dog is still a plain dog. To see what the class pictures are for, "
+    "run the demo without them: h for your runs, t for the demo, w for “without”.",
     "done-alone": "It has learned a new dog, and “a dog face” has drifted: class pictures prevent that.",
 })  # fmt: skip
 """What goes on, in one or two sentences; `-alone` is without class pictures."""

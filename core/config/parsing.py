@@ -120,7 +120,12 @@ def _finding(detail: dict[str, Any], values: Mapping[str, Any]) -> Finding:
 
 
 def _possible_name(values: Mapping[str, Any]) -> str:
-    """For a run whose own name cannot be used: its identifier and class, where these can, else `run-1`."""
+    """For a run whose own name cannot be used: what of it can, else its identifier and class, else `run-1`."""
+    try:
+        if own := slug(str(values["model"]["name"])):
+            return own
+    except (AttributeError, KeyError, TypeError):
+        pass
     try:
         first = values["concepts"][0]["instance"]
         words = f"{first.get('identifier', '')} {first.get('class_noun', '')}"

@@ -45,6 +45,11 @@ NOT_COPIED = ("name", "instance.directory", "instance.identifier")
 """Of a concept: what each has for itself."""
 
 
+ASKS_FOR_CLASS = ".prior.images_per_instance"
+WITHOUT_CLASS = ("class.options-unused", "prior.off", "prior.scaled-unused", "prior.weight-unused")
+"""What is found where no class pictures are asked for: nobody knows while that field holds no number."""
+
+
 class WizardContext:
     """The state of one wizard. `config` and `findings` follow every edit; `looked` follows when the disk was read."""
 
@@ -220,7 +225,11 @@ class WizardContext:
         facts = self.facts
         if facts is not None:
             wrong = {finding.field for finding in self.findings}
-            self.findings += [finding for finding in check(self.config, facts) if finding.field not in wrong]
+            unsure = any(path.endswith(ASKS_FOR_CLASS) for path in wrong)
+            self.findings += [
+                finding for finding in check(self.config, facts)
+                if finding.field not in wrong and not (unsure and finding.message.code in WITHOUT_CLASS)
+            ]  # fmt: skip
 
     def _family(self) -> str:
         """The family of the source as it was found, else as it was named."""

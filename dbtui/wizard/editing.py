@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.widget import Widget
 
-from core.config.findings import Fix
+from core.config.findings import Finding, Fix
 from core.config.table import find_option
 from core.texts import joined, say
 from dbtui.safe import safe_message
@@ -104,11 +104,13 @@ class Editing(Working):
             self._write()
 
     def action_fix(self) -> None:
-        """One way to mend it is taken at once; of several one is chosen."""
+        """One way to mend it is taken at once; of several one is chosen. So is that of another field, where something
+        is wrong with the one that is focused: what happens then has to be told first.
+        """
         from dbtui.widgets.question import Answer, Question, key_of
 
         fixes = self._fixes()
-        if len(fixes) == 1:
+        if len(fixes) == 1 and not self._mends_another(fixes[0]):
             self.mend(fixes[0])
         elif fixes:
             changed = [joined(find_option(path).title for path in fix.changes) for fix in fixes]
@@ -124,10 +126,19 @@ class Editing(Working):
     def _fixes(self) -> list[Fix]:
         """Those of the focused field; where it has none, those of the whole screen."""
         row = self.focused_row
-        findings = [finding for finding in self.context.findings_of(self.step) if self.context.shown(finding)]
-        findings = self.context.taken_name(self.step) + findings
-        mine = [fix for finding in findings if row is not None and finding.field == row.path for fix in finding.fixes]
-        return mine or [fix for finding in findings for fix in finding.fixes]
+        found = self._found()
+        mine = [fix for finding in found if row is not None and finding.field == row.path for fix in finding.fixes]
+        return mine or [fix for finding in found for fix in finding.fixes]
+
+    def _mends_another(self, fix: Fix) -> bool:
+        """Whether something is wrong with the focused field, and it is not this that mends it."""
+        row = self.focused_row
+        here = [finding for finding in self._found() if row is not None and finding.field == row.path]
+        return bool(here) and not any(fix in finding.fixes for finding in here)
+
+    def _found(self) -> list[Finding]:
+        shown = [finding for finding in self.context.findings_of(self.step) if self.context.shown(finding)]
+        return self.context.taken_name(self.step) + shown
 
     def mend(self, fix: Fix) -> None:
         self.context.mend(fix)

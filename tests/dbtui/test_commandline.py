@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dbtui.boundary import complain
 from dbtui.commandline import command_line
 
 
@@ -16,7 +17,9 @@ def test_a_command_that_is_told_finds_the_runs_where_they_are(monkeypatch: pytes
     assert command_line("attach clock", tmp_path / "my runs") == f"dbtui attach clock --home '{tmp_path}/my runs'"
 
 
-def test_where_no_shell_finds_the_program_its_path_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_where_no_shell_finds_the_program_its_path_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "my env").mkdir()
     for name in ("python", "dbtui"):
         (tmp_path / "my env" / name).touch()
@@ -26,5 +29,7 @@ def test_where_no_shell_finds_the_program_its_path_is_told(monkeypatch: pytest.M
     assert command_line("runs", tmp_path) == f"'{tmp_path}/my env/dbtui' runs"
     monkeypatch.chdir(tmp_path)
     assert command_line("runs", tmp_path) == "'my env/dbtui' runs"
+    complain("It is done. `dbtui runs` lists all.")
+    assert capsys.readouterr().err == "It is done. `'my env/dbtui' runs` lists all.\n"
     (tmp_path / "dbtui").touch(0o755)
     assert command_line("runs", tmp_path) == "dbtui runs"

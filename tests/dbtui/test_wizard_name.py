@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.planning.facts import Facts
 from core.runs.folder import Run, list_runs
+from core.texts import message
 from dbtui.app import DbtuiApp
 from dbtui.wizard.base import WizardScreen
-from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, row_of, shown, until
 
 NAME = "model.name"
 
@@ -78,3 +80,35 @@ async def test_a_name_that_was_taken_while_the_wizard_was_open_leads_to_its_fiel
         assert screen.focused_row.path == NAME
         await pilot.press("f2")
         await until(pilot, lambda: screen.context.text(NAME) == "clock-2")
+
+
+async def test_a_mend_of_another_field_is_asked_about_where_the_focused_one_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "parameters", {**FILLED, "batch.size": "many", "learning_rate.warmup_steps": "x"})
+        row_of(screen, "batch.size").control.focus()
+        await pilot.pause()
+        other = Fix(message("x.fix", "Take none"), {"learning_rate.warmup_steps": "0"})
+        found = [Finding(Level.ERROR, "batch.size", message("x.a", "No number.")),
+                 Finding(Level.ERROR, "learning_rate.warmup_steps", message("x.b", "No number."), (other,))]  # fmt: skip
+        monkeypatch.setattr(screen.context, "findings_of", lambda step: found)
+        await pilot.press("f2")
+        await until(pilot, lambda: "Warm-up: which way?" in shown(app))
+        assert screen.context.text("learning_rate.warmup_steps") == "x"
+        await pilot.press("1")
+        await until(pilot, lambda: screen.context.text("learning_rate.warmup_steps") == "0")
+
+
+async def test_while_the_number_of_class_pictures_cannot_be_read_nothing_is_told_that_hangs_on_it(
+    tmp_path: Path,
+) -> None:
+    path = "concepts.0.prior.images_per_instance"
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", {**FILLED, path: "0", "concepts.0.prior.steps": "77"})
+        await until(pilot, lambda: "no class pictures are asked for" in str(screen.context.findings))
+        screen.context.edit(path, "99999999")
+        assert "no class pictures are asked for" not in str(screen.context.findings)
+        assert [one.field for one in screen.context.findings if one.level is Level.ERROR] == [path]

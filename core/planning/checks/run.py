@@ -16,12 +16,11 @@ def name(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     wanted = config.model.name
     if not wanted:
         concept = config.concepts[0].instance
-        idea = slug(f"{concept.identifier} {concept.class_noun}")
-        fixes = (_rename(_free_name(idea, facts)),) if idea else ()
+        idea = slug(f"{concept.identifier} {concept.class_noun}") or "run-1"
         yield Finding(Level.ERROR, "model.name", message(
             "name.missing", "The run has no name.",
             mend="Give it one: letters, digits, - _ and . It names the folder and the exported file."),
-            fixes)  # fmt: skip
+            (_rename(_free_name(idea, facts)),))  # fmt: skip
     elif wanted in facts.names_in_use:
         new = _free_name(wanted, facts)
         yield Finding(Level.ERROR, "model.name", message(
