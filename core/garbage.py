@@ -16,8 +16,8 @@ OFTEN = 700, 10, 10
 
 
 class LongLived:
-    """In this context every object is looked at by one full pass, not by the next ones: those find what is new. What
-    has become garbage nevertheless is found when the context ends.
+    """While a run lives every object is looked at by one full pass, not by the next ones: those find what is new. What
+    has become garbage nevertheless stays until `release`.
     """
 
     def __init__(self) -> None:
@@ -30,22 +30,28 @@ class LongLived:
         return self
 
     def settle(self) -> None:
-        """What is there now stays to the end, and what comes from now on does not: the first time that it is called."""
-        if not self._is_settled:
-            self._is_settled = True
-            gc.callbacks.remove(self._was_collected)
+        """What is there now stays, and what comes from now on is looked at: the first time that it is called."""
+        if self._is_settled:
+            return
+        self._is_settled = True
+        gc.callbacks.remove(self._was_collected)
+        if gc.get_threshold() == OFTEN:  # else an app that ended meanwhile has set its own back
             gc.set_threshold(*self._thresholds)
-            gc.collect()
-            gc.freeze()
+        gc.collect()
+        gc.freeze()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.settle()
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
 
     def _was_collected(self, phase: str, about: dict[str, Any]) -> None:
         if phase == "stop" and about["generation"] == 2:
             gc.freeze()
+
+
+def release() -> None:
+    """A run is over, and nothing holds its model any more: find what of it is garbage, once; the libraries stay."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from core.garbage import OFTEN, LongLived
+from core.garbage import OFTEN, LongLived, release
 
 
 class Knot:
@@ -45,6 +45,7 @@ def test_what_stands_after_a_full_pass_is_not_looked_at_again_until_the_end() ->
         model.append(Knot())
         lost = weakref.ref(model.pop())
         assert lost() is not None
+    release()
     gc.set_threshold(*thresholds)
     assert lost() is None
     assert gc.callbacks == callbacks
@@ -58,7 +59,18 @@ def test_a_model_that_has_become_garbage_since_it_was_put_aside_is_found_at_the_
         del whole
         gc.collect()
         assert model() is not None
+    assert model() is not None
+    release()
     assert model() is None
+
+
+def test_thresholds_that_somebody_has_set_meanwhile_are_left_alone() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 1000)
+    with LongLived():
+        gc.set_threshold(701, 10, 10)
+    assert gc.get_threshold() == (701, 10, 10)
+    gc.set_threshold(*before)
 
 
 def test_a_run_that_fails_leaves_the_collector_as_it_was() -> None:

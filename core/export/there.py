@@ -8,6 +8,7 @@ from core.choices.formats import format_of
 from core.config.options import RunConfig
 from core.export.metadata import how_made, run_settings
 from core.export.using import exported_files
+from core.files import verify_directory
 from core.safetensors_header import read_header
 from core.texts import UserError
 
@@ -30,6 +31,17 @@ def exported_already(
             said = read_header(path / UNET if path.is_dir() else path).metadata
         except UserError:  # no file of weights, or a damaged one
             continue
-        if wanted.items() <= said.items():
+        if wanted.items() <= said.items() and _is_whole(path):
             return path
     return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Of a folder: every file as its manifest says. Reading its header has checked a single file's size."""
+    if not path.is_dir():
+        return True
+    try:
+        verify_directory(path)
+    except (OSError, UserError):
+        return False
+    return True

@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 from core.config.options import RunConfig
 from core.events import Done, Event, Failed, Phase, Step, Stopped, Warned
 from core.files import explain, sweep_staging
-from core.garbage import LongLived
+from core.garbage import LongLived, release
 from core.machine import is_out_of_memory
 from core.place import ALONE, Place
 from core.planning.remedies import ways
@@ -136,6 +136,7 @@ class Pump:
         if self._ending is None:
             self._fail(RuntimeError(say("run.wordless", "the trainer ended without saying how")))
         assert self._ending is not None
+        release()
         self._tell_of(self._ending.event)
         return self._ending
 

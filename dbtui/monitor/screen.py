@@ -175,13 +175,18 @@ class MonitorScreen(MonitorActions):
         """Read in a thread what is new, then draw it: one look after the other."""
         async with self._looking:
             behind = True
-            while behind:
+            while behind and not self._is_gone:
                 overlay = self.query_one(LossPane).overlay
                 seen = await asyncio.to_thread(self._watch.read, overlay)
-                if not self.is_attached or not self.children:  # the screen is being taken away
+                if self._is_gone:
                     return
                 behind = seen.behind
                 await self._take(seen, overlay)
+
+    @property
+    def _is_gone(self) -> bool:
+        """It is being taken away: its parts are gone already."""
+        return not self.is_attached or not self.children
 
     async def _take(self, seen: Seen, overlay: Overlay | None) -> None:
         began = time.thread_time()

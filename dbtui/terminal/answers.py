@@ -1,7 +1,8 @@
 """What a terminal says of itself when it is asked, told apart from keys.
 
 Secondary device attributes (`CSI > c`, https://invisible-island.net/xterm/ctlseqs/ctlseqs.html): the answer has the
-shape of a key's escape sequence, so it may come at any time, as late as a slow line likes, and nothing waits for it.
+shape of a key's escape sequence, so it may come late, and nothing waits for it. One that a slow line tears apart for
+longer than Textual waits for the rest of a key is not known for an answer, as no torn key is.
 Leans on a private name of textual 8.2.8: `XTermParser._sequence_to_key_events`.
 """
 

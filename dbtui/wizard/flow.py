@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from textual.app import App
+from textual.screen import Screen
 
 from core.config.options import RunConfig
 from core.families.vocabulary import count_tokens, pieces
@@ -54,7 +55,14 @@ class Wizard:
         return screens[step](self)
 
     async def go(self, step: str, field: str = "") -> None:
-        """Show the screen `step`, with the focus on `field` if one is named."""
+        """Show the screen `step` in place of the one that is there, and of what lies over that, with the focus on
+        `field` if one is named. Nothing happens where the wizard was left meanwhile.
+        """
+        shown = next((screen for screen in self.app.screen_stack if self._is_ours(screen)), None)
+        if shown is None:
+            return
+        while self.app.screen is not shown:
+            await self.app.pop_screen()
         screen = self.screen(step)
         self._draw_no_more()
         await self.app.switch_screen(screen)
@@ -70,12 +78,12 @@ class Wizard:
         """Home again; what was typed is kept, and said to be. Where it cannot be kept the screen stays."""
         if not self._leaves:
             self._leaves = True
-            self.app.run_worker(self._leave())
+            self.app.run_worker(self._leave(self.app.screen))
 
-    async def _leave(self) -> None:
+    async def _leave(self, left: Screen[Any]) -> None:
         kept = await asyncio.to_thread(self.save)
         self._leaves = False
-        if getattr(self.app.screen, "wizard", None) is not self:
+        if self.app.screen is not left:  # somebody has gone on meanwhile
             return
         if kept:
             self._go_home()
@@ -103,11 +111,14 @@ class Wizard:
 
     def _draw_no_more(self) -> None:
         """The screen that is left loses its parts one by one, and may be asked to draw in between."""
+        for screen in self.app.screen_stack:
+            if self._is_ours(screen):
+                screen.is_ready = False
+
+    def _is_ours(self, screen: Screen[Any]) -> TypeGuard[WizardScreen]:
         from dbtui.wizard.base import WizardScreen
 
-        for screen in self.app.screen_stack:
-            if isinstance(screen, WizardScreen) and screen.wizard is self:
-                screen.is_ready = False
+        return isinstance(screen, WizardScreen) and screen.wizard is self
 
     # --- the disk and the vocabulary ----------------------------------------------------------------------------------
 

@@ -129,3 +129,28 @@ def test_a_run_that_begins_anew_does_not_show_the_step_of_its_life_before(tmp_pa
         assert (told.state, told.step, told.total, told.loss) == ("loading", 0, 0, None)
         history.add([replace(synthetic.started(), time=time.time() + 1)])
         assert (glance("clock", history, now=NOON + 300).total, history.step) == (600, 0)
+
+
+async def test_whoever_waits_to_look_finds_the_screen_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.stopped(run)
+    app = Bench(run)
+    hangs, goes_on = threading.Event(), threading.Event()
+    real = JournalTail.poll
+
+    def hang(tail: JournalTail) -> Any:
+        hangs.set()
+        goes_on.wait(20)
+        return real(tail)
+
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        monkeypatch.setattr(JournalTail, "poll", hang)
+        app.monitor.look_soon()
+        await until(pilot, hangs.is_set)
+        waits = app.run_worker(app.monitor.look(), exit_on_error=False)
+        await asyncio.sleep(0.1)
+        await app.pop_screen()
+        goes_on.set()
+        await until(pilot, lambda: waits.is_finished)
+        assert waits.error is None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.runs.folder import Run
+from core.texts import UserError
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts
 from dbtui.home.screen import HomeScreen
@@ -103,3 +107,54 @@ async def test_what_cannot_be_written_is_asked_about_before_it_is_lost(
         await until(pilot, lambda: app.screen is screen if key == "s" else isinstance(app.screen, HomeScreen))
         assert screen.context.text("model.name") == "cat"
         assert not any("is kept" in said for said in notices(app))
+
+
+@pytest.mark.parametrize(("keys", "seen"), [(("f1",), "ModelScreen"), (("f3",) * 4, "HomeScreen")])
+async def test_a_name_that_was_taken_meanwhile_is_told_whatever_is_seen_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...], seen: str
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def create(*given: Any) -> Run:
+        hangs.set()
+        goes_on.wait(20)
+        raise UserError("run.name-in-use", "It is taken.")
+
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        await until(pilot, lambda: screen.context.looked is not None and not screen.wizard.is_busy)
+        await pilot.pause()
+        monkeypatch.setattr(Run, "create", create)
+        await pilot.press("s")
+        await until(pilot, hangs.is_set)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.1)
+        goes_on.set()
+        await until(pilot, lambda: any("meanwhile" in one.message for one in app._notifications))
+        await until(pilot, lambda: type(app.screen).__name__ == seen)
+        assert len(app.screen_stack) == (1 if seen == "HomeScreen" else 2)
+
+
+async def test_whoever_has_gone_on_while_the_draft_was_written_stays_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> None:
+        hangs.set()
+        goes_on.wait(20)
+
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "model", dict(FILLED))
+        monkeypatch.setattr("dbtui.wizard.flow.save_draft", slow)
+        screen.wizard.changed()
+        await pilot.press("f3")
+        await until(pilot, hangs.is_set)
+        await pilot.press("f4")
+        await until(pilot, lambda: type(app.screen).__name__ == "ConceptsScreen")
+        goes_on.set()
+        await pilot.pause(0.3)
+        assert type(app.screen).__name__ == "ConceptsScreen" and app.screen.is_ready  # type: ignore[attr-defined]

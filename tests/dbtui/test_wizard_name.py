@@ -87,12 +87,13 @@ async def test_a_mend_of_another_field_is_asked_about_where_the_focused_one_is_w
 ) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "parameters", {**FILLED, "batch.size": "many", "learning_rate.warmup_steps": "x"})
+        wrong = {"batch.size": "many", "learning_rate.warmup_steps": "x"}
+        screen = await open_wizard(pilot, "parameters", {**FILLED, **wrong})
         row_of(screen, "batch.size").control.focus()
         await pilot.pause()
         other = Fix(message("x.fix", "Take none"), {"learning_rate.warmup_steps": "0"})
-        found = [Finding(Level.ERROR, "batch.size", message("x.a", "No number.")),
-                 Finding(Level.ERROR, "learning_rate.warmup_steps", message("x.b", "No number."), (other,))]  # fmt: skip
+        ways: dict[str, tuple[Fix, ...]] = {"batch.size": (), "learning_rate.warmup_steps": (other,)}
+        found = [Finding(Level.ERROR, path, message("x.a", "No number."), fixes) for path, fixes in ways.items()]
         monkeypatch.setattr(screen.context, "findings_of", lambda step: found)
         await pilot.press("f2")
         await until(pilot, lambda: "Warm-up: which way?" in shown(app))

@@ -101,6 +101,8 @@ def test_a_state_that_was_exported_at_the_end_is_known_again_and_no_other_one(
     assert there(format="diffusers") == folder and there() == run / event.path
     (run / event.path).write_bytes(b"cut short")
     assert there() is None
+    (folder / "model_index.json").unlink()
+    assert there(format="diffusers") is None
 
 
 @pytest.mark.parametrize("format, name", [("ckpt", "x.ckpt"), ("diffusers", "x")])
