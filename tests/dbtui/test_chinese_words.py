@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from core.languages import VARIABLE
+from core.config.options import Concept
+from core.languages import VARIABLE, texts_of
+from core.planning.checks.words import _rareness
 from core.texts import use_language
 from dbtui.__main__ import main
+from dbtui.app import DbtuiApp
+from dbtui.monitor.state import Glance, state_line
 from tests.languages import texts_in
 
 OTHER_WORDS = {
@@ -18,6 +22,18 @@ OTHER_WORDS = {
     "没有人可以询问": "无法询问",
     "保存过 {": "{states}",
     "步休息": "步暂停",
+    "离开程序": "退出程序",
+    "离开 dbtui": "退出 dbtui",
+    "四个页面会问您": "分四页填写",
+    "当着您": "在您眼前",
+    "不会丢失任何东西：": "不丢任何进度",
+    "认作": "识别为",
+    "分不成整批": "不能正好分成整批",
+    "自己长相": "某一只特定的动物",
+    "查找栏目": "查找参数",
+    "旁边的小矩阵": "附加的小矩阵",
+    "另一种噪声": "每一步的图片和噪声都不同",
+    "{words} 对": "“{words}”对",
 }
 """What no text says any more, beside what is said instead."""
 
@@ -34,6 +50,30 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 @pytest.mark.parametrize("word", OTHER_WORDS)
 def test_one_word_for_one_thing(word: str) -> None:
     assert not {key: text for key, text in texts_in("zh").items() if word in text}, f"→ {OTHER_WORDS[word]}"
+
+
+def test_a_head_counts_steps_as_the_lines_below_it() -> None:
+    use_language(texts_of("zh"))
+    assert "第 38/300 步" in state_line(Glance(name="clock", state="training", step=38, total=300), 120).plain
+
+
+def test_a_word_in_chinese_is_not_shown_in_pieces_that_do_not_add_up() -> None:
+    use_language(texts_of("zh"))
+    assert said_of("我的狗") == "模型会把“我的狗”拆成 9 个 token，它们都已有各自的意思。"
+    assert said_of("xjy") == "模型会把“xjy”拆成 3 个 token（x · j · y），它们都已有各自的意思。"
+
+
+def said_of(word: str) -> str:
+    (finding,) = _rareness(0, Concept(), word)
+    return finding.message.text
+
+
+async def test_the_palette_lists_leaving_once(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        titles = [command.title.partition("  (")[0] for command in app.get_system_commands(app.screen)]
+        assert titles.count("Leave") == 1, titles
 
 
 def test_only_the_pause_between_epochs_is_a_rest() -> None:
