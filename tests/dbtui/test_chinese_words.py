@@ -9,8 +9,8 @@ import pytest
 
 from core.config.options import Concept
 from core.languages import VARIABLE, texts_of
-from core.planning.checks.words import _rareness
-from core.texts import use_language
+from core.planning.checks.words import _rareness, not_english
+from core.texts import UserError, filled, use_language
 from dbtui.__main__ import main
 from dbtui.app import DbtuiApp
 from dbtui.monitor.state import Glance, state_line
@@ -91,3 +91,41 @@ def test_a_mistyped_language_is_refused_in_ones_own(
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     assert main(["runs"]) == 2
     assert f"没有语言 fr（${VARIABLE}）。" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("command", ["train", "bench", "new", "generate"])
+def test_help_leaves_nothing_out(command: str, language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help", "--language", language]) == 0
+    told = capsys.readouterr().out
+    assert "…" not in told.replace("VALUE …'", "").replace("选项=值 …'", "").replace("seed + 1 …", "").replace(
+        "seed + 1, …", ""
+    )
+    if language == "zh":
+        assert not {word for word in ("<bool>", "<str>", "<path>", "DIR", "WORD", "SECTION") if word in told}
+
+
+def test_values_have_the_quotation_marks_of_the_language() -> None:
+    use_language(texts_of("zh"))
+    assert filled("应为 auto；现在是 {value!r}。", {"value": "a'\\n"}) == "应为 auto；现在是“a'\\\\n”。"
+    assert filled("现在是 {value!r}。", {"value": 3}) == "现在是 3。"
+
+
+def test_options_lists_bounds_in_full_and_choices_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["options"]) == 0
+    told = capsys.readouterr().out
+    assert "e+" not in told and "4,294,967,295" in told and "可选 auto、sd1" in told
+    assert main(["presets"]) == 0
+    assert "True" not in capsys.readouterr().out
+
+
+def test_a_prompt_in_chinese_says_nothing_to_the_model(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise UserError("x", "no further")
+
+    monkeypatch.setattr("core.families.load.load_model", refuse)
+    assert main(["generate", "demo", "--prompt", "一只狗", "--output", str(tmp_path)]) == 2
+    assert "“一只狗”对 Stable Diffusion 没有意义" in capsys.readouterr().err.replace("\n", "")
+    assert not_english("一只狗, a dog") is not None and not_english("a dog, café") is None

@@ -19,7 +19,7 @@ from core.config.prompts import (
 )
 from core.families.vocabulary import USABLE_TOKENS, clip_tokens, count_tokens, lost_words, pieces, vocabulary
 from core.planning.facts import Facts
-from core.texts import UserError, counted, listed, message, path_in_words, say
+from core.texts import Message, UserError, counted, listed, message, path_in_words, say
 
 RARE_WORDS = ("ohwx", "sks", "phol", "nmwx", "hta")
 """Words of one token that mean next to nothing to CLIP; all of them are among the last that its vocabulary learned."""
@@ -179,12 +179,17 @@ def language(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             "sample.prompt": concept.sample.prompt,
         }
         for option, text in texts.items():
-            foreign = re.findall(r"\S*[^\W\d_\u0000-\u024f]\S*", text)
-            if foreign:
-                yield Finding(Level.WARNING, f"concepts.{number}.{option}", message(
-                    "words.not-english", "“{words}” says nothing to Stable Diffusion: its text encoder knows English.",
-                    mend="Write it in English, for example dog, alarm clock, woman.",
-                    words=listed(foreign)))  # fmt: skip
+            if found := not_english(text):
+                yield Finding(Level.WARNING, f"concepts.{number}.{option}", found)
+
+
+def not_english(text: str) -> Message | None:
+    """What to say of a text with words in another script, if it has any."""
+    foreign = re.findall(r"\S*[^\W\d_\u0000-\u024f]\S*", text)
+    if not foreign:
+        return None
+    return message("words.not-english", "“{words}” says nothing to Stable Diffusion: its text encoder knows English.",
+                   mend="Write it in English, for example dog, alarm clock, woman.", words=listed(foreign))  # fmt: skip
 
 
 CHECKS = (identifier, class_noun, class_texts, preview, same_identifier, lengths, language)
