@@ -59,6 +59,7 @@ def say(code: str, english: str, /, **values: Any) -> str:
 def filled(template: str, values: Mapping[str, Any]) -> str:
     """`template` with its values. In Chinese they stand as its own words do: a space between a Chinese and a Latin
     character (`必须是 auto`), none between two Chinese ones (`这台电脑有`), whichever the value turns out to be.
+    What English quotes with `!r` has the marks of all other Chinese texts.
     """
     if not _translations:
         return template.format_map(values)
@@ -67,6 +68,10 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
         text = _side_by_side(text, literal) if was_value else text + literal
         was_value = name is not None
         if name is not None:
+            if conversion == "r" and isinstance(quoted := string.Formatter().get_field(name, (), values)[0], str):
+                bare = text[:-1] if text.endswith(" ") and _is_chinese(text[-2:-1]) else text
+                text, was_value = f"{bare}“{repr(quoted)[1:-1]}”", True
+                continue
             field = f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
             text = _side_by_side(text, field.format_map(values))
     return text
@@ -77,6 +82,8 @@ def _side_by_side(before: str, after: str) -> str:
     if _is_chinese(before[-2:-1]) and before[-1:] == " " and _is_chinese(after[:1]):
         return before[:-1] + after
     if _is_chinese(before[-1:]) and after[:1] == " " and _is_chinese(after[1:2]):
+        return before + after[1:]
+    if before.endswith("”") and after[:1] == " " and _is_chinese(after[1:2]):
         return before + after[1:]
     ends, begins = before[-1:], after[:1]
     if (_is_chinese(ends) and _is_latin(begins)) or (_is_latin(ends) and _is_chinese(begins)):

@@ -23,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(front: dict[str, str | None], rest: list[str]) -> int:
-    from core.languages import choose, put_in_force
+    from core.languages import speak
 
-    put_in_force(choose(front.get("--language"), os.environ))
+    speak(front.get("--language"), os.environ)
     if rest or "_DBTUI_COMPLETE" in os.environ:
         before = [word for pair in front.items() for word in pair if word is not None]
         return _run_command([*before, *rest])

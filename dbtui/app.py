@@ -340,8 +340,9 @@ class DbtuiApp(Preferences):
 
         for active in active_in(screen):
             binding = active.binding
-            if binding.tooltip and active.enabled and binding.action not in seen and not binding.system:
-                seen.add(binding.action)
+            does = "leave" if binding.action == "leave_run" else binding.action
+            if binding.tooltip and active.enabled and does not in seen and not binding.system:
+                seen.add(does)
                 title = f"{binding.description}  ({self.get_key_display(binding)})"
                 yield SystemCommand(title, binding.tooltip, self._doing(binding.action, active.node))
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from rich.table import Table
+from rich.text import Text
 from typer import Typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
@@ -52,6 +54,14 @@ def complaint(error: TyperException) -> str:
     return text if language() == ENGLISH or not text else _translated(text, _USAGE)
 
 
+_KINDS = Texts(
+    "cli.kind",
+    {"DIR": "DIR", "WORD": "WORD", "WORDS": "WORDS", "str": "str", "int": "int", "float": "float", "path": "path",
+     "list": "list", "range": "range", "SECTION.OPTION=VALUE": "SECTION.OPTION=VALUE"},
+)  # fmt: skip
+"""What stands for a value in help."""
+
+
 def _translated(text: str, table: Texts) -> str:
     for key, english in table.english.items():
         if match := _pattern(english).fullmatch(text):
@@ -69,12 +79,29 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile("".join(re.escape(text) + (f"(?P<{name}>.+)" if name else "") for text, name, _, _ in pieces))
 
 
+class _Unshortened(Table):
+    """A table whose cells go on in the next line where a word is too long for them: help has no `…`."""
+
+    def add_row(self, *cells: Any, **settings: Any) -> None:
+        super().add_row(*cells, **settings)
+        for column in self.columns:
+            if not column.no_wrap:
+                column.overflow = "fold"
+
+
+def _in_one_text(parts: Iterable[Any], **_: Any) -> Any:
+    """What typer puts beside each other in a cell, help and default, as one text that breaks where it may."""
+    return Text(" ", overflow="fold").join(part if isinstance(part, Text) else Text(str(part)) for part in parts)
+
+
 class _Worded:
     """A command whose help has no word of typer's own that is not in the catalogue."""
 
     def format_help(self, context: Any, formatter: Any) -> None:
         from typer import rich_utils
 
+        rich_utils.Table = _Unshortened  # type: ignore[misc]
+        rich_utils.Columns = _in_one_text  # type: ignore[assignment, misc]
         rich_utils.OPTIONS_PANEL_TITLE = say("cli.options", "Options")
         rich_utils.ARGUMENTS_PANEL_TITLE = say("cli.arguments", "Arguments")
         rich_utils.COMMANDS_PANEL_TITLE = say("cli.commands", "Commands")
@@ -90,6 +117,8 @@ class _Worded:
         option = super().get_help_option(context)  # type: ignore[misc]
         if option is not None:
             option.help = say("cli.help.help", "Show this message and exit.")
+            if language() != ENGLISH and hasattr(option, "display_type_rich"):
+                option.display_type_rich = _worded_kind(option.display_type_rich)
         return option
 
 
@@ -136,7 +165,20 @@ def spoken(command: Any) -> Any:
 
 
 def _word_usage(command: Any) -> None:
+    for parameter in command.params:
+        if hasattr(parameter, "display_type_rich"):
+            parameter.display_type_rich = _worded_kind(parameter.display_type_rich)
     command.options_metavar = say("cli.usage.options", "[OPTIONS]")
     for below in getattr(command, "commands", {}).values():
         command.subcommand_metavar = say("cli.usage.commands", "COMMAND [ARGS]...")
         _word_usage(below)
+
+
+def _worded_kind(shown: Callable[..., str | None]) -> Callable[..., str | None]:
+    def worded(ctx: Any) -> str | None:
+        kind = shown(ctx=ctx)
+        if kind is None or kind == "<bool>":
+            return None
+        return re.sub(r"[A-Z.=]{3,}|[a-z]+", lambda word: _KINDS[word[0]] if word[0] in _KINDS else word[0], kind)
+
+    return worded

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.choices.adapters import METHODS, WHOLE
 from core.choices.entry import Entry
-from core.texts import UserError, say
+from core.texts import UserError, joined, say
 
 ANY = (WHOLE, *METHODS)
 
@@ -90,5 +90,5 @@ def refuse_unfit(format: str, method: str) -> None:  # noqa: A002 - the option's
     raise UserError(
         "export.format-unfit", "The format {format} cannot hold what this run trained: {trained}.",
         mend="Choose one of {fitting}.", format=format, trained=trained,
-        fitting=", ".join(entry.id for entry in formats_for(method)),
+        fitting=joined(entry.id for entry in formats_for(method)),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.settings import remembered
-from core.texts import ENGLISH, UserError, use_language
+from core.texts import ENGLISH, UserError, joined, use_language
 
 LANGUAGES = {ENGLISH: "English", "zh": "简体中文"}
 """Each by its own name."""
@@ -32,6 +32,19 @@ def put_in_force(language: str) -> None:
     os.environ[VARIABLE] = language
 
 
+def speak(asked: str | None, environment: Mapping[str, str]) -> None:
+    """Put the language in force that `choose` says. Where it refuses, it does so in the one that it would choose
+    unasked: whoever mistyped `--language` reads their own.
+    """
+    given = dict(environment)
+    try:
+        put_in_force(choose(asked, given))
+    except UserError:
+        others = {name: value for name, value in given.items() if name != VARIABLE}
+        put_in_force(meant_by(given.get(VARIABLE, "")) or choose(None, others))
+        choose(asked, given)
+
+
 def choose(asked: str | None, environment: Mapping[str, str]) -> str:
     """`--language`, else `$DBTUI_LANGUAGE`, else what was chosen in the app, else the locale's language.
 
@@ -43,7 +56,7 @@ def choose(asked: str | None, environment: Mapping[str, str]) -> str:
             if meant is None:
                 raise UserError("language.unknown", "{place} asks for “{wanted}”, and there is no such language here.",
                                 mend="Choose one of {known}.", place=place, wanted=wanted,
-                                known=", ".join(LANGUAGES))  # fmt: skip
+                                known=joined(LANGUAGES))  # fmt: skip
             return meant
     kept = remembered(SETTING)
     return kept if kept in LANGUAGES else of_locale(environment)

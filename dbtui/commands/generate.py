@@ -13,6 +13,7 @@ from core.families import hub
 from core.families.describe import SourceDescription, describe
 from core.files import probe_writable
 from core.machine import inspect_machine
+from core.planning.checks.words import not_english
 from core.runs.folder import Run, is_run, is_run_name, runs_directory
 from core.seeds import fresh_seed
 from core.texts import UserError, counted, say
@@ -43,6 +44,9 @@ def generate_pictures(
     run = Run(home, target) if is_run_name(target) and is_run(runs_directory(home) / target) else None
     source, size = _source_of_run(run) if run is not None else _source(target, home)
     probe_writable(output)
+    for text in (*prompts, negative):
+        if unread := not_english(text):
+            complain(safe_message(unread))
     # torch is imported from here on, when everything that can be refused quickly was refused
     from core.choices import precisions
     from core.families.load import load_model

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from core.config.presets import LORA, load_presets, user_presets_directory
 from core.config.table import Option, option_table
 from core.families import FAMILIES
-from core.texts import Texts, beside, say
+from core.texts import Texts, beside, joined, say
 from dbtui.boundary import DONE, complain
 from dbtui.printing import console, print_json, print_lines
 from dbtui.safe import safe, safe_message
@@ -61,7 +62,8 @@ def show_presets(*, as_json: bool) -> int:
 
 def _print_values(out: Console, values: Mapping[str, Any], indent: str) -> None:
     for path, value in values.items():
-        out.print(Text(safe(f"{indent}{path} = {value}"), "dim"))
+        written = str(value).lower() if isinstance(value, bool) else value
+        out.print(Text(safe(f"{indent}{path} = {written}"), "dim"))
 
 
 def _overlay_in_words(name: str) -> str:
@@ -75,11 +77,16 @@ def _overlay_in_words(name: str) -> str:
 def _range(option: Option) -> str:
     if option.choices:
         return ", ".join(option.choices)
-    low = "" if option.minimum is None else f"{option.minimum:g}"
+    low = "" if option.minimum is None else _number(option.minimum)
     if low and option.exclusive_minimum:
         low = say("options.above", "above {low}", low=low)
-    high = "" if option.maximum is None else f"{option.maximum:g}"
+    high = "" if option.maximum is None else _number(option.maximum)
     return say("options.range", "{low} to {high}", low=low, high=high) if low and high else low or high
+
+
+def _number(bound: float) -> str:
+    """Large whole numbers in full: `1,000,000`."""
+    return f"{int(bound):,}" if abs(bound) >= 100_000 and float(bound).is_integer() else f"{bound:g}"
 
 
 def _default(option: Option) -> str:
@@ -109,9 +116,11 @@ def _print_options() -> None:
         if option.section != section:
             section = option.section
             out.print(Text(f"\n{section}" if section else "", "bold"))
-        facts = [say("options.default", "default {value}", value=_default(option)), _range(option), option.unit]
+        bounds = say("options.choices", "one of {choices}", choices=joined(option.choices)) if option.choices else ""
+        default = say("options.default", "default {value}", value=_default(option))
+        facts = [default, bounds or _range(option), option.unit]
         line = Text(f"  {option.name}", "cyan")
         line.append(f"  {beside((TYPES[option.type], *(fact for fact in facts if fact)))}", "dim")
         out.print(line)
         words = say("help.key", "{title}: {help}", title=option.title, help=option.help)
-        out.print(Text(words), soft_wrap=False, style="default", width=min(out.width, 110))
+        out.print(Padding(Text(words), (0, 0, 0, 4)), soft_wrap=False, style="default", width=min(out.width, 110))

@@ -29,7 +29,7 @@ COLUMNS = Texts("queue.column", {"place": "Place", "name": "Run", "state": "Stat
 
 def add_targets(home: Path, targets: Sequence[str], *, assignments: Sequence[str], processes: int | None) -> int:
     """Each target that can be trained waits from now on; 2 if one cannot."""
-    code = DONE
+    code, added = DONE, False
     for target in targets:
         try:
             run = made_ready(target, home, resume=True, assignments=assignments, place=place_of(processes))
@@ -46,10 +46,11 @@ def add_targets(home: Path, targets: Sequence[str], *, assignments: Sequence[str
             complain(safe_message(error.message))
             code = REFUSED
             continue
+        added = True
         print_lines(say("queue.added", "{name} waits: number {place} in the queue.", name=run.name,
                         place=read_queue(home).place(run.name)))  # fmt: skip
     queue = read_queue(home)
-    if queue.worker is None and queue.entries:
+    if added and queue.worker is None:
         print_lines(say("queue.start-it", "`{command}` trains what waits, one after the other.",
                         command=command_line("queue start --background", home)))  # fmt: skip
     return code

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from core.events import Checkpoint
 from core.runs import queue
 from core.runs.folder import Run, list_runs, runs_directory
-from core.runs.journal import Summary, read_journal, summary
+from core.runs.journal import Summary, summary
 from core.runs.lock import owner
 from core.texts import Texts, UserError, counted, joined, say, size_in_words
 from dbtui.boundary import DONE, STOPPED, complain, needs_terminal
@@ -80,14 +80,14 @@ def delete_run(home: Path, name: str, *, sure: bool) -> int:
 
 
 def _what_is_lost(run: Run) -> str:
-    events = read_journal(run.journal_path)
-    states = sum(isinstance(event, Checkpoint) for event in events)
+    states = sum(1 for _ in run.checkpoints.glob("step-*")) if run.checkpoints.is_dir() else 0
     exports = (
         [str(path.relative_to(run.path)) for path in sorted(run.exports.iterdir())] if run.exports.is_dir() else []
     )
     size = sum(path.stat(follow_symlinks=False).st_size for path in run.path.rglob("*") if path.is_file())
-    words = say("delete.takes", "{name} was saved {times} and takes {size} in {folder}.", name=run.name,
-                times=counted(states, "time"), size=size_in_words(size), folder=run.path)  # fmt: skip
+    kept = counted(states, "saved state") if states else say("delete.no-state", "no saved state")
+    words = say("delete.takes", "{name} has {states} and takes {size} in {folder}.", name=run.name, states=kept,
+                size=size_in_words(size), folder=run.path)  # fmt: skip
     if exports:
         words += say("delete.exports", " Its exports are lost too: {exports}", exports=joined(exports))
     return words
@@ -95,7 +95,8 @@ def _what_is_lost(run: Run) -> str:
 
 def _agrees(name: str) -> bool:
     try:
-        return input(say("delete.sure", "Delete it for good? [y/N] ")).strip().lower() in ("y", "yes")
+        asks = sys.stdin.isatty()
+        return input(say("delete.sure", "Delete it for good? [y/N] ") if asks else "").strip().lower() in ("y", "yes")
     except EOFError:
         raise UserError("delete.unasked", "There is nobody to ask whether {name} is to be deleted.",
                         mend="Say so with --yes.", name=name) from None  # fmt: skip

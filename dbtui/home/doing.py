@@ -138,8 +138,10 @@ class RunActions(Working):
             self.app.push_screen(queue_question(self._queue, entry),
                                  lambda answer: self._change_queue(answer, entry) if answer else None)  # fmt: skip
         else:
-            self.app.notify(say("queue.nothing", "Nothing waits in the queue, and nothing is chosen here that could."),
-                            markup=False)  # fmt: skip
+            nothing = say("queue.empty", "Nothing waits in the queue.")
+            if entry is not None:
+                nothing = say("queue.nothing", "Nothing waits in the queue, and the run chosen here cannot.")
+            self.app.notify(nothing, markup=False)
 
     def _change_queue(self, answer: str, entry: Entry | None) -> None:
         from core.runs import queue

@@ -89,7 +89,8 @@ def state_line(glance: Glance, width: int) -> Content:
     if glance.asked:
         parts.append(Content(f"{glance.asked} …"))
     if glance.total:
-        parts.append(_figure(say("figure.step", "step"), f"{glance.step:,}/{glance.total:,}"))
+        before, _, after = say("figure.step", "step {reached}").partition("{reached}")
+        parts.append(Content.assemble((before, QUIET), f"{glance.step:,}/{glance.total:,}", (after, QUIET)))
     if glance.seconds_left is not None:
         parts.append(_figure(say("figure.left", "left"), duration_in_words(glance.seconds_left)))
     if glance.step:

@@ -47,7 +47,7 @@ def seen_in(sample: events.Sample) -> str:
         return ""
     if sample.likeness is None:
         return say("log.shows", " · recognised as: {noun}", noun=safe(sample.noun))
-    return say("log.shows-like", " · recognised as: {noun}; as the new one with {likeness:.0%} certainty",
+    return say("log.shows-like", " · recognised as: {noun}; as the new one: {likeness:.0%}",
                noun=safe(sample.noun), likeness=sample.likeness)  # fmt: skip
 
 

@@ -160,7 +160,10 @@ def _token_lines(context: WizardContext, number: int) -> list[Line]:
         return []
     mark = GOOD if tokens.count <= 2 else QUIET
     told = say("notes.token", "one piece (1 token)")
-    if tokens.count > 1:
+    if tokens.count > len(tokens.pieces):
+        told = say("notes.tokens-each", "The model reads it in {tokens}: a character of this script takes several",
+                   tokens=counted(tokens.count, "token"))  # fmt: skip
+    elif tokens.count > 1:
         told = say("notes.tokens", "The model reads it in pieces, {tokens}: {pieces}",
                    tokens=counted(tokens.count, "token"), pieces=" · ".join(map(safe, tokens.pieces[:8])))  # fmt: skip
     return [Line(*mark, told)]

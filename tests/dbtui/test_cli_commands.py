@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.events import Export, Paused, RunStarted, Step, Stopped, encode
+from core.runs import queue
 from core.runs.commands import CommandReader
 from core.runs.folder import Run
 from core.runs.home import home_directory
@@ -46,6 +47,14 @@ class TestRuns:
         assert [run["name"] for run in json.loads(capsys.readouterr().out)] == ["then", "before"]
 
 
+class TestQueue:
+    def test_a_command_that_added_nothing_names_no_next_step(self, make_run: Callable[..., Run], capsys: Said) -> None:
+        queue.add(home_directory(None), make_run("clock"), processes=1, seconds=None)
+        assert main(["queue", "add", "nothing.toml"]) == 2
+        said = capsys.readouterr()
+        assert "queue start" not in said.out + said.err
+
+
 class TestDelete:
     def test_asks_and_keeps_what_is_not_agreed_to(
         self, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: Said
@@ -56,11 +65,15 @@ class TestDelete:
         assert run.path.exists()
         assert str(run.path) in capsys.readouterr().out
 
-    def test_nobody_to_ask_is_a_refusal(self, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_nobody_to_ask_is_a_refusal(
+        self, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: Said
+    ) -> None:
         run = make_run("clock")
         monkeypatch.setattr("sys.stdin", io.StringIO())
         assert main(["delete", "clock"]) == 2
         assert run.path.exists()
+        said = capsys.readouterr()
+        assert "[y/N]" not in said.out + said.err and "clock has no saved state and takes" in said.out
 
     def test_yes_deletes(self, make_run: Callable[..., Run]) -> None:
         run = make_run("clock")

@@ -19,7 +19,7 @@ from core.config.prompts import (
 )
 from core.families.vocabulary import USABLE_TOKENS, clip_tokens, count_tokens, lost_words, pieces, vocabulary
 from core.planning.facts import Facts
-from core.texts import UserError, counted, listed, message, path_in_words
+from core.texts import Message, UserError, counted, listed, message, path_in_words, say
 
 RARE_WORDS = ("ohwx", "sks", "phol", "nmwx", "hta")
 """Words of one token that mean next to nothing to CLIP; all of them are among the last that its vocabulary learned."""
@@ -179,12 +179,17 @@ def language(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             "sample.prompt": concept.sample.prompt,
         }
         for option, text in texts.items():
-            foreign = re.findall(r"\S*[^\W\d_\u0000-\u024f]\S*", text)
-            if foreign:
-                yield Finding(Level.WARNING, f"concepts.{number}.{option}", message(
-                    "words.not-english", "{words} says nothing to Stable Diffusion: its text encoder knows English.",
-                    mend="Write it in English, for example dog, alarm clock, woman.",
-                    words=listed(foreign)))  # fmt: skip
+            if found := not_english(text):
+                yield Finding(Level.WARNING, f"concepts.{number}.{option}", found)
+
+
+def not_english(text: str) -> Message | None:
+    """What to say of a text with words in another script, if it has any."""
+    foreign = re.findall(r"\S*[^\W\d_\u0000-\u024f]\S*", text)
+    if not foreign:
+        return None
+    return message("words.not-english", "“{words}” says nothing to Stable Diffusion: its text encoder knows English.",
+                   mend="Write it in English, for example dog, alarm clock, woman.", words=listed(foreign))  # fmt: skip
 
 
 CHECKS = (identifier, class_noun, class_texts, preview, same_identifier, lengths, language)
@@ -205,10 +210,12 @@ def _rareness(number: int, concept: Concept, word: str) -> Iterator[Finding]:
             "your subject will look like it.", mend="Choose a rare word, for example {example}.", word=word,
             example=RARE_WORDS[0]), _rare_words(number, concept, without=word))  # fmt: skip
     elif len(tokens) >= MANY_TOKENS:
+        read = pieces(word)
+        told = say("identifier.in-pieces", " ({pieces})", pieces=" · ".join(read)) if len(read) == len(tokens) else ""
         yield Finding(Level.WARNING, field, message(
-            "identifier.long", "The model reads {word} as {count} tokens ({tokens}), which all mean something "
+            "identifier.long", "The model reads “{word}” as {count} tokens{tokens}, which all mean something "
             "already.", mend="A word of one or two tokens is learned better, for example {example}.", word=word,
-            count=len(tokens), tokens=" · ".join(pieces(word)),
+            count=len(tokens), tokens=told,
             example=RARE_WORDS[0]), _rare_words(number, concept, without=word))  # fmt: skip
 
 
