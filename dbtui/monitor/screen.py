@@ -219,7 +219,7 @@ class MonitorScreen(MonitorActions):
         self.set_class(any(sample.of_class for sample in self.history.samples), "-pairs")
         for pane in self.query(Pane):
             await pane.tell(self.history)
-        possible = tuple(self.check_action(action, ()) is True for action in CHANGING)
+        possible = (self.begins_anew, *(self.check_action(action, ()) is True for action in CHANGING))
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
