@@ -27,6 +27,7 @@ from dbtui.drafts import Draft, list_drafts, save_draft
 from dbtui.faults import told
 from dbtui.home.rows import STATES, Entry, bar, heads
 from dbtui.home.screen import HomeScreen
+from dbtui.monitor.looking import Watch
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
@@ -685,3 +686,18 @@ async def test_a_run_of_which_nothing_was_saved_begins_again_and_one_with_a_stat
         if not is_saved:
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and "r Start again" in shown(app))
+
+
+async def test_a_run_is_not_said_to_be_new_before_its_journal_was_read(
+    home: Path, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("clock", started(300), step(122), Failed(code="x", message="It broke.", advice="a"))
+    may_read, read = threading.Event(), Watch.read
+    monkeypatch.setattr(Watch, "read", lambda self, *others: may_read.wait(20) and read(self, *others))
+    app = DbtuiApp(home, attach=run.name)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and "Reading what" in shown(app))
+        assert "Nothing was trained" not in shown(app) and "not started" not in shown(app)
+        may_read.set()
+        await until(pilot, lambda: "It broke." in shown(app))
+        assert "Reading what" not in shown(app)
