@@ -308,6 +308,12 @@ class Summary:
     """The step of its newest state on the disk, 0 where there is none."""
     ending: Stopped | Done | Failed | None = None
 
+    @property
+    def kept_step(self) -> int:
+        """How far it has come; where it was stopped without saving, how far what is kept of it."""
+        discarded = self.state == "stopped" and isinstance(self.ending, Stopped) and not self.ending.saved
+        return self.saved if discarded else self.step
+
 
 def summary(run: Run) -> Summary:
     """One line about `run`, from the first and the last 64 KB of its journal. Raises `UserError` if unreadable."""

@@ -132,8 +132,8 @@ def _figures(entry: Entry, cells: int) -> tuple[str, str, str]:
     seen = entry.summary
     if seen is None:
         return "", "", ""
-    step, total = seen.step or 0, seen.total or 0
-    loss = f"{seen.loss:.4f}" if seen.loss is not None else ""
+    step, total = seen.kept_step or 0, seen.total or 0
+    loss = f"{seen.loss:.4f}" if seen.loss is not None and (step or not seen.step) else ""
     return progress(step, total, cells), loss, ago(seen.updated or 0.0)
 
 

@@ -682,6 +682,7 @@ async def test_a_run_of_which_nothing_was_saved_begins_again_and_one_with_a_stat
     async with app.run_test(size=(120, 36)) as pilot:
         await until(pilot, lambda: "clock" in shown(app) and "r Re" in shown(app) or "r St" in shown(app))
         assert ("step 0" in shown(app)) == ("r Start again" in shown(app)) == (not is_saved)
+        assert state != "stopped" or ("100/300" if is_saved else " 0/300") in shown(app), "the rest was not kept"
         assert state != "lost" or not is_saved or "goes on from step 100" in shown(app)
         if not is_saved:
             await pilot.press("enter")
