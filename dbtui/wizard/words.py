@@ -94,7 +94,7 @@ def _device(context: WizardContext, facts: Facts) -> Rows:
     title = say("plan.device", "Device")
     if machine.device != "cuda":
         slow = facts.description is None or not is_demo(facts.description.source)
-        cpu = say("plan.cpu", "CPU: no graphics card; a real model takes days") if slow else "CPU"
+        cpu = say("plan.cpu", "CPU: no graphics card; a real model takes hours to days") if slow else "CPU"
         return [(title, cpu)]
     used = free_in_words(machine.gpu_free, machine.gpu_memory)
     groups = context.groups
