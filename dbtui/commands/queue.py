@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.runs.folder import Run
 from core.runs.history import summary
 from core.runs.queue import LOG, Queue, Waiting, add, ask_to_end, queue_directory, read_queue, remove, start
 from core.runs.takes import takes

@@ -175,7 +175,12 @@ def _steps(plan: Plan) -> Rows:
         )
         rows.append((say("plan.shapes", "Shapes"), listed(shapes)))
     if plan.text_encoder_steps:
-        trained = say("plan.text-encoder.trains", "trains for the first {steps:,} steps", steps=plan.text_encoder_steps)
+        whole = plan.text_encoder_steps >= plan.steps
+        trained = (
+            say("plan.text-encoder.whole", "trains for the whole run")
+            if whole
+            else say("plan.text-encoder.trains", "trains for the first {steps:,} steps", steps=plan.text_encoder_steps)
+        )
     else:
         trained = say("plan.text-encoder.stays", "stays as it is")
     return [*rows, (say("plan.text-encoder", "Text encoder"), trained)]
