@@ -181,8 +181,8 @@ def _told(entry: Entry, seen: Summary) -> str:
     if entry.begins_anew:
         return ANEW[entry.state]
     if entry.state == "lost":
-        return say("home.about.lost", "The process that trained it ended unexpectedly (killed, or the power went). r goes "
-                   "on from step {step:,}.", step=seen.saved)  # fmt: skip
+        return say("home.about.lost", "The process that trained it ended unexpectedly (killed, or the power went). r "
+                   "goes on from step {step:,}.", step=seen.saved)  # fmt: skip
     if entry.state in ABOUT:
         return ABOUT[entry.state]
     told = say("home.about.training", "Training now. Enter opens its monitor.")
@@ -210,7 +210,7 @@ ABOUT = Texts("home.about", {
 ANEW = Texts("home.anew", {
     "stopped": "Stopped, and nothing of it was saved. r trains it again from step 0.",
     "failed": "Ended with an error: Enter shows what happened. Nothing was saved: r tries again from step 0.",
-    "lost": "The process that trained it ended unexpectedly (killed, or the power went). Nothing was saved: r trains it "
-            "again from step 0.",
+    "lost": "The process that trained it ended unexpectedly (killed, or the power went). Nothing was saved: r trains "
+            "it again from step 0.",
 })  # fmt: skip
 """The same where nothing of it is kept."""

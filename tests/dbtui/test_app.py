@@ -24,7 +24,7 @@ from dbtui.app import EXPORT, DbtuiApp
 from dbtui.drafts import STEPS, Draft, save_draft
 from dbtui.home.exporting import export
 from dbtui.home.screen import HomeScreen
-from dbtui.widgets.guidance import Guidance
+from dbtui.widgets.guidance import Guidance, keys_of
 from dbtui.widgets.question import Question
 from dbtui.wizard.concepts import ConceptsScreen
 from dbtui.wizard.model import ModelScreen
@@ -400,3 +400,14 @@ async def test_a_mistake_in_the_program_ends_the_app_in_words_and_the_log_has_th
     assert "a fault of dbtui itself: ZeroDivisionError: division by zero" in said and "Traceback" not in said
     assert "train clock --resume" in said and str(tmp_path / "app.log") in said
     assert "1 / 0" in (tmp_path / "app.log").read_text()
+
+
+async def test_the_key_that_leaves_is_the_same_over_a_dialog(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        for over in (app.screen, Question("Which?", "", ())):
+            if over is not app.screen:
+                app.push_screen(over)
+                await pilot.pause()
+            told = keys_of(app.screen).plain
+            assert "^c" in told and "^q" not in told

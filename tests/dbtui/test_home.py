@@ -680,7 +680,7 @@ async def test_a_run_of_which_nothing_was_saved_begins_again_and_one_with_a_stat
         (run.path / "checkpoints" / "step-000100").mkdir(parents=True)
     app = DbtuiApp(home)
     async with app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: "clock" in shown(app) and "r Re" in shown(app) or "r St" in shown(app))
+        await until(pilot, lambda: ("clock" in shown(app) and "r Re" in shown(app)) or "r St" in shown(app))
         assert ("step 0" in shown(app)) == ("r Start again" in shown(app)) == (not is_saved)
         assert state != "stopped" or ("100/300" if is_saved else " 0/300") in shown(app), "the rest was not kept"
         assert state != "lost" or not is_saved or "goes on from step 100" in shown(app)
