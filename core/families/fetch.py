@@ -36,7 +36,7 @@ def is_unreachable(error: BaseException | None) -> bool:
 def main() -> None:
     request = json.loads(sys.argv[1])
     try:
-        answer = {"path": fetch(**request)}
+        answer: dict[str, object] = {"path": fetch(**request)}
     except Exception as error:
         # Whatever the network or the hub did, the parent says it in one sentence.
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
