@@ -352,7 +352,9 @@ def test_every_action_has_a_title_that_fits_the_footer(chinese: None) -> None:
         assert cell_len(in_force(f"action.{action.place}.{action.id}.title", action.title)) <= 12
 
 
-def test_between_two_chinese_sentences_of_a_notice_stands_no_space(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_between_two_chinese_sentences_of_a_notice_stands_no_space(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     run, history = SyntheticRun(tmp_path, "clock"), History()
     history.add([synthetic.started(), Done(step=600, seconds=1.0)])
     request.addfinalizer(lambda: use_language(None))
