@@ -15,7 +15,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import ActiveBinding
 
-from core.texts import in_force, language
+from core.texts import in_force, language, say
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -232,6 +232,11 @@ def said_as(active: dict[str, ActiveBinding], said: Mapping[str, tuple[str, str]
         return one._replace(binding=replace(one.binding, description=title, tooltip=help), tooltip=help)
 
     return {key: other(one) if one.binding.action in said else one for key, one in active.items()}
+
+
+def trains_anew() -> tuple[str, str]:
+    """Title and help of the key that trains a run on, where nothing of it was saved."""
+    return say("action.anew", "Start again"), say("action.anew.help", "Nothing of it was saved: trains it from step 0.")
 
 
 _english: dict[str, tuple[str, str]] = {}

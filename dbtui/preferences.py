@@ -1,4 +1,6 @@
-"""What a person may choose for every screen: the language, the looks, how pictures are drawn. Remembered."""
+"""What a person may choose for every screen: the language, the looks, how pictures are drawn. Remembered. And the
+notices, which stand on whichever screen is on top.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +37,15 @@ async def kept(app: Telling, keep: Callable[..., object], *chosen: object, **set
 
 class Preferences(App[int]):
     """A telling app with a key for each of them; every screen follows at once."""
+
+    def push_screen(self, *arguments: Any, **options: Any) -> Any:
+        """A screen that opens has its title and its first lines to be read: what only informed stands over none of it,
+        what went wrong still does.
+        """
+        for notice in list(self._notifications):
+            if notice.severity == "information":
+                self._unnotify(notice, refresh=False)
+        return super().push_screen(*arguments, **options)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What a dialog says was said when it was opened: the language changes under none."""

@@ -1,17 +1,21 @@
 """The process that downloads: `python -P -m core.families.fetch '{"repo": …}'` prints one JSON line with the folder.
 
-Started by `hub.download`; it answers `{"path": …}` or `{"reason": …}` on its standard output, and the hub library's
-own progress goes to its standard error.
+Started by `hub.download`; it answers `{"path": …}` or `{"reason": …, "unreachable": …}` on its standard output, and
+the hub library's own progress goes to its standard error.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 
 from huggingface_hub import HfApi, snapshot_download
 
 from core.families.hub import patterns
+
+NO_WAY = ("ConnectError", "ConnectTimeout", "ConnectionError", "ConnectTimeoutError")
+"""What the libraries for HTTP call it."""
 
 
 def fetch(repo: str, revision: str, variant: str, cache_dir: str | None) -> str:
@@ -20,14 +24,23 @@ def fetch(repo: str, revision: str, variant: str, cache_dir: str | None) -> str:
     return snapshot_download(repo, revision=commit, cache_dir=cache_dir, allow_patterns=patterns(variant))
 
 
+def is_unreachable(error: BaseException | None) -> bool:
+    """Whether what happened is that there was no way to the hub: the network's error stands behind the library's."""
+    while error is not None:
+        if isinstance(error, socket.gaierror | ConnectionError) or type(error).__name__ in NO_WAY:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def main() -> None:
     request = json.loads(sys.argv[1])
     try:
-        answer = {"path": fetch(**request)}
+        answer: dict[str, object] = {"path": fetch(**request)}
     except Exception as error:
         # Whatever the network or the hub did, the parent says it in one sentence.
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        answer = {"reason": first.rstrip(".")}
+        answer = {"reason": first.rstrip("."), "unreachable": is_unreachable(error)}
     print(json.dumps(answer))
 
 

@@ -72,7 +72,7 @@ def download(
 
     A child process does it, so that nothing of the network stays in this one. `while_waiting` is called about once
     a second and may raise to give up: the child is ended, what is downloaded stays for the next time. `UserError`
-    (`source.download`) says why it failed.
+    (`source.download`, `source.unreachable`) says why it failed.
     """
     request = {
         "repo": repo,
@@ -104,6 +104,13 @@ def download(
     answer = json.loads(lines[-1]) if lines and child.returncode == 0 else {}
     if "path" in answer:
         return Path(answer["path"])
+    if answer.get("unreachable"):
+        raise UserError(
+            "source.unreachable", "{repo} could not be downloaded: Hugging Face cannot be reached.",
+            mend="Check your connection. Where {site} is blocked, set the environment variable HF_ENDPOINT to the "
+            "address of a mirror, and start anew. Or download the model elsewhere and give its folder as the source.",
+            repo=repo, site="huggingface.co",
+        )  # fmt: skip
     raise UserError(
         "source.download", "{repo} could not be downloaded from the hub: {reason}.",
         mend="Check the name and your connection. A model that asks for your consent needs `hf auth login` first. "

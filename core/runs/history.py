@@ -32,6 +32,7 @@ from core.events import (
     decode,
 )
 from core.files import explain
+from core.runs.folder import saved_steps
 from core.runs.lock import Owner, heartbeat_limit, owner
 
 if TYPE_CHECKING:
@@ -303,7 +304,15 @@ class Summary:
     seconds_left: float | None = None
     """Of training, at the pace of the last steps; `None` where that is not known."""
     steps_per_epoch: int = 0
+    saved: int = 0
+    """The step of its newest state on the disk, 0 where there is none."""
     ending: Stopped | Done | Failed | None = None
+
+    @property
+    def kept_step(self) -> int:
+        """How far it has come; where it was stopped without saving, how far what is kept of it."""
+        discarded = self.state == "stopped" and isinstance(self.ending, Stopped) and not self.ending.saved
+        return self.saved if discarded else self.step
 
 
 def summary(run: Run) -> Summary:
@@ -325,6 +334,7 @@ def summary(run: Run) -> Summary:
         silence=history.silence,
         seconds_left=history.seconds_left,
         steps_per_epoch=history.run.steps_per_epoch if history.run else 0,
+        saved=max(saved_steps(run.path), default=0),
         ending=history.ending,
     )
 

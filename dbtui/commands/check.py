@@ -92,7 +92,9 @@ def print_plan(plan: Plan | None) -> None:
 def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
     made = say("check.class-pictures", "{wanted:,}, {missing:,} of them to be made", wanted=plan.class_wanted,
                missing=plan.class_missing)  # fmt: skip
-    trained = say("check.text-encoder", "trains for the first {steps}",
+    whole = plan.text_encoder_steps >= plan.steps
+    trained = say("plan.text-encoder.whole", "trains for the whole run") if whole else say(
+        "check.text-encoder", "trains for the first {steps}",
                   steps=counted(plan.text_encoder_steps, "step"))  # fmt: skip
     shapes = [(bucket.size.words, counted(bucket.samples, "picture")) for bucket in plan.buckets if bucket.size]
     sampled = beside((counted(plan.sample_pictures, "picture"), counted(plan.sample_steps, "time")))

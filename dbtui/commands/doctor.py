@@ -108,7 +108,8 @@ def _gpu(found: dict[str, Any]) -> Diagnosis:
         )  # fmt: skip
     return Diagnosis(
         "GPU", "missing",
-        say("doctor.gpu.none", "no NVIDIA GPU, or no driver for it: training runs on the CPU, which takes days"),
+        say("doctor.gpu.none", "no NVIDIA GPU, or no driver for it: training runs on the CPU, which takes hours to "
+            "days"),
         say("doctor.gpu.none.mend",
             "With a card in this computer: install NVIDIA's driver until `nvidia-smi` shows it."),
     )  # fmt: skip

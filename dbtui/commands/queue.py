@@ -7,13 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.planning.duration import estimate
-from core.planning.plan import make_plan
-from core.planning.survey import survey
-from core.runs.folder import Run
-from core.runs.history import Summary, summary
-from core.runs.pace import former_paces
+from core.runs.history import summary
 from core.runs.queue import LOG, Queue, Waiting, add, ask_to_end, queue_directory, read_queue, remove, start
+from core.runs.takes import takes
 from core.runs.worker import Worker
 from core.texts import Message, Texts, UserError, duration_in_words, say
 from dbtui.boundary import DONE, REFUSED, complain
@@ -41,7 +37,7 @@ def add_targets(home: Path, targets: Sequence[str], *, assignments: Sequence[str
             if seen.state == "done" and not assignments:
                 raise UserError("queue.done-already", "{name} is trained to its end: there is nothing left to do.",
                                 mend="To train it longer: --set intervals.epochs=N.", name=run.name)  # fmt: skip
-            add(home, run, processes=processes or 1, seconds=_seconds(run, seen, lengthened=bool(assignments)))
+            add(home, run, processes=processes or 1, seconds=takes(run, seen, lengthened=bool(assignments)))
         except UserError as error:
             complain(safe_message(error.message))
             code = REFUSED
@@ -54,17 +50,6 @@ def add_targets(home: Path, targets: Sequence[str], *, assignments: Sequence[str
         print_lines(say("queue.start-it", "`{command}` trains what waits, one after the other.",
                         command=command_line("queue start --background", home)))  # fmt: skip
     return code
-
-
-def _seconds(run: Run, seen: Summary, *, lengthened: bool) -> float | None:
-    """How long it will take: by its own pace, for a new one by that of former runs; `None` where neither is known."""
-    if seen.state != "new":
-        return None if lengthened else seen.seconds_left
-    config = run.config()
-    facts = survey(config, run.home, decode=False, resuming=True)
-    plan = make_plan(config, facts)
-    takes = estimate(config, facts, plan, former_paces(run.home)) if plan is not None else None
-    return takes.total if takes is not None and takes.is_whole else None
 
 
 def show_queue(home: Path, *, as_json: bool) -> int:

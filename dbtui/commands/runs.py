@@ -53,7 +53,7 @@ def _row(found: Summary) -> tuple[object, ...]:
     return (
         found.name,
         STATES[found.state][1] if found.state in STATES else found.state,
-        "" if found.step is None else f"{found.step:,}",
+        f"{found.kept_step:,}",
         "" if found.total is None else f"{found.total:,}",
         "" if found.loss is None else f"{found.loss:.4f}",
         "" if found.speed is None else f"{found.speed:.2f}",

@@ -27,7 +27,9 @@ def train(
     Where that is refused its options are those of before, and what waits in the queue waits on.
     """
     from core.runs.again import share_of
+    from core.runs.history import summary
     from core.runs.queue import add, read_queue, remove
+    from core.runs.takes import takes
     from dbtui.home.again import Before
 
     home, app = run.home, screen.dbtui
@@ -38,7 +40,8 @@ def train(
             changes()
         if where == "queue":
             try:
-                add(home, run, **asdict(share_of(run)))
+                seconds = takes(run, summary(run), lengthened=changes is not None)
+                add(home, run, seconds=seconds, **asdict(share_of(run)))
             except (UserError, OSError):
                 before.put_back()
                 raise

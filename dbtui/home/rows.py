@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from core.runs.journal import Summary
     from dbtui.drafts import Draft
 
-RESUMABLE = ("new", "stopped", "failed", "lost")
+KEPT = ("stopped", "failed", "lost")
+RESUMABLE = ("new", *KEPT)
 WAITING = ("»", "$text-primary")
 STATE_CELLS, LOSS_CELLS, SIZE_CELLS, AGE_CELLS = 15, 7, 10, 8
 STEPS_CELLS = 13
@@ -52,6 +53,11 @@ class Entry:
             return "unreadable"
         seen = self.summary.state if self.summary else "unknown"
         return "loading" if self.begins and seen in RESUMABLE else seen
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether it was trained and nothing of that is kept: what trains it on begins at step 0."""
+        return self.state in KEPT and self.summary is not None and not self.summary.saved
 
     @property
     def is_alive(self) -> bool:
@@ -126,8 +132,8 @@ def _figures(entry: Entry, cells: int) -> tuple[str, str, str]:
     seen = entry.summary
     if seen is None:
         return "", "", ""
-    step, total = seen.step or 0, seen.total or 0
-    loss = f"{seen.loss:.4f}" if seen.loss is not None else ""
+    step, total = seen.kept_step or 0, seen.total or 0
+    loss = f"{seen.loss:.4f}" if seen.loss is not None and (step or not seen.step) else ""
     return progress(step, total, cells), loss, ago(seen.updated or 0.0)
 
 
@@ -172,6 +178,11 @@ def describe(entry: Entry) -> str:
 def _told(entry: Entry, seen: Summary) -> str:
     if entry.place and not entry.is_alive:
         return say("home.about-waiting", "Waits its turn in the queue. r starts it at once, w starts the queue.")
+    if entry.begins_anew:
+        return ANEW[entry.state]
+    if entry.state == "lost":
+        return say("home.about.lost", "The process that trained it ended unexpectedly (killed, or the power went). r "
+                   "goes on from step {step:,}.", step=seen.saved)  # fmt: skip
     if entry.state in ABOUT:
         return ABOUT[entry.state]
     told = say("home.about.training", "Training now. Enter opens its monitor.")
@@ -192,8 +203,14 @@ ABOUT = Texts("home.about", {
     "new": "Made, but not yet trained. r starts it.",
     "stopped": "Stopped with its state kept. r trains on from there, e exports the model as it is.",
     "failed": "Ended with an error: Enter shows what happened. r tries again from what was saved last.",
-    "lost": "The process that trained it is gone (killed, or the power went). r goes on from what was saved last.",
     "done": "Trained to the end. e exports the model, Enter shows how it went, l trains it longer.",
     "paused": "Paused: it waits, holding its memory. Enter opens its monitor, p goes on there.",
 })  # fmt: skip
 """State of a run → what can be done with it."""
+ANEW = Texts("home.anew", {
+    "stopped": "Stopped, and nothing of it was saved. r trains it again from step 0.",
+    "failed": "Ended with an error: Enter shows what happened. Nothing was saved: r tries again from step 0.",
+    "lost": "The process that trained it ended unexpectedly (killed, or the power went). Nothing was saved: r trains "
+            "it again from step 0.",
+})  # fmt: skip
+"""The same where nothing of it is kept."""

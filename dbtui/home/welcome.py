@@ -17,7 +17,7 @@ def welcome() -> Content:
         "Teach Stable Diffusion your dog, a face or a style, from 3 to 20 pictures.\n\n"
         "Press [t] for the demo: a small model learns a new dog while you watch.\n"
         "Press [n] for your own pictures: four screens ask; nothing trains before\n"
-        "you have seen the plan. It takes minutes on a graphics card, hours without.\n\n"
+        "you have seen the plan. On a graphics card: minutes; else hours to days.\n\n"
         "[F1] helps anywhere, [Ctrl+P] lists all, [Ctrl+L] 简体中文, [Ctrl+C] leaves.",
         dbtui=f"[{say('home.welcome.title', 'Welcome.')}]",
     )

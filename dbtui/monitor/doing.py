@@ -11,7 +11,7 @@ from textual.screen import ActiveBinding
 from core.events import Failed
 from core.runs.commands import send
 from core.texts import UserError
-from dbtui.actions import as_fits, shown_as
+from dbtui.actions import as_fits, said_as, shown_as, trains_anew
 from dbtui.copying import copy
 from dbtui.monitor.after import ask_export, resume_question
 from dbtui.monitor.curves import CurvePane
@@ -20,6 +20,7 @@ from dbtui.monitor.loss import LossPane
 from dbtui.monitor.mending import offer
 from dbtui.monitor.overlay import lay_or_take_away
 from dbtui.monitor.samples import SampleScreen, SamplesPane
+from dbtui.monitor.words import ENDED
 from dbtui.safe import safe_message
 from dbtui.working import Working
 
@@ -68,7 +69,14 @@ class MonitorActions(Working):
         """
         active = super().active_bindings
         active = shown_as(active, {"use": False}) if self._is_alive else active
+        if self.begins_anew:
+            active = said_as(active, {"resume": trains_anew()})
         return as_fits(self.app, active, ["longer", "leave_run"], self.size.width)
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether it has ended and nothing of it was saved."""
+        return self.history.state in ENDED and not self.history.checkpoints
 
     @property
     def _is_alive(self) -> bool:

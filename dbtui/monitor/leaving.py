@@ -177,8 +177,8 @@ def last_words(run: Run, ending: Ending | None, process: int) -> str:
         return say("last.ended", "{name} came to its end meanwhile. To see it: {command}", name=name, command=attach)
     resume = command_line(f"train {run.name} --resume", run.home)
     if not saved_steps(run.path):
-        return say("last.stopped-unsaved", "{name} is stopped, and no state of it was saved. From the start again: "
-                   "{command}", name=name, command=resume)  # fmt: skip
+        return say("last.stopped-unsaved", "{name} is stopped, and no state of it was saved: it trains again from "
+                   "step 0. {command}", name=name, command=resume)  # fmt: skip
     return say("last.stopped", "{name} is stopped. Train on with: {command}", name=name, command=resume)
 
 

@@ -88,4 +88,5 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
         exported = joined(safe(export.path) for export in history.exports[-2:])
         done = say("notice.exported", "Exported: {files}. u tells how to use it, e exports it in another form.",
                    files=exported)  # fmt: skip
-    return Content.styled(f"{done} {say('notice.longer', 'l trains it longer.')}", QUIET)
+    longer = say("notice.longer", "l trains it longer.")
+    return Content.styled(f"{done}{say('message.gap', ' ')}{longer}", QUIET)

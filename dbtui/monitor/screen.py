@@ -35,7 +35,7 @@ from dbtui.monitor.rate import RatePane
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.state import Glance, Notice, StateLines, glance
 from dbtui.monitor.tabs import TabLine
-from dbtui.monitor.words import ENDED
+from dbtui.monitor.words import ENDED, QUIET
 from dbtui.safe import safe_message
 from dbtui.widgets.footer import Footer
 
@@ -217,6 +217,9 @@ class MonitorScreen(MonitorActions):
             self.call_after_refresh(lambda: self.pace.took(time.thread_time() - began, time.monotonic()))
 
     async def draw(self) -> None:
+        if not self._knows_the_past:
+            self.query_one(Notice).tell(Content.styled(say("monitor.reading", "Reading what happened so far …"), QUIET))
+            return
         self.query_one(StateLines).tell(self._glance())
         here = self.trains_here
         said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo)
@@ -224,7 +227,7 @@ class MonitorScreen(MonitorActions):
         self.set_class(any(sample.of_class for sample in self.history.samples), "-pairs")
         for pane in self.query(Pane):
             await pane.tell(self.history)
-        possible = tuple(self.check_action(action, ()) is True for action in CHANGING)
+        possible = (self.begins_anew, *(self.check_action(action, ()) is True for action in CHANGING))
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()

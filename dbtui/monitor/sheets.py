@@ -72,9 +72,12 @@ class Sheet:
 
 
 def sheets_of(samples: Iterable[Sample]) -> list[Sheet]:
-    """In the order in which they were made. Without the class's each preview is a sheet of its own."""
+    """In the order in which they were made, one that was made once more in the place of the first. Without the class's
+    each preview is a sheet of its own.
+    """
+    samples = {(one.step, one.concept, one.prompt, one.seed, one.of_class): one for one in samples}.values()
     found: list[Sheet] = []
-    for _, group in groupby(samples, key=lambda sample: (sample.step, sample.concept, sample.id)):
+    for _, group in groupby(samples, key=lambda sample: (sample.step, sample.concept)):
         together = list(group)
         plain = tuple(sample for sample in together if sample.of_class)
         subject = tuple(sample for sample in together if not sample.of_class)

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from core.texts import say
-from dbtui.actions import binding
+from dbtui.actions import actions, binding
 from dbtui.widgets.hanging import Hanging, Hung
 
 
@@ -56,7 +56,9 @@ def active_in(screen: Screen[object]) -> Iterator[ActiveBinding]:
     yield from screen.active_bindings.values()
     if isinstance(screen, ModalScreen):
         app = screen.app
-        for _, bound in app._bindings:
+        keys = [key for action in actions("everywhere") for key in action.keys.split(",")]  # the first one is shown
+        known = [bound for _, bound in app._bindings]
+        for bound in sorted(known, key=lambda one: keys.index(one.key) if one.key in keys else len(keys)):
             if bound.priority and app.check_action(bound.action, ()):
                 yield ActiveBinding(app, bound, True, bound.tooltip)
 

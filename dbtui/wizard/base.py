@@ -268,8 +268,7 @@ class WizardScreen(Editing):
         """Nothing lies over the form: say so, and that nothing was to be lost."""
         if time.monotonic() - self._told_escape > ESCAPE_SECONDS:
             self._told_escape = time.monotonic()
-            told = say("wizard.escape", "Esc closes what lies over the form, and nothing does. F3 goes back; what you "
-                       "typed is kept.")  # fmt: skip
+            told = say("wizard.escape", "Nothing is open to close. F3 goes back; what you typed is kept.")
             self.app.notify(told, timeout=ESCAPE_SECONDS, markup=False)
 
     async def action_back(self) -> None:

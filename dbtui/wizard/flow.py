@@ -101,7 +101,7 @@ class Wizard:
         self.app.pop_screen()
         if self._is_kept and not self._dirty:
             told = say("wizard.kept", "What you typed is kept: Enter on the draft in the list goes on with it.")
-            self.app.notify(told, timeout=6, markup=False)
+            self.app.notify(told, markup=False)
 
     async def close(self) -> None:
         """Take the screens away, and what lies over them."""

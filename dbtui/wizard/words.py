@@ -94,7 +94,7 @@ def _device(context: WizardContext, facts: Facts) -> Rows:
     title = say("plan.device", "Device")
     if machine.device != "cuda":
         slow = facts.description is None or not is_demo(facts.description.source)
-        cpu = say("plan.cpu", "CPU: no graphics card; a real model takes days") if slow else "CPU"
+        cpu = say("plan.cpu", "CPU: no graphics card; a real model takes hours to days") if slow else "CPU"
         return [(title, cpu)]
     used = free_in_words(machine.gpu_free, machine.gpu_memory)
     groups = context.groups
@@ -175,7 +175,12 @@ def _steps(plan: Plan) -> Rows:
         )
         rows.append((say("plan.shapes", "Shapes"), listed(shapes)))
     if plan.text_encoder_steps:
-        trained = say("plan.text-encoder.trains", "trains for the first {steps:,} steps", steps=plan.text_encoder_steps)
+        whole = plan.text_encoder_steps >= plan.steps
+        trained = (
+            say("plan.text-encoder.whole", "trains for the whole run")
+            if whole
+            else say("plan.text-encoder.trains", "trains for the first {steps:,} steps", steps=plan.text_encoder_steps)
+        )
     else:
         trained = say("plan.text-encoder.stays", "stays as it is")
     return [*rows, (say("plan.text-encoder", "Text encoder"), trained)]

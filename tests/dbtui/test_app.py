@@ -24,7 +24,7 @@ from dbtui.app import EXPORT, DbtuiApp
 from dbtui.drafts import STEPS, Draft, save_draft
 from dbtui.home.exporting import export
 from dbtui.home.screen import HomeScreen
-from dbtui.widgets.guidance import Guidance
+from dbtui.widgets.guidance import Guidance, keys_of
 from dbtui.widgets.question import Question
 from dbtui.wizard.concepts import ConceptsScreen
 from dbtui.wizard.model import ModelScreen
@@ -293,7 +293,7 @@ async def test_leaving_while_a_model_is_written_says_that_it_ends(tmp_path: Path
 async def test_a_notice_stands_once_where_a_question_is_asked_over_it(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        app.notify("Nobody has read this", timeout=60)
+        app.notify("Nobody has read this", severity="warning", timeout=60)
         await until(pilot, lambda: "Nobody has read" in shown(app), 4)
         app.action_leave()
         await until(pilot, lambda: isinstance(app.screen, Question) and "Nobody has read" in shown(app), 4)
@@ -303,6 +303,20 @@ async def test_a_notice_stands_once_where_a_question_is_asked_over_it(tmp_path: 
         assert shown(app).count("Nobody has read") == 1 and shown(app).count("Nor this") == 1
         await pilot.press("escape")
         await until(pilot, lambda: "Nobody has read" in shown(app) and "Nor this" in shown(app))
+
+
+async def test_what_only_informed_goes_when_a_screen_opens_and_what_went_wrong_stays(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.notify("It was only said", timeout=60)
+        app.notify("It went wrong", severity="error", timeout=60)
+        await until(pilot, lambda: "only said" in shown(app) and "went wrong" in shown(app), 4)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, Guidance) and "went wrong" in shown(app), 4)
+        assert "only said" not in shown(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen) and "went wrong" in shown(app), 4)
+        assert "only said" not in shown(app)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)])
@@ -386,3 +400,14 @@ async def test_a_mistake_in_the_program_ends_the_app_in_words_and_the_log_has_th
     assert "a fault of dbtui itself: ZeroDivisionError: division by zero" in said and "Traceback" not in said
     assert "train clock --resume" in said and str(tmp_path / "app.log") in said
     assert "1 / 0" in (tmp_path / "app.log").read_text()
+
+
+async def test_the_key_that_leaves_is_the_same_over_a_dialog(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        for over in (app.screen, Question("Which?", "", ())):
+            if over is not app.screen:
+                app.push_screen(over)
+                await pilot.pause()
+            told = keys_of(app.screen).plain
+            assert "^c" in told and "^q" not in told

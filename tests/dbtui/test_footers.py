@@ -99,7 +99,8 @@ async def test_what_is_counted_here_is_what_is_drawn(tmp_path: Path) -> None:
 async def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Overview, "read", lambda self: pytest.fail("nothing is read here"))
     monkeypatch.setattr(HomeScreen, "look", lambda self: None)
-    runs = [Entry(f"{state}-{place}", Summary(f"{state}-{place}", state, 30, 60, 0.1, 1.5, 7, "/x", NOON, None, 9.0, 6),
+    runs = [Entry(f"{state}-{place}", Summary(f"{state}-{place}", state, 30, 60, 0.1, 1.5, 7, "/x", NOON, None, 9.0, 6,
+                                                 saved=30 * (place == 0)),
                   place=place) for state in STATES.english for place in (0, 1) if state != "draft"]  # fmt: skip
     entries = [*runs, Entry("odd", trouble="It cannot be read."), Entry("draft", draft=Draft("20250101-120000-aaaa"))]
     async with opened_app(tmp_path) as (app, _, seen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,13 @@ from dbtui.drafts import Draft, list_drafts, save_draft
 from dbtui.faults import told
 from dbtui.home.rows import STATES, Entry, bar, heads
 from dbtui.home.screen import HomeScreen
+from dbtui.monitor.looking import Watch
+from dbtui.monitor.screen import MonitorScreen
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from tests.dbtui.app_driving import HOSTILE, imagined, open_wizard, shown, until
-from tests.dbtui.synthetic import held
+from tests.dbtui.synthetic import held, started, step
 
 
 def make_run(home: Path, name: str, *events: object) -> Run:
@@ -663,3 +666,39 @@ async def test_home_does_not_draw_itself_under_another_screen(tmp_path: Path, mo
         assert not drawn
         await pilot.press("f3")
         await until(pilot, lambda: bool(drawn))
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+@pytest.mark.parametrize("state", ["stopped", "failed", "lost"])
+async def test_a_run_of_which_nothing_was_saved_begins_again_and_one_with_a_state_goes_on_from_there(
+    home: Path, make_run: Callable[..., Run], state: str, is_saved: bool
+) -> None:
+    ending = {"stopped": [Stopped(step=122, saved=False)], "failed": [Failed(code="x", message="m", advice="a")],
+              "lost": []}[state]  # fmt: skip
+    run = make_run("clock", started(300), step(122), *ending)
+    if is_saved:
+        (run.path / "checkpoints" / "step-000100").mkdir(parents=True)
+    app = DbtuiApp(home)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: ("clock" in shown(app) and "r Re" in shown(app)) or "r St" in shown(app))
+        assert ("step 0" in shown(app)) == ("r Start again" in shown(app)) == (not is_saved)
+        assert state != "stopped" or ("100/300" if is_saved else " 0/300") in shown(app), "the rest was not kept"
+        assert state != "lost" or not is_saved or "goes on from step 100" in shown(app)
+        if not is_saved:
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and "r Start again" in shown(app))
+
+
+async def test_a_run_is_not_said_to_be_new_before_its_journal_was_read(
+    home: Path, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("clock", started(300), step(122), Failed(code="x", message="It broke.", advice="a"))
+    may_read, read = threading.Event(), Watch.read
+    monkeypatch.setattr(Watch, "read", lambda self, *others: may_read.wait(20) and read(self, *others))
+    app = DbtuiApp(home, attach=run.name)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and "Reading what" in shown(app))
+        assert "Nothing was trained" not in shown(app) and "not started" not in shown(app)
+        may_read.set()
+        await until(pilot, lambda: "It broke." in shown(app))
+        assert "Reading what" not in shown(app)

@@ -34,7 +34,7 @@ def summary(
 ) -> Summary:  # fmt: skip
     moment = time.time() - age - 5 if age else time.time()
     return Summary(name, state, step, total, loss, 1.53 if pid else None, pid, folder or f"{HOME}/runs/{name}", moment,
-                   silence, left, 6)  # fmt: skip
+                   silence, left, 6, saved=step)  # fmt: skip
 
 
 def runs() -> list[Listed]:

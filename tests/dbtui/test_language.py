@@ -22,9 +22,10 @@ from textual.widgets._select import SelectOverlay
 
 from core.config.searching import section_title
 from core.config.table import option_table
-from core.events import Phase, Stopped
+from core.events import Done, Phase, Stopped
 from core.languages import LANGUAGES, VARIABLE, texts_of
 from core.runs.folder import Run
+from core.runs.history import History
 from core.settings import remembered
 from core.texts import say, use_language
 from dbtui.__main__ import main
@@ -44,6 +45,7 @@ from dbtui.home.rows import (
     line,
 )  # fmt: skip
 from dbtui.home.welcome import welcome
+from dbtui.monitor.notices import notice
 from dbtui.monitor.pane import TITLES as PANE_TITLES
 from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.plot import Plot
@@ -348,3 +350,14 @@ def test_every_action_has_a_title_that_fits_the_footer(chinese: None) -> None:
 
     for action in ACTIONS:
         assert cell_len(in_force(f"action.{action.place}.{action.id}.title", action.title)) <= 12
+
+
+def test_between_two_chinese_sentences_of_a_notice_stands_no_space(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run, history = SyntheticRun(tmp_path, "clock"), History()
+    history.add([synthetic.started(), Done(step=600, seconds=1.0)])
+    request.addfinalizer(lambda: use_language(None))
+    use_language(texts_of("zh"))
+    said = notice(run, history, Content(""), False, {}).plain  # type: ignore[arg-type]
+    assert said and "。 " not in said

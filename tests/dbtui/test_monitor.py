@@ -654,7 +654,7 @@ async def test_leaving_while_it_trains_here_ends_it_as_was_answered(
         await settle(pilot)
     assert handle.requests == [("stop", fields)]
     assert app.return_value == code
-    restart = "clock is stopped, and no state of it was saved. From the start again: dbtui train clock --resume"
+    restart = "clock is stopped, and no state of it was saved: it trains again from step 0. dbtui train clock --resume"
     assert app.last_words == ("clock is stopped. Train on with: dbtui train clock --resume" if saved else restart)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ def test_what_was_made_together_with_its_class_is_one_sheet_and_all_else_stands_
     together = sheets_of([*pairs(1, 2), *pairs(2, 2)])
     assert [(len(sheet.subject), len(sheet.plain)) for sheet in together] == [(2, 2), (2, 2)]
     assert [sheet.path.name for sheet in together] == ["step-000001", "step-000002"]
+
+
+def test_what_was_made_once_more_at_its_step_is_counted_once() -> None:
+    again = [replace(one, path=f"{one.path}-again", id="7") for one in pairs(1)]
+    assert [sheet.pictures for sheet in sheets_of([*pairs(1), *pairs(2), *again])] == [
+        tuple(one.path for one in again), tuple(one.path for one in pairs(2))]  # fmt: skip
+    assert len(sheets_of([sample(1), replace(sample(1), id="7"), sample(2)])) == 2
 
 
 @pytest.mark.parametrize(("count", "columns", "lines", "rows"), [

@@ -296,7 +296,7 @@ async def test_review_tells_the_plan_in_words_and_draws_the_curve(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("device", "gpu", "told"),
-    [("cuda", "Imagined 24", "Imagined 24"), ("cpu", "", "CPU: no graphics card; a real model takes days")],
+    [("cuda", "Imagined 24", "Imagined 24"), ("cpu", "", "CPU: no graphics card; a real model takes hours to days")],
 )
 async def test_the_plan_says_what_it_trains_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, gpu: str, told: str

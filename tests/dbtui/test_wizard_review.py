@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.words import PlanLines, roughly
+from dbtui.wizard.words import _steps as steps_in_words
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 
 GB = 1_000_000_000
@@ -209,3 +211,12 @@ async def test_a_button_that_leads_to_what_is_wrong_leaves_the_app_alive(tmp_pat
         await until(pilot, lambda: app.screen.is_ready)  # type: ignore[attr-defined]
         await pilot.press("f3")
         await until(pilot, lambda: isinstance(app.screen, HomeScreen))
+
+
+@pytest.mark.parametrize(
+    ("trained", "said"), [(300, "trains for the whole run"), (210, "trains for the first 210 steps")]
+)
+def test_a_text_encoder_that_trains_to_the_end_is_not_given_a_number_of_steps(trained: int, said: str) -> None:
+    plan: Any = SimpleNamespace(steps=300, epochs=50, steps_per_epoch=6, images_per_step=1, buckets=(),
+                                text_encoder_steps=trained)  # fmt: skip
+    assert steps_in_words(plan)[-1] == ("Text encoder", said)

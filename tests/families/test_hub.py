@@ -121,7 +121,8 @@ def test_a_hub_out_of_reach_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     with pytest.raises(UserError, match="could not be downloaded") as raised:
         hub.download("tiny/sd1", cache_dir=tmp_path)
-    assert raised.value.code == "source.download"
+    assert raised.value.code == "source.unreachable"
+    assert "Errno" not in str(raised.value) and "HF_ENDPOINT" in str(raised.value.message.mend)
     assert "\n" not in str(raised.value)
 
 
