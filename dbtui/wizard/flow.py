@@ -62,7 +62,7 @@ class Wizard:
         if shown is None:
             return
         while self.app.screen is not shown:
-            await self.app.pop_screen()
+            self.app.pop_screen()  # not waited for: who asked may stand in what is taken away
         screen = self.screen(step)
         self._draw_no_more()
         await self.app.switch_screen(screen)

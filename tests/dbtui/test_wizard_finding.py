@@ -33,7 +33,8 @@ async def test_a_rare_field_of_another_screen_is_found_and_shown(tmp_path: Path,
         await open_wizard(pilot, "model", dict(FILLED))
         await pilot.press("ctrl+f", *"offset")
         await until(pilot, lambda: isinstance(app.screen, FindField) and len(app.screen.found) == 1)
-        assert "Offset noise" in shown(app) and "Performance" in shown(app) and "usual; 0 is off" in shown(app)
+        await until(pilot, lambda: "usual; 0 is off" in shown(app))
+        assert "Offset noise" in shown(app) and "Performance" in shown(app)
         await pilot.press("enter")
         await until(pilot, lambda: focused(app) == "performance.offset_noise")
 
