@@ -126,17 +126,17 @@ class Editing(Working):
     def _fixes(self) -> list[Fix]:
         """Those of the focused field; where it has none, those of the whole screen."""
         row = self.focused_row
-        found = self._found()
+        found = self._findings()
         mine = [fix for finding in found if row is not None and finding.field == row.path for fix in finding.fixes]
         return mine or [fix for finding in found for fix in finding.fixes]
 
     def _mends_another(self, fix: Fix) -> bool:
         """Whether something is wrong with the focused field, and it is not this that mends it."""
         row = self.focused_row
-        here = [finding for finding in self._found() if row is not None and finding.field == row.path]
+        here = [finding for finding in self._findings() if row is not None and finding.field == row.path]
         return bool(here) and not any(fix in finding.fixes for finding in here)
 
-    def _found(self) -> list[Finding]:
+    def _findings(self) -> list[Finding]:
         shown = [finding for finding in self.context.findings_of(self.step) if self.context.shown(finding)]
         return self.context.taken_name(self.step) + shown
 
