@@ -67,7 +67,7 @@ class PathCompletion(PathAutoComplete):
 
     @property
     def is_open(self) -> bool:
-        return bool(self.display) and self.option_list.option_count > 0
+        return bool(self.display and self.children) and self.option_list.option_count > 0
 
     def action_show(self) -> None:
         super().action_show()
@@ -77,10 +77,16 @@ class PathCompletion(PathAutoComplete):
         super().action_hide()
         self._hush()
 
+    def _align_to_target(self) -> None:
+        if self.children:
+            super()._align_to_target()
+
     def on_mount(self) -> None:
         self._asker = Asker(self.app, list_folder, self._answered, cast("DbtuiApp", self.app).say)
 
     def _listen_to_messages(self, event: events.Event) -> None:
+        if not self.children:  # it is being taken away, or not there yet
+            return
         if isinstance(event, events.Key):
             self._is_taken = False
         super()._listen_to_messages(event)
