@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from textual import events
+from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input
-from textual_autocomplete import DropdownItem, PathAutoComplete, TargetState
+from textual_autocomplete import AutoCompleteList, DropdownItem, PathAutoComplete, TargetState
 
 from dbtui.safe import safe
 from dbtui.wizard.asking import Asker
@@ -58,6 +59,8 @@ class PathCompletion(PathAutoComplete):
     def __init__(self, target: Field, *, files: bool) -> None:
         super().__init__(target, folder_prefix=Content(""), file_prefix=Content(""), show_dotfiles=False)
         self.files = files
+        self._options = AutoCompleteList()
+        self._options.can_focus = False
         self._listed = Listed(Path(), ())
         self._asker: Asker[Path, Listed] | None = None
         self._asked = Path()
@@ -65,9 +68,17 @@ class PathCompletion(PathAutoComplete):
         """A completion was taken and nothing typed since: the list stays closed."""
         target.completion = self
 
+    def compose(self) -> ComposeResult:
+        yield self._options
+
+    @property
+    def option_list(self) -> AutoCompleteList:
+        """Kept, not looked for: a field is asked for its keys also while its screen is being taken away."""
+        return self._options
+
     @property
     def is_open(self) -> bool:
-        return bool(self.display and self.children) and self.option_list.option_count > 0
+        return bool(self.display) and self.option_list.option_count > 0
 
     def action_show(self) -> None:
         super().action_show()
@@ -77,16 +88,10 @@ class PathCompletion(PathAutoComplete):
         super().action_hide()
         self._hush()
 
-    def _align_to_target(self) -> None:
-        if self.children:
-            super()._align_to_target()
-
     def on_mount(self) -> None:
         self._asker = Asker(self.app, list_folder, self._answered, cast("DbtuiApp", self.app).say)
 
     def _listen_to_messages(self, event: events.Event) -> None:
-        if not self.children:  # it is being taken away, or not there yet
-            return
         if isinstance(event, events.Key):
             self._is_taken = False
         super()._listen_to_messages(event)

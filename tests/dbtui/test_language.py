@@ -179,9 +179,9 @@ async def test_the_language_changes_at_once_on_every_screen_and_is_remembered(tm
         await until(pilot, lambda: remembered("language") == "zh")
         await pilot.press("f3")
         await until(pilot, lambda: "150/600" in shown(app))
-        assert "已停止" in shown(app) and "继续训练" in shown(app) and "stopped" not in shown(app)
+        assert "已停止" in shown(app) and "从头训练" in shown(app) and "stopped" not in shown(app)
         await pilot.press("ctrl+l", "1")
-        await until(pilot, lambda: "stopped" in shown(app) and "Resume" in shown(app))
+        await until(pilot, lambda: "stopped" in shown(app) and "Start again" in shown(app))
         assert "已停止" not in shown(app)
 
 
