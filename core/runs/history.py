@@ -209,7 +209,7 @@ class History:
 
     def add(self, events: Iterable[Event]) -> None:
         for event in events:
-            if _is_sound(event):
+            if is_sound(event):
                 self._add(event)
 
     def _add(self, event: Event) -> None:
@@ -363,7 +363,7 @@ def _ends_of(run: Run) -> list[Event]:
     return [event for line in whole.split(b"\n") if (event := decode(line)) is not None]
 
 
-def _is_sound(event: Event) -> bool:
+def is_sound(event: Event) -> bool:
     """Whether what is counted with holds numbers: a damaged line may be valid JSON all the same."""
     whole = (getattr(event, "step", None), getattr(event, "resumed_from", None), getattr(event, "total_steps", None))
     return (
