@@ -203,6 +203,11 @@ class History:
         self._observed = True
         self._owner = holder
 
+    @property
+    def has_points(self) -> bool:
+        """Whether there is any curve to draw: of a run that goes on, from before it made a step."""
+        return any(series.steps for series in self._series.values())
+
     def series(self, name: str, columns: int) -> tuple[list[int], list[float]]:
         """Steps and values of one of `SERIES`, at most two points for each of `columns`."""
         return self._series[name].thinned(columns)
