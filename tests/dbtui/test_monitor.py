@@ -330,11 +330,11 @@ async def test_a_long_run_is_drawn_with_at_most_two_points_a_column(owned: Synth
 
 
 async def test_a_pane_that_is_not_seen_costs_nothing(owned: SyntheticRun) -> None:
-    synthetic.in_training(owned)
     app = Bench(owned)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("4")
-        await settle(pilot)
+        synthetic.in_training(owned)
+        await look(app, pilot)
         assert not app.monitor.query("#pane-rate Plot")
         assert not app.monitor.query("#pane-samples Picture > *")
 
