@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from core.events import Export, Paused, RunStarted, Step, Stopped, encode
+from core.events import Done, Export, Paused, RunStarted, Step, Stopped, encode
 from core.runs import queue
 from core.runs.commands import CommandReader
 from core.runs.folder import Run
@@ -170,6 +170,17 @@ class TestControls:
         make_run("clock")
         assert main([command, "clock"]) == 2
         assert "Nobody trains clock" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("command", ["pause", "continue", "save", "sample", "stop"])
+    def test_a_run_that_has_finished_is_said_to_and_what_can_be_done_with_it(
+        self, command: str, make_run: Callable[..., Run], capsys: Said
+    ) -> None:
+        make_run("clock", *_trained(10), Done(step=10, seconds=9.0))
+        assert main([command, "clock"]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "clock has finished" in said and "Nobody" not in said
+        for mend in ("dbtui export clock", "dbtui train clock --resume --set intervals.epochs=N"):
+            assert mend in said
 
     def test_no_answer_in_time_is_said(
         self, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: Said
