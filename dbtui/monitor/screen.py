@@ -139,7 +139,12 @@ class MonitorScreen(MonitorActions):
         self.call_after_refresh(self.draw)
 
     async def on_screen_resume(self) -> None:
-        self.call_after_refresh(self.look_soon)
+        """What was read under another screen stands at the top in the first frame; what came since, in the next."""
+        if self._knows_the_past:
+            self.query_one(StateLines).tell(self._glance())
+            self.run_worker(self.look(), group="look")  # after one that began under the other screen and drew nothing
+        else:
+            self.call_after_refresh(self.look_soon)
 
     # --- looking ------------------------------------------------------------------------------------------------
 
