@@ -357,6 +357,20 @@ async def test_what_was_read_under_another_screen_stands_at_the_top_at_once(
         assert "step 150/600" in screen_text(app)
 
 
+async def test_on_a_slow_line_the_top_is_up_to_date_all_the_same_after_another_screen(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 100)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        app.push_screen(Screen())
+        await settle(pilot)
+        owned.say(*synthetic.steps(101, 150))
+        app._driver.is_behind = True  # type: ignore[union-attr]
+        app.pop_screen()
+        await settle(pilot)
+        assert "step 150/600" in screen_text(app)
+
+
 async def test_nothing_is_drawn_under_a_dialog_but_the_journal_is_read(owned: SyntheticRun) -> None:
     synthetic.in_training(owned, 10)
     app = Bench(owned)
