@@ -147,7 +147,7 @@ class MonitorScreen(MonitorActions):
             self.call_after_refresh(self.look_soon)
 
     async def _came_back(self) -> None:
-        """The two lines at the top are drawn even while a slow line still carries the pictures: a key asked for them."""
+        """The two lines at the top are drawn though a slow line may still carry the pictures: a key asked for them."""
         await self.look()
         if self.is_on_top and not self._is_gone:
             self.query_one(StateLines).tell(self._glance())
