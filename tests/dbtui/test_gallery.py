@@ -291,6 +291,20 @@ async def test_m_marks_the_best_step_which_is_remembered_and_again_unmarks_it(ru
         assert app.screen is not gallery and best_step(run.path) is None
 
 
+async def test_marking_a_step_that_was_not_saved_says_that_it_cannot_be_exported_and_which_can(run: Run) -> None:
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("left", "m")
+        await until(pilot, lambda: app._notifications)
+        (told,) = [notice.message for notice in app._notifications]
+        assert "it cannot be exported" in told.replace("\n", " ") and "200, 600" in told
+        assert "step 500, which cannot be exported" in shown(app)
+        await pilot.press("right", "m")
+        await until(pilot, lambda: "best: step 600." in shown(app))
+        assert "cannot be exported" not in shown(app).splitlines()[-4]
+
+
 async def test_space_chooses_two_and_c_compares_them(run: Run) -> None:
     app = DbtuiApp(run.home)
     async with app.run_test(size=NARROW) as pilot:
