@@ -449,7 +449,7 @@ async def test_a_silent_owner_is_told(owned: SyntheticRun) -> None:
     app = Bench(owned)
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
-        assert "No heartbeat for 1 min 3" in screen_text(app)
+        assert "No sign of life for 1 min 3" in screen_text(app)
 
 
 @pytest.mark.parametrize(
