@@ -33,9 +33,9 @@ from dbtui.monitor.using import Found, UsingScreen
 from dbtui.widgets.question import Question
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import shown, until
+from tests.dbtui.monitor.bench import SteadyGauge, settle
 from tests.dbtui.synthetic import NOON, SyntheticRun
 from tests.dbtui.test_footers import keys
-from tests.dbtui.test_monitor import SteadyGauge, settle
 
 NARROW, WIDE, VAST = (80, 24), (120, 36), (160, 50)
 SIZES = pytest.mark.parametrize("size", [NARROW, WIDE, VAST], ids=["80x24", "120x36", "160x50"])
