@@ -29,8 +29,6 @@ from tests.dbtui.monitor.bench import (
 )
 from tests.dbtui.synthetic import NOON, SyntheticRun
 
-# --- what is shown ------------------------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize("size", [NARROW, WIDE, VAST], ids=["80x24", "120x36", "160x50"])
 @pytest.mark.parametrize("filled", ["in_training", "done", "stopped"])
