@@ -24,9 +24,10 @@ from core.texts import say, use_language
 from dbtui.app import DbtuiApp
 from dbtui.gallery.beside import Beside
 from dbtui.gallery.cells import caption
-from dbtui.gallery.large import Compare, Large
+from dbtui.gallery.large import Large
 from dbtui.gallery.layout import SMALLEST, layout, window
 from dbtui.gallery.screen import GalleryScreen
+from dbtui.gallery.sides import Compare
 from dbtui.widgets.picture import Picture
 from dbtui.widgets.question import Question
 from tests.dbtui import synthetic
