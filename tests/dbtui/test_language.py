@@ -23,7 +23,7 @@ from textual.widgets._select import SelectOverlay
 from core.config.searching import section_title
 from core.config.table import option_table
 from core.events import Done, Phase, Stopped
-from core.languages import LANGUAGES, VARIABLE, texts_of
+from core.languages import VARIABLE, texts_of
 from core.runs.folder import Run
 from core.runs.history import History
 from core.settings import remembered
@@ -257,13 +257,6 @@ def test_labels_are_not_cut_at_80_columns(chinese: None) -> None:
     too_long = [option.title for option in option_table() if cell_len(option.title) > LABEL_CELLS]
     assert not too_long
     assert all(cell_len(words) <= 14 for _, words, _ in STATES.values())
-
-
-@pytest.fixture(params=LANGUAGES)
-def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
-    use_language(texts_of(request.param))
-    yield request.param
-    use_language(None)
 
 
 @pytest.mark.usefixtures("spoken")
