@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.config.findings import Finding, Level
+from core.config.table import find_option
 from core.data.scan import Scan
 from core.demo.source import is_demo
 from core.families import FAMILIES
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MOST_FINDINGS = 3
 """Beside one field; a folder may hold hundreds of files that are no pictures."""
+TELLING = ("intervals.epochs", "learning_rate.rate", "concepts.0.prior.images_per_instance",
+           "performance.text_encoder_ratio")  # fmt: skip
+"""What presets differ in most."""
 KINDS = Texts("source.kind", {
     "folder": "diffusers folder", "safetensors": ".safetensors file", "ckpt": ".ckpt file",
 })  # fmt: skip
@@ -74,8 +78,7 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
         if preset is None:
             return lines
     if preset is None:
-        none = say("preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing.")
-        return [*lines, Line(*QUIET, none)]
+        return [*lines, _without_preset(context)]
     changes = [f"{option.title} {in_words(old)} → {in_words(new)}"
                for option, old, new in context.changes_of_preset()]  # fmt: skip
     said = say("preset.sets.nothing", "It changes nothing.")
@@ -91,6 +94,17 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
                       "the source is; F5, Family says it.")  # fmt: skip
         lines.insert(1, Line(*QUIET, unknown))
     return lines
+
+
+def _without_preset(context: WizardContext) -> Line:
+    """What a preset is for; and what is in force without one, where the field was passed over."""
+    if PRESET not in context.visited:
+        none = say("preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing.")
+        return Line(*QUIET, none)
+    values = joined(f"{find_option(path).title} {in_words(context.value(path))}" for path in TELLING)
+    return Line(*MARKS[Level.WARNING], safe(say(
+        "preset.without", "No preset is chosen. In force is what the program begins with, for no subject in "
+        "particular: {values}. Enter opens the list.", values=values)))  # fmt: skip
 
 
 def _copy_in_words(context: WizardContext, *, has_preset: bool) -> str:

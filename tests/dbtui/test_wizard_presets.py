@@ -325,3 +325,28 @@ async def test_presets_are_read_and_written_in_threads(
         await screen.in_other_words()
         assert screen.context.preset == "mine"
     assert len(asked) == 4 and not any(asked)
+
+
+async def test_a_preset_that_was_passed_over_says_which_values_are_in_force_and_review_that_there_is_none(
+    tmp_path: Path,
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "model", FILLED | {"intervals.epochs": "33"})
+        row_of(screen, "preset").control.focus()
+        await until(pilot, lambda: "Enter opens the list. A preset sets" in shown(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "No preset is chosen" in shown(app))
+        said = " ".join(line.text for line in row_of(screen, "preset").state.lines)
+        assert "Epochs 33, Learning rate auto, Class pictures for each of yours 0" in said
+        screen.context.edit("preset", "face")
+        screen.show()
+        await until(pilot, lambda: "No preset" not in shown(app))
+        screen.context.edit("preset", "")
+    app = DbtuiApp(tmp_path / "other")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        await until(pilot, lambda: "Preset         none, what the program begins with" in shown(app))
+        screen.context.edit("preset", "face")
+        screen.show()
+        await until(pilot, lambda: "Preset         A face" in shown(app))
