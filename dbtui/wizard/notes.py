@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from core.config.findings import Finding, Level
@@ -13,6 +14,7 @@ from core.families.describe import SourceDescription
 from core.texts import Texts, beside, counted, joined, say, size_in_words
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext
+from dbtui.wizard.explaining import preset_title
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
 from dbtui.wizard.values import in_words
 
@@ -79,21 +81,28 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
             return lines
     if preset is None:
         return [*lines, _without_preset(context)]
-    changes = [f"{option.title} {in_words(old)} → {in_words(new)}"
-               for option, old, new in context.changes_of_preset()]  # fmt: skip
+    changes = [say("preset.change", "{title} {new} (was {old})", title=option.title, old=in_words(old),
+                   new=in_words(new)) for option, old, new in context.changes_of_preset()]  # fmt: skip
     said = say("preset.sets.nothing", "It changes nothing.")
     if changes:
-        said = say("preset.sets", "It sets (before → now): {changes}. F1 on a field explains it.",
+        said = say("preset.sets", "It fills in for you: {changes}. You need not touch these; F1 on one explains it.",
                    changes=joined(changes))  # fmt: skip
     if is_demo(context.config.model.source):
         over = say("preset.sets.demo", "The demo's own numbers go over the rest.")
         said = f"{said}{say('message.gap', ' ')}{over}" if changes else over
-    lines.insert(0, Line(*GOOD, safe(said)))
+    purpose = _first_sentence(preset.help) or preset_title(preset)
+    lines[:0] = [Line(*GOOD, safe(purpose)), Line(*QUIET, safe(said))]
     if preset.depends_on_family and context.config.model.source and not (context.family or busy):
         unknown = say("preset.sets.family", "These are its numbers for Stable Diffusion 1, until it is known which one "
                       "the source is; F5, Family says it.")  # fmt: skip
-        lines.insert(1, Line(*QUIET, unknown))
+        lines.insert(2, Line(*QUIET, unknown))
     return lines
+
+
+def _first_sentence(text: str) -> str:
+    """What a preset is for stands first in its help."""
+    found = re.match(r"\s*(.+?(?:[.!?](?=\s|$)|[。！？]))", text, re.DOTALL)
+    return " ".join((found[1] if found else text).split())
 
 
 def _without_preset(context: WizardContext) -> Line:

@@ -142,10 +142,10 @@ def _what(context: WizardContext, facts: Facts) -> Rows:
     source, model = facts.description, context.config.model
     family = [family_title(source.family)] if source is not None else []
     chosen = context.presets.get(context.preset)
-    preset = (
-        preset_title(chosen) if chosen is not None else say("plan.preset.none", "none, what the program begins with")
-    )
-    if chosen is None and context.copy_of:
+    preset = say("plan.preset.none", "none, what the program begins with")
+    if chosen is not None:
+        preset = preset_title(chosen)
+    elif context.copy_of:
         preset = say("plan.preset.copy", "none, a copy of {run}", run=safe(context.copy_of))
     return [(say("plan.run", "Run"), safe(model.name)), (say("plan.preset", "Preset"), preset),
             (say("plan.model", "Model"), beside((*family, safe(model.source))))]  # fmt: skip

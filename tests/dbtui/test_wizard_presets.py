@@ -97,7 +97,7 @@ async def test_another_source_brings_the_numbers_of_its_family(tmp_path: Path) -
         field.focus()
         field.value = "/models/xl.safetensors"
         await until(pilot, lambda: screen.context.family == "sdxl")
-        assert "LoRA off → on" in row_of(screen, "preset").state.lines[0].text
+        assert "LoRA on (was off)" in row_of(screen, "preset").state.lines[1].text
         await screen.wizard.go("parameters")
         await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
         await until(pilot, lambda: row_of(app.screen, LORA).text == "true")  # type: ignore[arg-type]
@@ -144,12 +144,12 @@ def test_a_family_that_was_named_counts_where_the_source_cannot_be_read(tmp_path
     context.edit("preset", "face")
     context.edit(SOURCE, "nowhere/xl")
     looked_at(context)
-    (_, told) = lines_for(context, "preset", busy=False)
+    (_, _, told) = lines_for(context, "preset", busy=False)
     assert "numbers for Stable Diffusion 1, until it is known" in told.text
     context.edit("model.family", "sdxl")
     looked_at(context)
     assert context.text("performance.text_encoder_ratio") == "0"
-    assert len(lines_for(context, "preset", busy=False)) == 1
+    assert len(lines_for(context, "preset", busy=False)) == 2
 
 
 def test_the_help_of_a_field_tells_each_presets_number_for_this_family_and_method(tmp_path: Path) -> None:
