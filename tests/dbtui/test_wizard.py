@@ -154,8 +154,9 @@ async def test_a_preset_says_what_it_sets_and_fields_show_what_differs_from_it(t
         screen = await open_wizard(pilot)
         screen.context.edit("preset", "face")
         screen.show()
-        said = row_of(screen, "preset").state.lines[0].text
-        assert "Text encoder ratio 0 → 0.7" in said
+        purpose, fills, *_ = (line.text for line in row_of(screen, "preset").state.lines)
+        assert purpose == "One person or one animal with a face of its own."
+        assert "Text encoder ratio 0.7 (was 0)" in fills and "→" not in fills
         assert not screen.context.is_changed("performance.text_encoder_ratio")
         screen.context.edit("performance.text_encoder_ratio", "0.5")
         assert screen.context.is_changed("performance.text_encoder_ratio")

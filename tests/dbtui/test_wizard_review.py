@@ -23,6 +23,8 @@ from dbtui.drafts import list_drafts
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.parts import Form
+from dbtui.wizard.review import Findings
 from dbtui.wizard.words import PlanLines, roughly
 from dbtui.wizard.words import _steps as steps_in_words
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
@@ -220,3 +222,42 @@ def test_a_text_encoder_that_trains_to_the_end_is_not_given_a_number_of_steps(tr
     plan: Any = SimpleNamespace(steps=300, epochs=50, steps_per_epoch=6, images_per_step=1, buckets=(),
                                 text_encoder_steps=trained)  # fmt: skip
     assert steps_in_words(plan)[-1] == ("Text encoder", said)
+
+
+async def test_every_key_that_scrolls_elsewhere_scrolls_the_plan_and_a_mark_tells_that_there_is_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        form = screen.query_one(Form)
+        await until(pilot, lambda: "▼ more" in shown(app))
+        assert form.max_scroll_y > 4
+        for keys, where in [
+            (("down",), 1), (("down",), 2), (("up",), 1), (("end",), form.max_scroll_y), (("home",), 0),
+            (("pagedown", "pagedown", "pagedown"), form.max_scroll_y), (("pageup", "pageup", "pageup"), 0),
+        ]:  # fmt: skip
+            await pilot.press(*keys)
+            await until(pilot, lambda where=where: form.scroll_y == where)
+            await until(pilot, lambda: ("▼ more" in shown(app)) == (form.scroll_y < form.max_scroll_y))
+
+
+async def test_the_arrows_go_through_the_findings_and_on_into_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    wrong = {"concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", FILLED | wrong)
+        findings, form = screen.query_one(Findings), screen.query_one(Form)
+        last = findings.option_count - 1
+        assert last > 0
+        findings.focus()
+        await pilot.press(*["down"] * (last + 2))
+        await until(pilot, lambda: (findings.highlighted, form.scroll_y) == (last, 2))
+        await pilot.press(*["up"] * (last + 2))
+        await until(pilot, lambda: (findings.highlighted, form.scroll_y) == (0, 0))
+        await pilot.press("end")
+        await until(pilot, lambda: form.scroll_y == form.max_scroll_y)
