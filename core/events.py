@@ -187,11 +187,19 @@ class Stopped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Done(Event):
-    """All steps are trained and what was to be exported is exported. `seconds` counts this process only."""
+    """All steps are trained and what was to be exported is exported. `seconds` counts this process only,
+    `trained_seconds` every one that trained the run, without pauses; `None` where the journal could not tell.
+    """
 
     kind: ClassVar[str] = "done"
     step: int
     seconds: float
+    trained_seconds: float | None = None
+
+    @property
+    def took(self) -> float:
+        """Seconds that people are told."""
+        return self.seconds if self.trained_seconds is None else self.trained_seconds
 
 
 @dataclass(frozen=True, kw_only=True)

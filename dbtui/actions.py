@@ -166,6 +166,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "using", "y", "Copy", "Copies the line that fetches the file, or its path."),
     Action("turn(-1)", "using", "left", "Newer", "The export that was written after this one."),
     Action("turn(1)", "using", "right", "Older", "The export that was written before this one."),
+    Action("export", "using", "e", "Export", "Writes the trained model as a file for other programs."),
     Action("close", "using", "escape,enter,u,q", "Close", "Back to where you came from."),
 )  # fmt: skip
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.events import Event
+from core.events import Done, Event
 from core.files import LineAppender, explain
+from core.runs.history import ending_of
 from core.runs.home import home_option
 from core.runs.journal import JournalTail
 from core.runs.lock import owner
@@ -53,6 +54,13 @@ def send(run: Run, command: str, **fields: Any) -> str:
     """
     wish = new_command(command, **fields)
     if owner(run.lock_path) is None:
+        if isinstance(ending_of(run), Done):
+            raise UserError("run.finished", "{name} has finished: all of its steps are trained, so there is nothing to "
+                            "{command}.",
+                            mend="`dbtui export {name}{home}` writes its model, `dbtui train {name} --resume --set "
+                                 "intervals.epochs=N{home}` trains it longer (N: epochs in all), `dbtui attach "
+                                 "{name}{home}` shows how it went.",
+                            name=run.name, command=command, home=home_option(run.home))  # fmt: skip
         raise UserError("run.not-running", "Nobody trains {name} now, so there is nobody to {command} it.",
                         mend="Train it with `dbtui train {name} --resume{home}`, or look at it with `dbtui attach "
                              "{name}{home}`.",

@@ -203,13 +203,18 @@ class History:
         self._observed = True
         self._owner = holder
 
+    @property
+    def has_points(self) -> bool:
+        """Whether there is any curve to draw: of a run that goes on, from before it made a step."""
+        return any(series.steps for series in self._series.values())
+
     def series(self, name: str, columns: int) -> tuple[list[int], list[float]]:
         """Steps and values of one of `SERIES`, at most two points for each of `columns`."""
         return self._series[name].thinned(columns)
 
     def add(self, events: Iterable[Event]) -> None:
         for event in events:
-            if _is_sound(event):
+            if is_sound(event):
                 self._add(event)
 
     def _add(self, event: Event) -> None:
@@ -363,7 +368,7 @@ def _ends_of(run: Run) -> list[Event]:
     return [event for line in whole.split(b"\n") if (event := decode(line)) is not None]
 
 
-def _is_sound(event: Event) -> bool:
+def is_sound(event: Event) -> bool:
     """Whether what is counted with holds numbers: a damaged line may be valid JSON all the same."""
     whole = (getattr(event, "step", None), getattr(event, "resumed_from", None), getattr(event, "total_steps", None))
     return (

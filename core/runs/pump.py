@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -24,8 +24,9 @@ from core.place import ALONE, Place
 from core.planning.remedies import ways
 from core.runs.commands import Command, CommandReader, Requests, new_command
 from core.runs.folder import Run
-from core.runs.journal import JournalWriter
+from core.runs.journal import JournalWriter, read_journal
 from core.runs.leading import Others, leading
+from core.runs.lives import trained_seconds
 from core.runs.lock import RunLock
 from core.runs.output import captured_logging, quiet_libraries
 from core.runs.telling import is_news, run_command
@@ -207,6 +208,8 @@ class Pump:
             self._step = event.step
         elif isinstance(event, Phase):
             quiet_libraries()  # a phase may have imported one
+        elif isinstance(event, Done):
+            event = self._with_all_lives(event)
         self._ending = _ending_of(event) or self._ending
         self._journal.write(event)
         self._show(event)
@@ -218,6 +221,15 @@ class Pump:
             if trouble:
                 self._tell(_warned(message("journal.trouble", "The journal cannot be written now: {trouble} Training "
                                            "goes on, and writing is tried again.", trouble=trouble)))  # fmt: skip
+
+    def _with_all_lives(self, done: Done) -> Done:
+        """With the time that every process trained, as the journal has it."""
+        try:
+            if self._journal.flush(END_NOW_SECONDS):
+                return replace(done, trained_seconds=trained_seconds([*read_journal(self._run.journal_path), done]))
+        except UserError:
+            pass  # the journal's own trouble is told where it is written
+        return done
 
     def _show(self, event: Event) -> None:
         if self._on_event is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from dbtui.printing import console, print_json, print_lines, table
 from dbtui.safe import safe_message
 from dbtui.states import STATES
 
-WIDE = 110
-"""Columns of a terminal from which the folder of each run stands in its row."""
+ALWAYS = 3
+"""The name, the state and the step stand there however narrow the terminal is."""
 COLUMNS = Texts("runs", {
     "name": "Name", "state": "State", "step": "Step", "total": "Total", "loss": "Loss", "speed": "Images/s",
     "process": "Process", "folder": "Folder",
@@ -36,17 +37,31 @@ def show_runs(home: Path, *, as_json: bool) -> int:
     if as_json:
         print_json([asdict(found) for found in summaries])
     elif summaries:
-        screen = console()
-        columns = tuple(COLUMNS.values())
-        shown = columns if screen.width >= WIDE else columns[:-1]
-        rows = [_row(found)[: len(shown)] for found in summaries]
-        screen.print(table(shown, rows, right=columns[2:6]))
-        if shown != columns:
+        if not _print_table(summaries):
             print_lines(say("runs.where", "They lie in {folder}", folder=runs_directory(home)))
     else:
         print_lines(say("runs.none", "There are no runs in {home} yet. `dbtui` opens the app, `dbtui new --help` shows "
                         "the way without it.", home=home))  # fmt: skip
     return DONE
+
+
+def _print_table(summaries: Sequence[Summary]) -> bool:
+    """One line for each run, in a terminal without the last columns that it is too narrow for; whether the folder of
+    each stands in its line.
+    """
+    screen = console()
+    names = tuple(COLUMNS.values())
+    rows = [_row(found) for found in summaries]
+    count = len(names)
+    while True:
+        drawn = table(names[:count], [row[:count] for row in rows], right=names[2:6])
+        needed = screen.measure(drawn, options=screen.options.update(max_width=sys.maxsize)).maximum
+        if needed <= screen.width or count == ALWAYS or not sys.stdout.isatty():
+            break
+        count -= 1
+    screen.width = max(screen.width, needed)
+    screen.print(drawn)
+    return count == len(names)
 
 
 def _row(found: Summary) -> tuple[object, ...]:

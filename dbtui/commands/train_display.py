@@ -125,8 +125,8 @@ def event_line(event: Event) -> str | None:
         case Stopped():
             return say("line.discarded", "Stopped at step {step}, not saved", step=event.step)
         case Done():
-            return say("line.done", "Done after {steps}, in {time}", steps=counted(event.step, "step"),
-                       time=duration_in_words(event.seconds))  # fmt: skip
+            return say("line.done", "Done after {steps} and {time} of training", steps=counted(event.step, "step"),
+                       time=duration_in_words(event.took))  # fmt: skip
         case _:
             return None
 

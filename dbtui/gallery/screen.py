@@ -352,9 +352,9 @@ class GalleryScreen(Working):
             export_step(self, self.run, self.step, self.saved)
 
     def action_use(self) -> None:
-        from dbtui.monitor.using import UsingScreen, found_of
+        from dbtui.monitor.using import open_using
 
-        self.ask(lambda: found_of(self.run), lambda found: self.app.push_screen(UsingScreen(self.run, *found)))
+        open_using(self, self.run)
 
     def action_copy_path(self) -> None:
         if self.sample is not None:

@@ -52,7 +52,7 @@ class RunActions(Working):
             "rename": is_run and not entry.is_alive and not entry.place,
             "gallery": is_run,
             "export": is_run and bool(entry.summary and entry.summary.step),
-            "use": is_run and bool(entry.summary and entry.summary.step),
+            "use": is_run,
         }
         return possible[action]
 
@@ -107,10 +107,9 @@ class RunActions(Working):
         self._ask_of_run(lambda run: run, lambda run: ask_longer(self, run, self.look))
 
     def action_use(self) -> None:
-        from dbtui.monitor.using import UsingScreen, found_of
+        from dbtui.monitor.using import open_using
 
-        self._ask_of_run(lambda run: (run, found_of(run)),
-                         lambda found: self.app.push_screen(UsingScreen(found[0], *found[1])))  # fmt: skip
+        self._ask_of_run(lambda run: run, lambda run: open_using(self, run))
 
     def action_duplicate(self) -> None:
         from dbtui.home.again import draft_of

@@ -15,7 +15,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.texts import UserError, say
-from dbtui.actions import as_fits, bindings, said_as, trains_anew
+from dbtui.actions import as_fits, bindings, said_as, shown_as, trains_anew
 from dbtui.home.doing import RunActions
 from dbtui.home.rows import Entry, describe, heads, line, longer
 from dbtui.home.waiting import queue_line
@@ -257,6 +257,9 @@ class HomeScreen(RunActions):
         optional = ["queue", "demo"] if waits else ["demo"]
         optional += [action for action in ("use", "duplicate", "queue") if action not in optional]
         active, entry = super().active_bindings, self.selected
+        if entry is not None and not (entry.summary and entry.summary.step):
+            active = shown_as(active, {"use": False})
+            optional.remove("use")
         if not self._is_empty:
             active = said_as(active, {"demo": (say("home.demo-key", "Demo"), "")})
         if entry is not None and entry.place:

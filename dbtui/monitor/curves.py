@@ -53,15 +53,18 @@ class CurvePane(Pane):
     async def tell(self, history: History) -> None:
         if not self.is_seen:
             return
-        if history.last_step is None:
+        columns, behind = max(FEWEST_COLUMNS, self.content_size.width), self.behind()
+        if not history.has_points and behind is None:
             self._drawn = self._named = ()
             self.query_one(".legend", Static).update(self.nothing_yet)
+            if self._made is not None:
+                self._made.display = False
             return
         plot = await self._plot()
         if plot is None:
             return
-        columns = max(FEWEST_COLUMNS, self.content_size.width)
-        drawn = (history.step, history.last_validation, columns, plot.zoomed, behind := self.behind())
+        plot.display = True
+        drawn = (history.step, history.last_step, history.last_validation, columns, plot.zoomed, behind)
         if drawn == self._drawn:
             return
         self._drawn = drawn
@@ -74,7 +77,7 @@ class CurvePane(Pane):
 
     async def zoom(self, direction: int, history: History) -> None:
         """1 nearer, -1 farther, 0 the whole curve."""
-        if self.is_seen and history.last_step is not None:
+        if self.is_seen and self._made is not None and self._made.display:
             plot = await self._plot()
             if plot is not None:
                 plot.zoom(direction)

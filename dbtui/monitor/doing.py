@@ -64,11 +64,11 @@ class MonitorActions(Working):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """What an earlier life has exported does not stand in the footer while it trains; what is needed less often
-        stands there where there is room.
+        """What does not help now stands not in the footer, but answers: u while there is nothing to use, or while what
+        there is comes from an earlier life. What is needed less often stands there where there is room.
         """
         active = super().active_bindings
-        active = shown_as(active, {"use": False}) if self._is_alive else active
+        active = active if self._is_useful else shown_as(active, {"use": False})
         if self.begins_anew:
             active = said_as(active, {"resume": trains_anew()})
         return as_fits(self.app, active, ["longer", "leave_run"], self.size.width)
@@ -77,6 +77,11 @@ class MonitorActions(Working):
     def begins_anew(self) -> bool:
         """Whether it has ended and nothing of it was saved."""
         return self.history.state in ENDED and not self.history.checkpoints
+
+    @property
+    def _is_useful(self) -> bool:
+        """Whether there is an export, and the run is over."""
+        return not self._is_alive and (bool(self.history.exports) or self._has_exports)
 
     @property
     def _is_alive(self) -> bool:
@@ -99,8 +104,6 @@ class MonitorActions(Working):
             return not alive and (bool(self.history.checkpoints) or self.history.state == "done")
         if action == "mend":
             return not alive and self.history.state == "failed"
-        if action == "use":
-            return bool(self.history.exports) or self._has_exports
         if action in ("turn", "enlarge", "copy_path"):
             return bool(self.history.samples)
         return True
@@ -169,10 +172,9 @@ class MonitorActions(Working):
         ask_export(self, self.run)
 
     def action_use(self) -> None:
-        from dbtui.monitor.using import UsingScreen, found_of
+        from dbtui.monitor.using import open_using
 
-        self.ask(lambda: found_of(self.run),
-                 lambda found: self.app.push_screen(UsingScreen(self.run, *found, self._environment)))  # fmt: skip
+        open_using(self, self.run, self._environment)
 
     def action_gallery(self) -> None:
         self.dbtui.open_gallery(self.run)

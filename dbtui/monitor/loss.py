@@ -54,7 +54,7 @@ class LossPane(CurvePane):
 
     @property
     def nothing_yet(self) -> str:
-        return say("loss.nothing-yet", "The loss is drawn from the first step on.")
+        return say("loss.nothing-yet", "The loss is drawn here once a step is trained.")
 
     def behind(self) -> tuple[str, int] | None:
         return None if self.overlay is None else (self.overlay.name, self.overlay.history.step)

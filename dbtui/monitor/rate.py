@@ -25,7 +25,7 @@ class RatePane(CurvePane):
 
     @property
     def nothing_yet(self) -> str:
-        return say("rate.nothing-yet", "The learning rate is drawn from the first step on.")
+        return say("rate.nothing-yet", "The learning rate is drawn here once a step is trained.")
 
     def curves(self, history: History, columns: int) -> list[Curve]:
         other = self.curve(history, "text_encoder_rate", say("curve.text-encoder-rate", "text encoder rate"), columns,

@@ -49,7 +49,7 @@ ROOM_FOR_ALL = (120, 34)
 TICK_SECONDS = 1.0
 SLOW_TICKS = 4
 """While nobody looks (another window, a dialog on top) or the run is paused, only each fourth tick counts."""
-CHANGING = ("pause", "continue", "sample", "background", "resume", "longer", "export", "turn", "mend", "use")
+CHANGING = ("pause", "continue", "sample", "background", "resume", "longer", "export", "turn", "mend")
 """Actions that come and go with the state of the run; the footer is drawn anew when one does."""
 PANES = tuple(TITLES)
 
@@ -227,7 +227,7 @@ class MonitorScreen(MonitorActions):
         self.set_class(any(sample.of_class for sample in self.history.samples), "-pairs")
         for pane in self.query(Pane):
             await pane.tell(self.history)
-        possible = (self.begins_anew, *(self.check_action(action, ()) is True for action in CHANGING))
+        possible = (self.begins_anew, self._is_useful, *(self.check_action(action, ()) is True for action in CHANGING))
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()

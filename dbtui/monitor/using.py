@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -23,22 +24,29 @@ from dbtui.safe import safe, safe_message
 if TYPE_CHECKING:
     from core.config.options import RunConfig
     from core.runs.folder import Run
+    from dbtui.working import Working
 
 
-class UsingScreen(ModalScreen[None]):
-    """The exports of a run (`files`, the newest first), one at a time."""
+@dataclass(frozen=True)
+class Found:
+    """`files` are the exports, the newest first; `config` is what the run was made of, or why that cannot be read.
+    Where nothing is exported: whether it trains now, and whether a state of it is saved.
+    """
+
+    files: Sequence[Path]
+    config: RunConfig | UserError
+    trains: bool = False
+    is_saved: bool = False
+
+
+class UsingScreen(ModalScreen[bool]):
+    """The exports of a run, one at a time. Dismissed with whether one is to be made."""
 
     BINDINGS = [*bindings("using")]
 
-    def __init__(
-        self,
-        run: Run,
-        files: Sequence[Path],
-        config: RunConfig | UserError,
-        environment: Mapping[str, str] = os.environ,
-    ) -> None:
+    def __init__(self, run: Run, found: Found, environment: Mapping[str, str] = os.environ) -> None:
         super().__init__()
-        self.run, self.files, self.config = run, files, config
+        self.run, self.found, self.files, self.config = run, found, found.files, found.config
         self.place = 0
         self._environment = environment
 
@@ -77,7 +85,7 @@ class UsingScreen(ModalScreen[None]):
         title = say("using.title", "How to use {name}", name=safe(self.path.name if self.path else self.run.name))
         self.query_one("#dialog-title", Static).update(
             Content.assemble((title, "bold"), (f"   {place}" if many else "", QUIET)))  # fmt: skip
-        told = Content(say("using.nothing", "Nothing of this run is exported yet: e exports it."))
+        told = Content(_nothing(self.found))
         if self.path is not None and isinstance(self.config, UserError):
             told = Content.styled(safe_message(self.config.message), "$error")
         elif self.path is not None:
@@ -85,10 +93,21 @@ class UsingScreen(ModalScreen[None]):
         self.query_one("#using", Static).update(told)
         keys = [say("using.keys.copy", "y copies the first line")] if self.path else []
         keys += [say("using.keys.turn", "← → other exports")] if many else []
+        keys += [say("using.keys.export", "e exports it now")] if self.can_export else []
         self.query_one("#dialog-keys", Static).update(" · ".join([*keys, say("help.keys", "Esc closes")]))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "export":
+            return self.can_export
         return action != "turn" or len(self.files) > 1
+
+    @property
+    def can_export(self) -> bool:
+        """Whether there is nothing to use yet, and something to make it of."""
+        return not self.files and self.found.is_saved and not self.found.trains
+
+    def action_export(self) -> None:
+        self.dismiss(True)
 
     def action_turn(self, by: int) -> None:
         self.place = min(len(self.files) - 1, max(0, self.place + by))
@@ -99,18 +118,49 @@ class UsingScreen(ModalScreen[None]):
             copy(self, self.copied)
 
     def action_close(self) -> None:
-        self.dismiss(None)
+        self.dismiss(False)
 
 
-def found_of(run: Run) -> tuple[Sequence[Path], RunConfig | UserError]:
-    """What is exported, and what the run was made of, or why that cannot be read."""
+def open_using(screen: Working, run: Run, environment: Mapping[str, str] = os.environ) -> None:
+    """Over `screen`; where nothing is exported yet, `screen` asks as what, if a person wants that."""
+    from dbtui.monitor.after import ask_export
+
+    def closed(wants_export: bool | None) -> None:
+        if wants_export:
+            ask_export(screen, run)
+
+    screen.ask(
+        lambda: found_of(run), lambda found: screen.app.push_screen(UsingScreen(run, found, environment), closed)
+    )
+
+
+def found_of(run: Run) -> Found:
+    """In a thread. Raises `UserError` where the run's lock cannot be read."""
     from core.export.using import exported_files
+    from core.runs.folder import saved_steps
+    from core.runs.lock import owner
 
-    files = exported_files(run.exports)
+    config: RunConfig | UserError
     try:
-        return files, run.config()
+        config = run.config()
     except UserError as error:
-        return files, error
+        config = error
+    files = exported_files(run.exports)
+    if files:
+        return Found(files, config)
+    return Found(files, config, trains=owner(run.lock_path) is not None, is_saved=bool(saved_steps(run.path)))
+
+
+def _nothing(found: Found) -> str:
+    """Why there is nothing to use, and what makes it."""
+    if found.trains:
+        return say("using.trains", "There is no model to use yet: the run still trains, and writes it when it is done. "
+                   "To have it sooner, x in its monitor stops and saves the run; e exports it then.")  # fmt: skip
+    if not found.is_saved:
+        return say("using.not-saved", "There is no model to use yet: nothing of this run is saved. r in the list of "
+                   "runs or in its monitor trains it; at its end the model is written.")  # fmt: skip
+    return say("using.nothing", "There is no model to use yet: the run is saved, but not exported. e exports it: "
+               "writes it as a file that other programs read.")  # fmt: skip
 
 
 def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, str]) -> Content:

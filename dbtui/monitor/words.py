@@ -98,8 +98,8 @@ def line_of(event: events.Event) -> str | None:
         case events.Stopped():
             return say("log.discarded", "Stopped at step {step:,}, nothing saved", step=event.step) + why(event.reason)
         case events.Done():
-            return say("log.done", "Done at step {step:,} after {time}", step=event.step,
-                       time=duration_in_words(event.seconds))  # fmt: skip
+            return say("log.done", "Done at step {step:,} after {time} of training", step=event.step,
+                       time=duration_in_words(event.took))  # fmt: skip
         case events.Failed():
             return say("log.failed", "Failed ({code}): {message} {advice}", code=safe(event.code),
                        message=safe(event.message), advice=safe(event.advice)).rstrip()  # fmt: skip

@@ -29,11 +29,12 @@ from dbtui.home.screen import HomeScreen
 from dbtui.monitor.loss import LossPane
 from dbtui.monitor.overlay import Overlay, overlay_question
 from dbtui.monitor.screen import MonitorScreen
-from dbtui.monitor.using import UsingScreen
+from dbtui.monitor.using import Found, UsingScreen
 from dbtui.widgets.question import Question
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import shown, until
 from tests.dbtui.synthetic import NOON, SyntheticRun
+from tests.dbtui.test_footers import keys
 from tests.dbtui.test_monitor import SteadyGauge, settle
 
 NARROW, WIDE, VAST = (80, 24), (120, 36), (160, 50)
@@ -323,7 +324,7 @@ def test_snapshot_of_how_to_use_it(snap_compare: Any, run: Run, size: tuple[int,
     (run.exports / "clock.safetensors").touch()
     files = [Path("/home/me/dbtui/runs/clock/export/clock.safetensors")]
     environment = {"SSH_CONNECTION": "10.0.0.2 5000 192.168.1.7 22", "USER": "me"}
-    using = UsingScreen(run, files, run.config(), environment)
+    using = UsingScreen(run, Found(files, run.config()), environment)
 
     async def before(pilot: Pilot[int]) -> None:
         await opened(pilot.app, pilot, run)  # type: ignore[arg-type]
@@ -342,7 +343,7 @@ async def test_u_tells_how_to_use_an_export_and_y_copies_the_line_that_fetches_i
     app = DbtuiApp(run.home)
     async with app.run_test(size=WIDE) as pilot:
         monitor = await opened(app, pilot, run)
-        assert not monitor.check_action("use", ())
+        assert "u Use it" not in keys(app)
         run.exports.mkdir()
         for name in ("clock.safetensors", "clock-step-000200.ckpt"):
             (run.exports / name).touch()
@@ -359,6 +360,37 @@ async def test_u_tells_how_to_use_an_export_and_y_copies_the_line_that_fetches_i
         assert app.screen.path != first  # type: ignore[attr-defined]
         await pilot.press("escape")
         assert app.screen is monitor
+
+
+async def test_u_where_nothing_is_exported_yet_says_so_and_exports_it_on_e(run: Run) -> None:
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("u")
+        await until(pilot, lambda: "nothing of this run is saved" in shown(app))
+        await pilot.press("e")
+        assert isinstance(app.screen, UsingScreen)
+        await pilot.press("escape")
+        (run.checkpoints / "step-000020").mkdir(parents=True)
+        await pilot.press("u")
+        await until(pilot, lambda: "saved, but not exported" in shown(app))
+        await pilot.press("e")
+        await until(pilot, lambda: "Export clock as what?" in shown(app))
+
+
+async def test_u_while_it_trains_says_when_there_will_be_something_to_use(run: Run) -> None:
+    journal = journal_of(run)
+    journal.say(synthetic.started(), *synthetic.steps(1, 20))
+    (run.checkpoints / "step-000020").mkdir(parents=True)
+    app = DbtuiApp(run.home)
+    with synthetic.held(run):
+        async with app.run_test(size=NARROW) as pilot:
+            await opened(app, pilot, run)
+            assert "u Use it" not in keys(app)
+            await pilot.press("u")
+            await until(pilot, lambda: "the run still trains" in shown(app))
+            assert "e exports it now" not in shown(app)
 
 
 async def test_e_offers_the_state_that_was_marked_as_the_best(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 
-from core.events import Export, Paused, RunStarted, Step, Stopped, encode
+from core.events import Done, Export, Paused, RunStarted, Step, Stopped, encode
 from core.runs import queue
 from core.runs.commands import CommandReader
 from core.runs.folder import Run
@@ -45,6 +46,34 @@ class TestRuns:
         make_run("then", *_trained(1, time=200.0))
         main(["runs", "--json"])
         assert [run["name"] for run in json.loads(capsys.readouterr().out)] == ["then", "before"]
+
+    @pytest.mark.parametrize("columns", [40, 80, 111, 300])
+    def test_each_run_is_one_line_in_a_terminal_of_any_width(
+        self, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: Said, columns: int
+    ) -> None:
+        names = ("clock", "a-name-" + 8 * "as-long")
+        runs = [make_run(name, *_trained(3), Stopped(step=3, saved=True)) for name in names]
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        assert main(["runs"]) == 0
+        said = Text.from_ansi(capsys.readouterr().out).plain
+        lines = said.splitlines()
+        for run in runs:
+            assert [line for line in lines if line.split()[:3] == [run.name, "stopped", "3"]]
+        assert str(runs[0].path.parent) in said
+        assert len(lines) == 2 + 2 + ("They lie in" in said)
+        assert columns < 300 or all(str(run.path) in said for run in runs)
+        widest = max(len(line.rstrip()) for line in lines if "They lie in" not in line)
+        assert widest <= max(columns, 90)
+
+    def test_a_pipe_gets_every_column_whole(
+        self, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: Said
+    ) -> None:
+        run = make_run("a-name-" + 8 * "as-long", *_trained(3), Stopped(step=3, saved=True))
+        monkeypatch.setenv("COLUMNS", "80")
+        assert main(["runs"]) == 0
+        said = capsys.readouterr().out.splitlines()
+        assert said[-1].split() == [run.name, "stopped", "3", "10", "0.5000", str(run.path)]
 
 
 class TestQueue:
@@ -141,6 +170,17 @@ class TestControls:
         make_run("clock")
         assert main([command, "clock"]) == 2
         assert "Nobody trains clock" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("command", ["pause", "continue", "save", "sample", "stop"])
+    def test_a_run_that_has_finished_is_said_to_and_what_can_be_done_with_it(
+        self, command: str, make_run: Callable[..., Run], capsys: Said
+    ) -> None:
+        make_run("clock", *_trained(10), Done(step=10, seconds=9.0))
+        assert main([command, "clock"]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "clock has finished" in said and "Nobody" not in said
+        for mend in ("dbtui export clock", "dbtui train clock --resume --set intervals.epochs=N"):
+            assert mend in said
 
     def test_no_answer_in_time_is_said(
         self, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: Said

@@ -24,6 +24,7 @@ from core.runs.lock import owner
 from dbtui.app import DbtuiApp
 from dbtui.looks import CALM
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog
+from dbtui.monitor.loss import LossPane
 from dbtui.monitor.samples import SampleScreen, SamplesPane
 from dbtui.monitor.screen import PANES, MonitorScreen
 from dbtui.monitor.state import Notice, StateLines, glance, progress_line
@@ -329,11 +330,11 @@ async def test_a_long_run_is_drawn_with_at_most_two_points_a_column(owned: Synth
 
 
 async def test_a_pane_that_is_not_seen_costs_nothing(owned: SyntheticRun) -> None:
-    synthetic.in_training(owned)
     app = Bench(owned)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("4")
-        await settle(pilot)
+        synthetic.in_training(owned)
+        await look(app, pilot)
         assert not app.monitor.query("#pane-rate Plot")
         assert not app.monitor.query("#pane-samples Picture > *")
 
@@ -818,19 +819,35 @@ async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun)
     assert not commands(owned)
 
 
-async def test_the_legend_comes_back_once_a_resumed_run_has_made_a_step(owned: SyntheticRun) -> None:
+async def test_the_curve_up_to_where_a_run_goes_on_stays_and_has_its_legend(owned: SyntheticRun) -> None:
     synthetic.in_training(owned, 150)
     app = Bench(owned)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("1")
         await settle(pilot)
         owned.say(Stopped(step=150, saved=False, time=NOON), synthetic.started(resumed_from=100))
+        for last in (100, 104):
+            owned.say(*synthetic.steps(101, last))
+            await look(app, pilot)
+            assert "━ smoothed" in screen_text(app) and "once a step is trained" not in screen_text(app)
+            plot = app.monitor.query_one(LossPane).query_one(Plot)
+            assert (plot._x_min, plot._x_max) == (1, last)
+
+
+async def test_where_a_run_begins_anew_the_curve_of_before_goes_until_there_is_a_step(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 90)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("1")
+        await settle(pilot)
+        owned.say(Stopped(step=90, saved=False, time=NOON), synthetic.started())
         await look(app, pilot)
-        assert "from the first step on" in screen_text(app)
-        owned.say(*synthetic.steps(101, 104))
+        plot = app.monitor.query_one(LossPane).query_one(Plot)
+        assert "once a step is trained" in screen_text(app) and not plot.display
+        owned.say(*synthetic.steps(1, 4))
         await look(app, pilot)
-        assert "━ smoothed" in screen_text(app)
-        assert "from the first step on" not in screen_text(app)
+        assert "━ smoothed" in screen_text(app) and plot.display
+        assert (plot._x_min, plot._x_max) == (1, 4)
 
 
 async def test_a_resumed_run_forgets_the_steps_of_the_life_before(owned: SyntheticRun) -> None:
