@@ -343,7 +343,8 @@ class DbtuiApp(Preferences):
             does = "leave" if binding.action == "leave_run" else binding.action
             if binding.tooltip and active.enabled and does not in seen and not binding.system:
                 seen.add(does)
-                title = f"{binding.description}  ({self.get_key_display(binding)})"
+                title = say("palette.entry", "{title}  ({key})", title=binding.description,
+                            key=self.get_key_display(binding))  # fmt: skip
                 yield SystemCommand(title, binding.tooltip, self._doing(binding.action, active.node))
 
     def _doing(self, action: str, node: Any) -> Callable[[], Any]:

@@ -14,7 +14,7 @@ from core.planning.buckets import concept_sizes
 from core.planning.class_pictures import likeness_of
 from core.planning.facts import Facts
 from core.planning.memory import resolution_of
-from core.texts import UserError, counted, listed, message, path_in_words, say
+from core.texts import UserError, apart, counted, listed, message, noted, path_in_words, say
 
 FEW, MANY = 3, 100
 MOST_PAIRS = 4
@@ -101,7 +101,7 @@ def small(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         found, sizes = facts.scan(number), concept_sizes(config, facts, number)
         if found is None or sizes is None:
             continue
-        names = [f"{path_in_words(picture.path.name)} ({picture.width} × {picture.height})"
+        names = [noted(path_in_words(picture.path.name), f"{picture.width} × {picture.height}")
                  for picture, size in zip(found.pictures, sizes, strict=True)
                  if size and (picture.width < size.width or picture.height < size.height)]  # fmt: skip
         if names:
@@ -124,7 +124,7 @@ def alike(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             yield Finding(Level.WARNING, f"concepts.{number}.instance.directory", message(
                 "pictures.alike", "Some pictures show nearly the same: {pairs}. They count double, and the model "
                 "remembers them rather than the subject.", mend="Keep one of each.",
-                pairs=say("list.semicolon", "; ").join(names[:MOST_PAIRS]) + (
+                pairs=apart(names[:MOST_PAIRS]) + (
                     say("pictures.more-pairs", " (and {count} more)", count=len(names) - MOST_PAIRS)
                     if len(names) > MOST_PAIRS else "")))  # fmt: skip
 
