@@ -255,8 +255,8 @@ class WizardScreen(Editing):
 
     def on_form_moved(self) -> None:
         """A mark at the end tells that there is more below."""
-        if self.is_ready:
-            self.query_one("#below").visible = self.query_one(Form).goes_on
+        for form, below in zip(self.query(Form), self.query("#below"), strict=False):  # none while it is composed anew
+            below.visible = form.goes_on
 
     # --- ways ---------------------------------------------------------------------------------------------------------
 

@@ -31,12 +31,18 @@ def directories(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             continue
         found = facts.scans[number] if number < len(facts.scans) else None
         if isinstance(found, UserError):
-            yield Finding(Level.ERROR, field, found.message)
+            yield Finding(Level.ERROR, field, found.message, meant(found, field))
         elif found is not None and not found.pictures and not found.refused:
             yield Finding(Level.ERROR, field, message(
                 "pictures.none", "There are no pictures in {directory}.",
                 mend="Put three or more pictures (PNG, JPEG, WebP) into it, or choose another folder.",
                 directory=concept.instance.directory))  # fmt: skip
+
+
+def meant(problem: UserError, field: str) -> tuple[Fix, ...]:
+    """The path that was probably meant, where one leads nowhere (see `core.nearby`)."""
+    near = problem.message.values.get("near")
+    return (Fix(message("fix.near", "Take {path}", path=near), {field: str(near)}),) if near else ()
 
 
 def unreadable(config: RunConfig, facts: Facts) -> Iterator[Finding]:
