@@ -181,7 +181,7 @@ def _worded_kind(shown: Callable[..., str | None]) -> Callable[..., str | None]:
         kind = shown(ctx=ctx)
         if kind is None or kind == "<bool>":
             return None
-        return _in_words(re.sub(r"list\[(\w+)\]", r"\1 …", kind.replace(" range", "")))
+        return _in_words(re.sub(r"list\[(\w+)\]", r"\1", kind.replace(" range", "")))
 
     return worded
 
