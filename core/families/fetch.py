@@ -16,7 +16,7 @@ from huggingface_hub.constants import DEFAULT_REVISION
 
 from core.families.hub import patterns
 
-NO_WAY = ("ConnectError", "ConnectTimeout", "ConnectionError", "ConnectTimeoutError")
+NO_WAY = ("ConnectError", "ConnectTimeout", "ConnectionError", "ConnectTimeoutError", "ProxyError", "ReadTimeout")
 """What the libraries for HTTP call it."""
 
 

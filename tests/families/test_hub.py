@@ -129,7 +129,9 @@ def test_a_hub_out_of_reach_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UserError, match="could not be downloaded") as raised:
         hub.download("tiny/sd1", cache_dir=tmp_path)
     assert raised.value.code == "source.unreachable"
-    assert "Errno" not in str(raised.value) and "HF_ENDPOINT" in str(raised.value.message.mend)
+    assert "Errno" not in str(raised.value) and "http://127.0.0.1:9, cannot be reached" in str(raised.value)
+    for way in ("HTTPS_PROXY", "HF_ENDPOINT", "docs/guide/air-gapped.md"):
+        assert way in raised.value.message.advice
     assert "\n" not in str(raised.value)
 
 
