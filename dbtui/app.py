@@ -122,10 +122,14 @@ class DbtuiApp(Preferences):
         except UserError as error:
             self.say(error)
             return
+        self.follow(name)
+        self.push_screen(MonitorScreen(run, self.handle_of(run)))
+
+    def follow(self, name: str) -> None:
+        """Have the list of runs stand on the one called `name`."""
         home = self.screen_stack[0]
         if isinstance(home, HomeScreen):
             home.follow(name)
-        self.push_screen(MonitorScreen(run, self.handle_of(run)))
 
     def open_gallery(self, run: Run) -> None:
         """Show the previews of `run` side by side."""

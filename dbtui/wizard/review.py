@@ -188,6 +188,7 @@ class ReviewScreen(WizardScreen):
                 return
             await self.wizard.close()
             if where == "queue":
+                app.follow(run.name)
                 told = say("review.enqueued", "{name} waits its turn. w shows the queue, and starts it.",
                            name=safe(run.name))  # fmt: skip
                 app.notify(told, markup=False)

@@ -345,6 +345,15 @@ def test_every_action_has_a_title_that_fits_the_footer(chinese: None) -> None:
         assert cell_len(in_force(f"action.{action.place}.{action.id}.title", action.title)) <= 12
 
 
+def test_what_is_said_once_in_english_has_one_wording_in_chinese(chinese: None) -> None:
+    from core.texts import in_force
+
+    said: dict[str, set[str]] = {}
+    for action in ACTIONS:
+        said.setdefault(action.help, set()).add(in_force(f"action.{action.place}.{action.id}.help", action.help))
+    assert {english: words for english, words in said.items() if len(words) > 1} == {}
+
+
 def test_between_two_chinese_sentences_of_a_notice_stands_no_space(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

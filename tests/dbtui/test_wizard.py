@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from textual.widgets import Static
 
 from core.config.options import RunConfig
 from core.config.table import option_table
@@ -352,3 +353,18 @@ def test_screens_look_as_they_did(
         await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
+
+
+async def test_a_unit_stands_only_behind_what_is_counted_in_it(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "parameters", FILLED | {"learning_rate.warmup_steps": "10%"})
+        row = row_of(screen, "learning_rate.warmup_steps")
+        row.control.focus()
+        aside = row.query_one(".aside", Static)
+        await until(pilot, lambda: row.state.text == "10%" and str(aside.content) == "")
+        await pilot.press("end", "backspace")
+        await until(pilot, lambda: str(aside.content) == "optimizer steps")
+        await pilot.press("%")
+        await until(pilot, lambda: str(aside.content) == "")
+        assert str(row_of(screen, "intervals.epochs").query_one(".aside", Static).content) == "epochs"

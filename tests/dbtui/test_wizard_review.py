@@ -12,6 +12,7 @@ import pytest
 from textual.widgets import Button
 
 from core.config.options import RunConfig
+from core.config.parsing import with_changes
 from core.machine import Card
 from core.planning.duration import Pace, kind_of
 from core.planning.facts import Facts
@@ -261,3 +262,24 @@ async def test_the_arrows_go_through_the_findings_and_on_into_the_plan(
         await until(pilot, lambda: (findings.highlighted, form.scroll_y) == (0, 0))
         await pilot.press("end")
         await until(pilot, lambda: form.scroll_y == form.max_scroll_y)
+
+
+async def test_the_list_stands_on_the_run_that_was_put_into_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    for name in ("ann", "bob", "zoe"):
+        Run.create(tmp_path, with_changes(RunConfig(), {"model.name": name}), "0")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen) and len(app.screen.entries) == 3)
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        await until(pilot, lambda: home._was_read)
+        await pilot.press("end")
+        old = home.selected
+        await open_wizard(pilot, "review", dict(FILLED))
+        await pilot.press("w")
+        await until(pilot, lambda: "waits, no. 1" in shown(app))
+        assert old is not None and home.selected is not None
+        assert (old.name, home.selected.name) == (home.entries[-1].name, "clock")
