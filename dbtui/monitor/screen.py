@@ -139,7 +139,18 @@ class MonitorScreen(MonitorActions):
         self.call_after_refresh(self.draw)
 
     async def on_screen_resume(self) -> None:
-        self.call_after_refresh(self.look_soon)
+        """What was read under another screen stands at the top in the first frame; what came since, in the next."""
+        if self._knows_the_past:
+            self.query_one(StateLines).tell(self._glance())
+            self.run_worker(self._came_back(), group="look")
+        else:
+            self.call_after_refresh(self.look_soon)
+
+    async def _came_back(self) -> None:
+        """The two lines at the top are drawn though a slow line may still carry the pictures: a key asked for them."""
+        await self.look()
+        if self.is_on_top and not self._is_gone:
+            self.query_one(StateLines).tell(self._glance())
 
     # --- looking ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,9 @@ from dbtui.widgets.hanging import Hanging, Hung
 
 
 class Guidance(ModalScreen[None]):
-    """`topic` is what the focused widget (or its screen) says of itself."""
+    """`topic` is what the focused widget (or its screen) says of itself. That of a whole screen gives way to the keys
+    after its first paragraph.
+    """
 
     BINDINGS = [binding("help.close", "escape,f1,enter,q", "dismiss(None)", "Close", "Closes the help.")]
 
@@ -28,10 +30,28 @@ class Guidance(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="help"):
             with VerticalScroll(id="dialog-text"):
-                if self.topic.plain:
-                    yield Static(self.topic, markup=False)
-                yield Static(self.keys if self.topic.plain else Hanging(self.keys.lines[1:]), markup=False)
-            yield Static(say("help.keys", "Esc closes"), id="dialog-keys", markup=False)
+                yield Static(self._text(), markup=False)
+            yield Static("", id="dialog-keys", markup=False)
+
+    def _text(self) -> Hanging:
+        if not self.topic.plain:
+            return Hanging(self.keys.lines[1:])
+        if isinstance(self.topic, Hanging):
+            return Hanging.of([self.topic, self.keys])
+        first, _, rest = self.topic.plain.partition("\n\n")
+        return Hanging.of([Content(first), self.keys, *([Content(""), Content(rest)] if rest else [])])
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._tell_keys)
+
+    def _tell_keys(self) -> None:
+        """How to see what does not fit, and how to go."""
+        keys = [say("help.keys.scroll", "↑ ↓ PgUp PgDn show the rest")] if self._is_longer else []
+        self.query_one("#dialog-keys", Static).update(" · ".join([*keys, say("help.keys", "Esc closes")]))
+
+    @property
+    def _is_longer(self) -> bool:
+        return self.query_one("#dialog-text", VerticalScroll).max_scroll_y > 0
 
 
 def topic_of(screen: Screen[object]) -> Content | Hanging:
@@ -52,8 +72,8 @@ def topic_of(screen: Screen[object]) -> Content | Hanging:
 
 
 def active_in(screen: Screen[object]) -> Iterator[ActiveBinding]:
-    """What a key does now. In a dialog the keys that work everywhere come after its own, which textual leaves out."""
-    yield from screen.active_bindings.values()
+    """What a key does now, those last that work everywhere; in a dialog textual leaves these out."""
+    yield from sorted(screen.active_bindings.values(), key=lambda active: active.node is screen.app)
     if isinstance(screen, ModalScreen):
         app = screen.app
         keys = [key for action in actions("everywhere") for key in action.keys.split(",")]  # the first one is shown

@@ -15,6 +15,7 @@ import pytest
 from textual.app import App
 from textual.events import MouseScrollUp
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 import dbtui.app
 from core.events import Continued, Failed, Paused, Phase, Sample, Stopped, Warned
@@ -337,6 +338,37 @@ async def test_a_pane_that_is_not_seen_costs_nothing(owned: SyntheticRun) -> Non
         await look(app, pilot)
         assert not app.monitor.query("#pane-rate Plot")
         assert not app.monitor.query("#pane-samples Picture > *")
+
+
+async def test_what_was_read_under_another_screen_stands_at_the_top_at_once(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthetic.in_training(owned, 100)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        app.push_screen(Screen())
+        await settle(pilot)
+        owned.say(*synthetic.steps(101, 150))
+        await look(app, pilot)
+        monkeypatch.setattr(app.monitor, "look", lambda: asyncio.sleep(60))
+        app.pop_screen()
+        await pilot.pause()
+        assert "step 150/600" in screen_text(app)
+
+
+async def test_on_a_slow_line_the_top_is_up_to_date_all_the_same_after_another_screen(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 100)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        app.push_screen(Screen())
+        await settle(pilot)
+        owned.say(*synthetic.steps(101, 150))
+        app._driver.is_behind = True  # type: ignore[union-attr]
+        app.pop_screen()
+        await settle(pilot)
+        assert "step 150/600" in screen_text(app)
 
 
 async def test_nothing_is_drawn_under_a_dialog_but_the_journal_is_read(owned: SyntheticRun) -> None:
