@@ -61,7 +61,7 @@ def test_a_head_counts_steps_as_the_lines_below_it() -> None:
 
 def test_a_word_in_chinese_is_not_shown_in_pieces_that_do_not_add_up() -> None:
     use_language(texts_of("zh"))
-    assert said_of("我的狗") == "模型会把“我的狗”拆成 9 个 token，它们都已有各自的意思。"
+    assert said_of("我的狗") == "模型会把“我的狗”拆成 9 个 token（每个汉字占几个），它们都已有各自的意思。"
     assert said_of("xjy") == "模型会把“xjy”拆成 3 个 token（x · j · y），它们都已有各自的意思。"
 
 
