@@ -122,10 +122,14 @@ class DbtuiApp(Preferences):
         except UserError as error:
             self.say(error)
             return
+        self.stand_on(name)
+        self.push_screen(MonitorScreen(run, self.handle_of(run)))
+
+    def stand_on(self, name: str) -> None:
+        """Have home stand on the run called `name`."""
         home = self.screen_stack[0]
         if isinstance(home, HomeScreen):
             home.follow(name)
-        self.push_screen(MonitorScreen(run, self.handle_of(run)))
 
     def open_gallery(self, run: Run) -> None:
         """Show the previews of `run` side by side."""

@@ -161,6 +161,7 @@ class ReviewScreen(WizardScreen):
                 return
             await self.wizard.close()
             if where == "queue":
+                app.stand_on(run.name)
                 told = say("review.enqueued", "{name} waits its turn. w shows the queue, and starts it.",
                            name=safe(run.name))  # fmt: skip
                 app.notify(told, markup=False)
