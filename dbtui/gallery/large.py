@@ -26,13 +26,18 @@ Move = Callable[[int, int], Sample | None]
 
 
 def facts_of(sample: Sample, width: int | None = None) -> str:
-    """Step, seed and concept; in one line, or in as many of `width` cells as they need, none of them broken."""
+    """Step, seed and concept; in one line, or in as many of `width` cells as they need, none of them broken. A concept
+    is called one where there is room for it.
+    """
     told = [
         say("samples.step", "step {step:,}", step=sample.step),
         *([say("gallery.class", "the plain class")] if sample.of_class else []),
         say("samples.seed", "seed {seed}", seed=sample.seed),
-        *([safe(sample.concept)] if sample.concept else []),
     ]
+    concept = safe(sample.concept)
+    called = say("samples.concept", "subject {name}", name=concept)
+    if concept:
+        told.append(called if width is None or cell_len("   ".join([*told, called])) <= width else concept)
     lines = told[:1]
     for fact in told[1:]:
         longer = f"{lines[-1]}   {fact}"

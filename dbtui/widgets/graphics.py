@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.settings import remember, remembered
-from core.texts import UserError, joined, say
+from core.texts import Texts, UserError, joined, say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,6 +58,9 @@ def protocol(environment: Mapping[str, str], said: tuple[int, ...] = ()) -> Prot
             return known
     needed = PLACEHOLDERS.get(environment.get("TERM", ""))
     return "kitty" if needed is not None and said >= needed and "TMUX" not in environment else "halfcell"
+
+
+NAMES = Texts("graphics.name", {"halfcell": "half cells", "kitty": "kitty", "sixel": "sixel", "off": "off"})
 
 
 def about_protocols() -> dict[Protocol, str]:

@@ -11,6 +11,7 @@ from core.data.scan import Scan
 from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
+from core.planning.checks.words import MANY_TOKENS
 from core.texts import Texts, beside, counted, joined, say, size_in_words
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext
@@ -178,15 +179,15 @@ def sizes(pictures: tuple[Picture, ...]) -> str:
 
 
 def _token_lines(context: WizardContext, number: int) -> list[Line]:
+    """How the model reads the identifier, where no finding says it."""
     tokens = context.tokens(number)
-    if tokens is None or not tokens.count:
+    if tokens is None or not 0 < tokens.count < MANY_TOKENS:
         return []
-    mark = GOOD if tokens.count <= 2 else QUIET
     told = say("notes.token", "one piece (1 token)")
     if tokens.count > len(tokens.pieces):
         told = say("notes.tokens-each", "The model reads it in {tokens}: a character of this script takes several",
                    tokens=counted(tokens.count, "token"))  # fmt: skip
     elif tokens.count > 1:
         told = say("notes.tokens", "The model reads it in pieces, {tokens}: {pieces}",
-                   tokens=counted(tokens.count, "token"), pieces=" · ".join(map(safe, tokens.pieces[:8])))  # fmt: skip
-    return [Line(*mark, told)]
+                   tokens=counted(tokens.count, "token"), pieces=" · ".join(map(safe, tokens.pieces)))  # fmt: skip
+    return [Line(*GOOD, told)]

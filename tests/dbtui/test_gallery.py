@@ -24,7 +24,7 @@ from core.texts import say, use_language
 from dbtui.app import DbtuiApp
 from dbtui.gallery.beside import Beside
 from dbtui.gallery.cells import caption
-from dbtui.gallery.large import Large
+from dbtui.gallery.large import Large, facts_of
 from dbtui.gallery.layout import SMALLEST, layout, window
 from dbtui.gallery.screen import GalleryScreen
 from dbtui.gallery.sides import Compare
@@ -225,6 +225,13 @@ async def test_no_size_crashes_it(run: Run, size: tuple[int, int]) -> None:
 
 
 # --- keys ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_concept_is_called_one_where_there_is_room() -> None:
+    sample = Sample(step=100, path="a.png", prompt="dog", seed=1, concept="dog-face")
+    assert facts_of(sample) == "step 100   seed 1   subject dog-face"
+    assert facts_of(sample, 34) == "step 100   seed 1   dog-face"
+    assert facts_of(sample, 20) == "step 100   seed 1\ndog-face"
 
 
 async def test_it_begins_at_the_newest_step_and_arrows_move_and_scroll(run: Run) -> None:

@@ -173,6 +173,15 @@ async def test_pictures_and_tokens_are_told_beside_their_fields(tmp_path: Path) 
         assert row_of(screen, "concepts.0.instance.identifier").state.lines[0].text == "one piece (1 token)"
 
 
+@pytest.mark.parametrize("word", ["xjyxjy", "我的狗"])
+async def test_an_identifier_of_many_tokens_is_told_once(tmp_path: Path, word: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", FILLED | {"concepts.0.instance.identifier": word})
+        row = row_of(screen, "concepts.0.instance.identifier")
+        assert sum("token" in line.text for line in row.state.lines) == 1
+
+
 @pytest.mark.parametrize(("size", "seen"), [((120, 36), True), ((120, 24), False), ((80, 36), False)])
 async def test_the_pictures_are_seen_where_there_is_room_and_read_only_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], seen: bool

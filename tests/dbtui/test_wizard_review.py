@@ -29,6 +29,7 @@ from dbtui.wizard.review import Findings
 from dbtui.wizard.words import PlanLines, roughly
 from dbtui.wizard.words import _steps as steps_in_words
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
+from tests.dbtui.test_home import a_step, make_run
 
 GB = 1_000_000_000
 CARDS = (Card("GPU-a", "Imagined 24", 24 * GB, 3 * GB), Card("GPU-b", "Imagined 24", 24 * GB, 23 * GB),
@@ -76,9 +77,11 @@ async def test_a_run_can_wait_its_turn_with_the_cards_that_were_chosen(
     monkeypatch.setattr("dbtui.wizard.flow.survey", with_cards)
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
+        make_run(tmp_path, "earlier", a_step(3))
         await open_wizard(pilot, "review", dict(FILLED))
         await pilot.press("w")
         await until(pilot, lambda: "waits, no. 1" in shown(app))
+        await until(pilot, lambda: app.screen.selected.name == "clock")  # type: ignore[attr-defined]
     (entry,) = read_queue(tmp_path).entries
     assert (entry.name, entry.cards, entry.seconds) == ("clock", ("GPU-b",), None)
     assert not started
