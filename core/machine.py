@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +65,9 @@ class Machine:
 
 @dataclass(frozen=True)
 class Reading:
-    """The machine at one moment: shares in percent, memory in bytes, °C, watts. `None` is what cannot be known."""
+    """The machine at one moment: shares in percent, memory in bytes, °C, watts. `None` is what cannot be known; of the
+    CPU also what is not known yet.
+    """
 
     gpu_use: float | None = None
     gpu_memory_used: float | None = None
@@ -163,18 +166,33 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
+CPU_SECONDS = 0.5
+"""A mean over less time says nothing: psutil itself asks for 0.1 s."""
+
+
 class Gauge:
-    """Reads the machine again and again for the monitor. CPU use is the mean since the reading before."""
+    """Reads the machine again and again for the monitor. CPU use is the mean since it was measured before; the first
+    figure takes `CPU_SECONDS`.
+    """
 
     def __init__(self) -> None:
         self._card = _Card.first(os.environ.get(VISIBLE))
-        self.read()  # psutil's first figure of CPU use means nothing
+        self._cpu: float | None = None
+        self._cpu_since: float | None = None
 
-    def read(self) -> Reading:
+    def _cpu_use(self) -> float | None:
         import psutil
 
+        now = time.monotonic()
+        if self._cpu_since is None or now - self._cpu_since >= CPU_SECONDS:
+            measured = _attempt(lambda: float(psutil.cpu_percent(interval=None)))
+            self._cpu = measured if self._cpu_since is not None else None  # the first one means nothing
+            self._cpu_since = now
+        return self._cpu
+
+    def read(self) -> Reading:
         memory, available = _memory()
-        cpu = _attempt(lambda: float(psutil.cpu_percent(interval=None)))
+        cpu = self._cpu_use()
         card = self._card
         if card is None:
             return Reading(cpu_use=cpu, memory_used=float(memory - available), memory=float(memory))

@@ -20,6 +20,17 @@ def fitted(text: str, width: int) -> str:
     return content.plain + " " * (width - content.cell_length)
 
 
+def both_ends(text: str, width: int) -> str:
+    """`text` in at most `width` cells, with an ellipsis in its middle where it is longer: names differ at both ends."""
+    if cell_len(text) <= width:
+        return text
+    tail = len(text)
+    while tail > 0 and cell_len(text[tail - 1 :]) <= (width - 1) // 2:
+        tail -= 1
+    head = Content(text).truncate(max(0, width - 1 - cell_len(text[tail:]))).plain.rstrip()
+    return f"{head}…{text[tail:]}"
+
+
 def flush_right(text: str, width: int) -> str:
     """The same with the spaces on the left; what is longer stays whole."""
     return " " * (width - cell_len(text)) + text

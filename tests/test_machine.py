@@ -156,9 +156,18 @@ def test_this_machine_is_described() -> None:
     found = inspect_machine()
     assert found.cores == len(os.sched_getaffinity(0))
     assert 0 < found.memory_available <= found.memory
-    reading = Gauge().read()
-    assert reading.cpu_use is not None
-    assert 0 <= reading.cpu_use <= 100
+
+
+def test_the_use_of_the_cpu_is_told_once_it_was_measured_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(machine.time, "monotonic", lambda: now)
+    gauge = Gauge()
+    assert (gauge.read().cpu_use, gauge.read().cpu_use) == (None, None)
+    now += machine.CPU_SECONDS
+    measured = gauge.read().cpu_use
+    assert measured is not None and 0 <= measured <= 100
+    now += machine.CPU_SECONDS / 2
+    assert gauge.read().cpu_use == measured
 
 
 def test_whether_torch_knows_cuda_is_what_torch_says() -> None:

@@ -54,8 +54,7 @@ class CurvePane(Pane):
     async def tell(self, history: History) -> None:
         if not self.is_seen:
             return
-        columns, behind = max(FEWEST_COLUMNS, self.content_size.width), self.behind()
-        if not history.has_points and behind is None:
+        if not history.has_points and self.behind() is None:
             self._drawn = self._named = ()
             self.query_one(".legend", Static).update(self.nothing_yet)
             if self._made is not None:
@@ -65,6 +64,7 @@ class CurvePane(Pane):
         if plot is None:
             return
         plot.display = True
+        columns, behind = max(FEWEST_COLUMNS, self.content_size.width), self.behind()
         drawn = (history.step, history.last_step, history.last_validation, columns, plot.zoomed, behind)
         if drawn == self._drawn:
             return

@@ -25,14 +25,14 @@ LINES: tuple[tuple[str, str, bool], ...] = (
 """Series, its component class, whether it is drawn as marks. Later ones lie on top."""
 
 LEGEND = Texts("curve", {
-    "loss": "raw", "smoothed_prior": "class", "smoothed_instance": "instance", "smoothed": "smoothed",
+    "loss": "each step", "smoothed_prior": "class", "smoothed_instance": "yours", "smoothed": "average",
     "validation_prior": "class validation", "validation_instance": "validation",
 })  # fmt: skip
 """What the series are called in the legend."""
 
 
 class LossPane(CurvePane):
-    """Without class pictures `instance` is the same as `smoothed` and is left out."""
+    """Without class pictures the average of yours is that of all, and is left out."""
 
     COMPONENT_CLASSES = {component for _, component, _ in LINES} | {"curve--other", "curve--other-check"}
     DEFAULT_CSS = """

@@ -69,7 +69,9 @@ def figures(reading: Reading) -> list[Row]:
         rows.append((heat, told, reading.gpu_temperature / 100, "$error" if hot else "$success"))
     if reading.gpu_power is not None:
         rows.append((say("machine.gpu-power", "GPU power"), f"{reading.gpu_power:.0f} W", None, ""))
-    if reading.cpu_use is not None:
+    if reading.cpu_use is None and reading.memory_used is not None:
+        rows.append(("CPU", "…", None, ""))
+    elif reading.cpu_use is not None:
         rows.append(("CPU", f"{reading.cpu_use:.0f}%", reading.cpu_use / 100, "$success"))
     if reading.memory_used is not None:
         rows.append(_memory(say("machine.memory", "Memory"), reading.memory_used, reading.memory))

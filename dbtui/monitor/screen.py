@@ -94,14 +94,15 @@ class MonitorScreen(MonitorActions):
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
         return say(
             "monitor.help",
-            "The run while it trains, and after.\n\n"
-            "Loss: how far off the model's guesses are. It jumps from step to step, because each step is another "
-            "picture with another noise: that is the raw line; watch the smoothed one. instance is the loss of your "
-            "pictures alone, class that of the class pictures.\n"
+            "The run while it trains, and after. What the curves mean stands below the keys.\n\n"
+            "Loss: how far off the model's guesses are. It jumps from step to step (“each step”), because each step is "
+            "another picture with another noise: watch the “average”. With class pictures, “yours” is the average of "
+            "your pictures alone, “class” that of the class pictures.\n"
             "Learning rate: how far each update goes; the text encoder has a line of its own where its rate differs "
             "from that of the U-Net, the part that draws.\n"
-            "Validation: the same, always on the same noise, so it can be compared. It falls while your subject is "
-            "learned. If the class's rises, the model begins to forget what else the class can look like.\n"
+            "Validation: the loss of some pictures, always on the same noise, so it can be compared. It falls while "
+            "your subject is learned. If the “class validation” rises, the model begins to forget what else the class "
+            "can look like.\n"
             "Samples tell the most: when they look right, stop and save; later they only get worse.",
         )
 

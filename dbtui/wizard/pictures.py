@@ -26,6 +26,7 @@ from dbtui.actions import binding
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.picture import Picture as Shown
 from dbtui.widgets.question import Answer, Question
+from dbtui.widths import both_ends
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Field, Line
 
 if TYPE_CHECKING:
@@ -109,11 +110,31 @@ class PicturesScreen(ModalScreen[None]):
             place = listing.highlighted or 0
             name = before[place] if place < len(before) else ""
             listing.clear_options()
-            listing.add_options([Option(Content.assemble(f" {safe(name)}", *self._mark(place)))
-                                 for place, name in enumerate(self.names)])  # fmt: skip
+            listing.add_options([Option(line) for line in self._list()])
             kept = self.names.index(name) if name in self.names else min(place, len(self.names) - 1)
             listing.highlighted = kept if self.names else None
         self._about()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        listing = self.query_one("#names", OptionList)
+        for place, line in enumerate(self._list()):
+            listing.replace_option_prompt_at_index(place, line)
+        self._about()
+
+    def _list(self) -> list[Content]:
+        """A line for each name, as wide as there is room."""
+        return [Content.assemble(f" {self._short(place)}", *self._mark(place)) for place in range(len(self.names))]
+
+    def _short(self, place: int) -> str:
+        listing = self.query_one("#names", OptionList)
+        width = listing.content_size.width
+        marks = sum(len(mark) for mark, _ in self._mark(place))
+        room = width - listing.styles.scrollbar_size_vertical - 1 - marks
+        name = safe(self.names[place])
+        return both_ends(name, room) if width else name
 
     @property
     def names(self) -> list[str]:
@@ -148,14 +169,21 @@ class PicturesScreen(ModalScreen[None]):
         about = self.query_one("#about", Static)
         if self.chosen is not None:
             picture, size = self.chosen
-            about.update(Content("\n").join([*map(Line.content, self._lines(picture, size)), self._caption(picture)]))
+            said = [*map(Line.content, self._lines(picture, size)), self._caption(picture)]
+            about.update(Content("\n").join([*self._whole_name(place), *said]))
             random = self.context.config.images.crop == "random"
             self.query_one(Shown).show((picture.path, size, random), partial(drawn, picture.path, size),
                                        safe(picture.path))  # fmt: skip
         elif place is not None and self.refused:
             reason = self.refused[place - len(self.pictures)].reason
-            about.update(Line(*MARKS[Level.ERROR], safe_message(reason)).content())
+            about.update(Content("\n").join([*self._whole_name(place), Line(*MARKS[Level.ERROR],
+                                             safe_message(reason)).content()]))  # fmt: skip
             self.query_one(Shown).clear()
+
+    def _whole_name(self, place: int | None) -> list[Content]:
+        """That of the chosen one, where the list has no room for it."""
+        name = safe(self.names[place]) if place is not None else ""
+        return [Content(name)] if place is not None and self._short(place) != name else []
 
     def _lines(self, picture: Picture, size: Size | None) -> list[Line]:
         """Size, what is cut off, what is wrong with it."""

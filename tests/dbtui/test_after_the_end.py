@@ -489,7 +489,7 @@ async def test_o_lays_a_run_behind_this_one_follows_it_and_takes_it_away_again(t
         await settle(pilot)
         rows = [row.strip() for row in shown(app).splitlines()]
         assert any(row.startswith("clock (this run):") for row in rows)
-        assert any(row.startswith("face-with-a-long-name (behind):  ◆ validation  ━ smoothed") for row in rows)
+        assert any(row.startswith("face-with-a-long-name (behind):  ◆ validation  ━ average") for row in rows)
         assert loss._made is not None and loss._made._x_max >= 400
         journal_of(other).say(*synthetic.steps(401, 500))
         await monitor.look()

@@ -13,6 +13,7 @@ from dbtui.app import DbtuiApp
 from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.hanging import Hanging, Hung
 from dbtui.widgets.question import Answer, Question
+from dbtui.widths import both_ends
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 
 RULES = RulesMap()
@@ -59,3 +60,12 @@ async def test_an_answer_that_is_long_hangs(tmp_path: Path) -> None:
         await at_rest(pilot)
         places = {line.index("qu") for line in shown(app).split("\n") if "quu" in line}
         assert len(places) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "told"),
+    [("clock.png", 9, "clock.png"), ("a-long-clock-17.png", 11, "a-lon…7.png"), ("钟钟钟钟钟17.png", 11, "钟钟…7.png"),
+     ("clock", 1, "…")],
+)  # fmt: skip
+def test_a_name_is_cut_in_its_middle(text: str, width: int, told: str) -> None:
+    assert both_ends(text, width) == told

@@ -861,7 +861,7 @@ async def test_the_curve_up_to_where_a_run_goes_on_stays_and_has_its_legend(owne
         for last in (100, 104):
             owned.say(*synthetic.steps(101, last))
             await look(app, pilot)
-            assert "━ smoothed" in screen_text(app) and "once a step is trained" not in screen_text(app)
+            assert "━ average" in screen_text(app) and "once a step is trained" not in screen_text(app)
             plot = app.monitor.query_one(LossPane).query_one(Plot)
             assert (plot._x_min, plot._x_max) == (1, last)
 
@@ -878,7 +878,7 @@ async def test_where_a_run_begins_anew_the_curve_of_before_goes_until_there_is_a
         assert "once a step is trained" in screen_text(app) and not plot.display
         owned.say(*synthetic.steps(1, 4))
         await look(app, pilot)
-        assert "━ smoothed" in screen_text(app) and plot.display
+        assert "━ average" in screen_text(app) and plot.display
         assert (plot._x_min, plot._x_max) == (1, 4)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core.machine import Reading
+from dbtui.monitor.machine import drawn, figures
 from dbtui.monitor.screen import PANES
 from tests.dbtui import synthetic
 from tests.dbtui.synthetic import SyntheticRun
@@ -35,3 +37,9 @@ async def test_the_subject_and_the_class_beside_it_are_each_large_enough(tmp_pat
         await settle(pilot)
         drawn = app.monitor.query_one("#pane-samples Picture > *").size
         assert drawn.height >= 12 and drawn.width >= 2 * 24
+
+
+def test_what_was_not_measured_yet_is_said_to_come() -> None:
+    told = drawn(figures(Reading(memory_used=1e9, memory=4e9)), 60).plain.splitlines()
+    assert told[0].split() == ["CPU", "…"] and "0%" not in told[0]
+    assert figures(Reading()) == []

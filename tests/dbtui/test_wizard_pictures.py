@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 
 from core.config.options import RunConfig
 from core.data.captions import file_words
@@ -80,6 +80,24 @@ async def test_each_picture_says_what_is_cut_off_and_what_is_wrong(
         assert not screen.is_editing, "a file that is no picture has no caption"
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, WizardScreen))
+
+
+async def test_long_names_take_a_line_each_and_the_chosen_one_is_told_whole(tmp_path: Path, folder: Path) -> None:
+    for number in range(14):
+        name = f"a picture of my dog on the beach in the summer of 2024 number {number:02}.png"
+        Image.new("RGB", (64, 64)).save(folder / name)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pictures = await opened(pilot, WORDY)
+        await at_rest(pilot)
+        said = shown(app)
+        assert all(f"{number:02}.png" in said for number in range(12))
+        assert "number 03.png" not in said
+        place = next(place for place, name in enumerate(pictures.names) if "03" in name and "dog" in name)
+        pictures.query_one("#names", OptionList).highlighted = place
+        await until(pilot, lambda: "number 03.png" in " ".join(shown(app).split()) or "03.png" in shown(app))
+        about = pictures.query_one("#about", Static).visual.plain  # type: ignore[attr-defined]
+        assert about.startswith(pictures.names[place])
 
 
 async def test_a_caption_is_edited_in_place_and_shows_what_it_becomes(tmp_path: Path, folder: Path) -> None:
