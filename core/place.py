@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.texts import UserError
+from core.texts import UserError, joined
 
 HOME = "127.0.0.1"
 NEEDED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -91,5 +91,5 @@ def place_in(environment: Mapping[str, str]) -> Place:
         "`accelerate launch --multi_gpu --num_machines M --num_processes ALL --machine_rank I --main_process_ip HOST "
         "--main_process_port PORT -m dbtui train …`, or `torchrun --nnodes M --nproc_per_node CARDS --node_rank I "
         "--master_addr HOST --master_port PORT -m dbtui train …`.",
-        names=", ".join(missing), verb="is not given" if len(missing) == 1 else "are not given",
+        names=joined(missing), verb="is not given" if len(missing) == 1 else "are not given",
     )  # fmt: skip

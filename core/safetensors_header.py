@@ -52,7 +52,6 @@ class Header:
 
     tensors: Mapping[str, TensorEntry]
     metadata: Mapping[str, str]
-    file_bytes: int
 
 
 def read_header(path: Path) -> Header:
@@ -125,7 +124,7 @@ def _parsed(text: bytes, path: Path, size: int) -> Header:
     if position < size:
         raise _damaged(path, say("header.rest", "{size} follow after its last tensor",
                                  size=size_in_words(size - position)))  # fmt: skip
-    return Header({entry.name: entry for entry in entries}, metadata, size)
+    return Header({entry.name: entry for entry in entries}, metadata)
 
 
 def _entry(name: str, value: Any, data_start: int, path: Path) -> TensorEntry:

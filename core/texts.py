@@ -180,6 +180,21 @@ def beside(facts: Iterable[object]) -> str:
     return say("list.facts", ", ").join(str(fact) for fact in facts)
 
 
+def apart(parts: Iterable[object]) -> str:
+    """Parts that may have commas of their own in one line: `buy a card; close other programs`."""
+    return say("list.semicolon", "; ").join(str(part) for part in parts)
+
+
+def noted(what: object, note: object) -> str:
+    """Something and what is to be known of it: `a.png (64 × 64)`."""
+    return say("list.noted", "{what} ({note})", what=what, note=note)
+
+
+def headed(head: object, text: object) -> str:
+    """A text behind what it is about: `512 × 512: 3`."""
+    return say("list.headed", "{head}: {text}", head=head, text=text)
+
+
 def either(items: Iterable[object]) -> str:
     """Alternatives in one line: `64 or 96`."""
     return say("list.or", " or ").join(str(item) for item in items)

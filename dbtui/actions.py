@@ -240,6 +240,13 @@ def trains_anew() -> tuple[str, str]:
     return say("action.anew", "Start again"), say("action.anew.help", "Nothing of it was saved: trains it from step 0.")
 
 
+def trains_first() -> tuple[str, str]:
+    """The same where it was never trained."""
+    return say("home.start", "Start"), say(
+        "home.start.help", "Trains it: here, in the background, or when its turn comes."
+    )
+
+
 _english: dict[str, tuple[str, str]] = {}
 """The code of each binding that was made → its title and help."""
 _labelled = language()

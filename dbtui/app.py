@@ -122,10 +122,14 @@ class DbtuiApp(Preferences):
         except UserError as error:
             self.say(error)
             return
+        self.follow(name)
+        self.push_screen(MonitorScreen(run, self.handle_of(run)))
+
+    def follow(self, name: str) -> None:
+        """Have the list of runs stand on the one called `name`."""
         home = self.screen_stack[0]
         if isinstance(home, HomeScreen):
             home.follow(name)
-        self.push_screen(MonitorScreen(run, self.handle_of(run)))
 
     def open_gallery(self, run: Run) -> None:
         """Show the previews of `run` side by side."""
@@ -343,7 +347,8 @@ class DbtuiApp(Preferences):
             does = "leave" if binding.action == "leave_run" else binding.action
             if binding.tooltip and active.enabled and does not in seen and not binding.system:
                 seen.add(does)
-                title = f"{binding.description}  ({self.get_key_display(binding)})"
+                title = say("palette.entry", "{title}  ({key})", title=binding.description,
+                            key=self.get_key_display(binding))  # fmt: skip
                 yield SystemCommand(title, binding.tooltip, self._doing(binding.action, active.node))
 
     def _doing(self, action: str, node: Any) -> Callable[[], Any]:

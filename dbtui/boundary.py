@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 
 from core.reasons import of_system
-from core.texts import Message, UserError, message, say
+from core.texts import Message, UserError, headed, message, say
 from dbtui.safe import safe, safe_lines, safe_message
 
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 3
@@ -78,7 +78,7 @@ def _paragraph(error: Exception) -> str:
     if isinstance(error, ConfigError):
         lines = []
         for finding in error.findings:
-            lines.append(f"  {safe(finding.field)}: {safe_message(finding.message)}")
+            lines.append(f"  {headed(safe(finding.field), safe_message(finding.message))}")
             lines += [f"    → {safe(fix.label.text)}" for fix in finding.fixes]
         first = safe(error.message.text.partition("\n")[0])
         return "\n".join([first, *lines])
@@ -89,7 +89,7 @@ def _paragraph(error: Exception) -> str:
 
 def _unforeseen(error: Exception) -> Message:
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename is not None else ""
+        place = say("system.place", "{path}: ", path=error.filename) if error.filename is not None else ""
         return message("system.error", "{place}{reason}.", mend="Mend that and try again.",
                        place=place, reason=of_system(error))  # fmt: skip
     return message(

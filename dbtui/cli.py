@@ -107,7 +107,7 @@ def demo(
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="The run's name: letters, digits, - _ and .")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The run's name: letters, digits, - _ and .")],
     instance: Annotated[Path, typer.Option(metavar="DIR", help="The folder with your pictures.")],
     source: Annotated[str, typer.Option(help="A diffusers folder, a .safetensors or .ckpt file, a hub id, or demo.")],
     preset: Annotated[
@@ -177,7 +177,8 @@ def train(
 def attach(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(help="A run; otherwise the one in training.", autocompletion=complete_run)
+        str | None,
+        typer.Argument(metavar="NAME", help="A run; otherwise the one in training.", autocompletion=complete_run),
     ] = None,
 ) -> int:
     """Open the monitor on a run that another process trains, or on the history of one that ended."""

@@ -56,8 +56,8 @@ def complaint(error: TyperException) -> str:
 
 _KINDS = Texts(
     "cli.kind",
-    {"DIR": "DIR", "WORD": "WORD", "WORDS": "WORDS", "str": "str", "int": "int", "float": "float", "path": "path",
-     "list": "list", "range": "range", "SECTION.OPTION=VALUE": "SECTION.OPTION=VALUE"},
+    {"DIR": "DIR", "WORD": "WORD", "WORDS": "WORDS", "NAME": "NAME", "PATH": "PATH", "str": "str", "int": "int",
+     "float": "float", "path": "path", "SECTION.OPTION=VALUE": "SECTION.OPTION=VALUE"},
 )  # fmt: skip
 """What stands for a value in help."""
 
@@ -65,9 +65,9 @@ _KINDS = Texts(
 def _translated(text: str, table: Texts) -> str:
     for key, english in table.english.items():
         if match := _pattern(english).fullmatch(text):
-            values = match.groupdict()
+            values = {name: given.strip("'") for name, given in match.groupdict().items()}
             if "others" in values:
-                values["others"] = joined(values["others"].split(", "))
+                values["others"] = joined(other.strip("'") for other in values["others"].split(", "))
             if "reason" in values:
                 values["reason"] = _translated(values["reason"], _REASONS)
             return filled(table[key], values)
@@ -168,6 +168,8 @@ def _word_usage(command: Any) -> None:
     for parameter in command.params:
         if hasattr(parameter, "display_type_rich"):
             parameter.display_type_rich = _worded_kind(parameter.display_type_rich)
+        if getattr(parameter, "metavar", None):
+            parameter.metavar = _in_words(parameter.metavar)
     command.options_metavar = say("cli.usage.options", "[OPTIONS]")
     for below in getattr(command, "commands", {}).values():
         command.subcommand_metavar = say("cli.usage.commands", "COMMAND [ARGS]...")
@@ -179,6 +181,10 @@ def _worded_kind(shown: Callable[..., str | None]) -> Callable[..., str | None]:
         kind = shown(ctx=ctx)
         if kind is None or kind == "<bool>":
             return None
-        return re.sub(r"[A-Z.=]{3,}|[a-z]+", lambda word: _KINDS[word[0]] if word[0] in _KINDS else word[0], kind)
+        return _in_words(re.sub(r"list\[(\w+)\]", r"\1", kind.replace(" range", "")))
 
     return worded
+
+
+def _in_words(kind: str) -> str:
+    return re.sub(r"[A-Z][A-Z.=]*[A-Z]|[a-z]+", lambda word: _KINDS[word[0]] if word[0] in _KINDS else word[0], kind)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.reasons import of_system
 from core.runs.output import open_log
-from core.texts import UserError, message
+from core.texts import UserError, message, say
 from dbtui.safe import safe_lines, safe_message
 
 
@@ -20,7 +20,7 @@ def told(error: BaseException, home: Path) -> str:
     if isinstance(error, UserError):
         return safe_message(error.message)
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename is not None else ""
+        place = say("system.place", "{path}: ", path=error.filename) if error.filename is not None else ""
         return safe_message(message("system.error", "{place}{reason}.", mend="Mend that and try again.",
                                     place=place, reason=of_system(error)))  # fmt: skip
     log = home / "app.log"

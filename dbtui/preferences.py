@@ -97,10 +97,10 @@ class Preferences(App[int]):
 
     def action_graphics(self) -> None:
         """How pictures are drawn, from now on and the next time."""
-        from dbtui.widgets.graphics import about_protocols
+        from dbtui.widgets.graphics import NAMES, about_protocols
         from dbtui.widgets.question import Answer, Question
 
-        answers = [Answer(known, str(number), known, about)
+        answers = [Answer(known, str(number), NAMES[known], about)
                    for number, (known, about) in enumerate(about_protocols().items(), 1)]  # fmt: skip
         question = Question(say("graphics.question", "How shall pictures be drawn?"), "", answers, id="graphics")
         self._ask(question, self._draw_so)

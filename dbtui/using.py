@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.export.using import scp_line, uses
-from core.texts import say
+from core.texts import apart, headed, say
 from dbtui.demo import draw_with, draws_in_dbtui_alone, why_alone
 
 if TYPE_CHECKING:
@@ -24,4 +24,4 @@ def lines_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, 
         ]
     line = scp_line(path, environment)
     fetch = [say("using.fetch", "Fetch it, on your own computer: {command}", command=line)] if line else []
-    return [*fetch, *(f"{use.program}: {use.place}; {use.then}" for use in uses(path, config))]
+    return [*fetch, *(headed(use.program, apart((use.place, use.then))) for use in uses(path, config))]

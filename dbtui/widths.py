@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from rich import _wrap
-from rich.cells import cell_len
+from rich import text as rich_text
+from rich._wrap import divide_line
+from rich.cells import cell_len, chop_cells
+from textual import content as textual_content
 from textual.content import Content
 
 
@@ -40,16 +43,63 @@ def centred(text: str, width: int) -> str:
 
 
 _IDEOGRAPH = "\u2e80-\u2fff\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff"
-_CLOSING = "、。，．；：？！）］｝〉》」』】〕…—”’·％"
+_CLOSING = "、。，．；：？！）］｝〉》」』】〕…—～／”’·％"
 _OPENING = "（［｛〈《「『【〔“‘"
+_MARKS = "、。，．；：？！（）［］｛｝〈〉《》「」『』【】〔〕"
+_LATIN = rf"(?:[^\s`{_IDEOGRAPH}{_MARKS}“”‘’(\[{{]|[(\[{{](?![{_IDEOGRAPH}])|’(?=\w))+"
+_CLOSED = rf"(?:[{_CLOSING})\]}}]|[,.;:!?%/]+(?=$|[\s{_IDEOGRAPH}{_CLOSING}{_OPENING}]))*"
+_WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
+_CHINESE = re.compile(f"[{_IDEOGRAPH}{_MARKS}]")
 
 
 def break_lines_between_characters() -> None:
-    """Let a line of Chinese end after any character, but not before a full stop nor after an opening bracket.
+    """Let a line of Chinese end after any character (rich and Textual break lines at spaces alone).
 
-    rich and Textual break lines at spaces alone, and both take a word for what `rich._wrap.re_word` matches. Text
-    without such characters is broken as before.
+    But no line begins with a mark that closes or ends with one that opens, a command between backticks stays whole
+    where it fits, and the last line is no single character. Text without Chinese is broken as before.
     """
-    own = f"[{_OPENING}]*[{_IDEOGRAPH}][{_CLOSING}]*"
-    other = f"[^\\s{_IDEOGRAPH}、。，．；：？！（）［］｛｝〈〉《》「」『』【】〔〕]+[{_CLOSING}]*"
-    _wrap.re_word = re.compile(rf"\s*(?:{own}|[{_OPENING}]*{other}|\S)\s*")
+    rich_text.divide_line = textual_content.divide_line = _divide  # type: ignore[attr-defined]
+
+
+def _divide(text: str, width: int, fold: bool = True) -> list[int]:
+    """Where the lines of `text` begin, the first one left out: `rich._wrap.divide_line` for Chinese."""
+    return list(_starts(text, width, fold)) if _CHINESE.search(text) else divide_line(text, width, fold)
+
+
+@lru_cache(maxsize=4096)
+def _starts(text: str, width: int, fold: bool) -> tuple[int, ...]:
+    starts: list[int] = []
+    place = used = 0
+    for word in _words(text, width):
+        if used and used + cell_len(word.rstrip()) > width:
+            starts.append(place)
+            used = 0
+        pieces = _chopped(word, width) if fold and cell_len(word.rstrip()) > width else [word]
+        for piece in pieces[:-1]:
+            place += len(piece)
+            starts.append(place)
+        place += len(pieces[-1])
+        used += cell_len(pieces[-1])
+    return tuple(starts)
+
+
+def _chopped(word: str, width: int) -> list[str]:
+    """A word too long for any line in pieces, the last of which is more than the mark behind it."""
+    pieces = [piece for piece in chop_cells(word, width) if piece]
+    while len(pieces) > 1 and pieces[-1][0] in _CLOSING + ",.;:!?)]}" and len(pieces[-2]) > 1:
+        last = pieces[-2][-1] + pieces[-1]
+        if cell_len(last.rstrip()) > width:
+            break
+        pieces[-2:] = [pieces[-2][:-1], last]
+    return pieces
+
+
+def _words(text: str, width: int) -> list[str]:
+    """What stays on one line of `width` cells."""
+    words: list[str] = []
+    for word in _WORD.findall(text):
+        words += [word] if cell_len(word.rstrip()) <= width else re.findall(r"\s*\S+\s*", word) or [word]
+    if len(words) > 1 and len(re.findall(f"[{_IDEOGRAPH}]", words[-1])) == 1:
+        last = "".join(words[-2:])
+        words[-2:] = [last] if cell_len(last.rstrip()) <= width else words[-2:]
+    return words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from itertools import pairwise
@@ -14,7 +15,7 @@ from core.config.table import option_table
 from core.languages import LANGUAGES, choose, of_locale, texts_of
 from core.settings import remember, remembered, settings_path
 from core.texts import ENGLISH, Texts, UserError, counted, either, filled, listed, message, say, use_language
-from tests.languages import SEEN, Catalogue, catalogue, hashes, in_order, placeholders, stale, texts_in
+from tests.languages import ROOT, SEEN, UNSAID, Catalogue, catalogue, hashes, in_order, placeholders, stale, texts_in
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 GRAMMAR = {"verb"}
@@ -136,6 +137,60 @@ def test_lines_and_spaces_around_a_text_stay(found: Catalogue, language: str) ->
     assert not [key for key, text in there.items() if not text and key != "message.gap"]
     assert not [key for key, (english, _) in found.lines().items()
                 if ("\n" in there.get(key, "")) != ("\n" in english) and key in there]  # fmt: skip
+
+
+HALF_WIDTH = re.compile(
+    r"[\u4e00-\u9fff}”》] ?[,;:!?](?=\s|$|[\u4e00-\u9fff{“《])|[,;:!?] ?[\u4e00-\u9fff{“《]"
+    r"|\([^()]*[\u4e00-\u9fff][^()]*\)|[\u4e00-\u9fff}”》]\(|\)[\u4e00-\u9fff{“《]|[\u4e00-\u9fff}”》]\.(\s|$)"
+)
+"""A comma, a colon or brackets of English beside what is Chinese or a value."""
+MARKS_OF_CODE = {"home.help": "? 中断", "use.lora.then": "<lora:{name}:1>"}
+
+
+def test_chinese_texts_have_no_marks_of_english() -> None:
+    wrong = {}
+    for key, text in texts_in("zh").items():
+        bare = re.sub(r"`[^`]*`", "", text.replace(MARKS_OF_CODE.get(key, "\0"), ""))
+        if found := HALF_WIDTH.search(re.sub(r"\{[^{}]*\}", "{}", bare)):
+            wrong[key] = found[0]
+    assert not wrong
+
+
+@pytest.mark.parametrize("text", ["图片, 标注", "{a}, {b}", "步数: 3", "图片(3)", "（本任务）:", "图片 (三张)", "好."])
+def test_marks_of_english_are_known(text: str) -> None:
+    joined = HALF_WIDTH.search(re.sub(r"\{[^{}]*\}", "{}", text)) or HALF_WIDTH.search(text.replace("）", "}"))
+    assert joined is not None
+
+
+FOR_NO_READER = {
+    "core/choices/adapters.py", "core/config/runfile.py", "core/config/options.py", "core/data/captions.py",
+    "core/config/prompts.py", "core/families/wholeness.py", "core/files.py", "core/runs/commands.py",
+    "core/sampling/png.py",
+    "core/runs/trackers/weights_and_biases.py", "dbtui/announcing.py", "dbtui/probes.py", "dbtui/widths.py",
+    "dbtui/widgets/halfcell.py",
+}  # fmt: skip
+"""What they join is read by programs, is a pattern, or is English in every language."""
+
+
+def test_the_source_puts_nothing_together_with_marks_of_english() -> None:
+    """`joined`, `beside`, `apart`, `noted` and `headed` do it in the language in force."""
+    wrong = []
+    for path in sorted(path for room in ("core", "dbtui") for path in (ROOT / room).rglob("*.py")):
+        place = path.relative_to(ROOT).as_posix()
+        if place in FOR_NO_READER or place.startswith(UNSAID):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                pieces = [piece.value if isinstance(piece, ast.Constant) else "\0" for piece in node.values]
+                is_wrong = re.search(r"\0(, |; |: |:$| ?\()| ?\(\0|^, ", "".join(map(str, pieces)))
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "join":
+                is_wrong = isinstance(node.func.value, ast.Constant) and node.func.value.value in (", ", "; ", ": ")
+            else:
+                continue
+            text = ast.unparse(node)
+            if is_wrong and not re.match(r"f.(\{type\(error\)|Run\(|The run will )", text):
+                wrong.append(f"{place}:{node.lineno}: {text[:80]}")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.usefixtures("_back_to_english")

@@ -13,7 +13,7 @@ from core.choices.adapters import METHODS
 from core.config.options import RunConfig
 from core.config.parsing import read_assignment, with_changes
 from core.families import FAMILIES
-from core.texts import UserError
+from core.texts import UserError, joined
 
 FULL = "full"
 """What people say for the model itself."""
@@ -118,4 +118,4 @@ def _known(what: str, names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise UserError("bench.unknown", "There is no {what} {name!r}.", mend="Choose one of {known}.",
-                            what=what, name=name, known=", ".join(known))  # fmt: skip
+                            what=what, name=name, known=joined(known))  # fmt: skip

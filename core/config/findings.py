@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from core.texts import Message, UserError, message, say
+from core.texts import Message, UserError, headed, message, say
 
 
 class Level(StrEnum):
@@ -46,7 +46,7 @@ class ConfigError(UserError):
     def __init__(self, findings: Sequence[Finding], where: str = "") -> None:
         self.findings = tuple(findings)
         place = say("config.in", " in {where}", where=where) if where else ""
-        lines = "\n".join(f"  {finding.field}: {finding.message}" for finding in findings)
+        lines = "\n".join(f"  {headed(finding.field, finding.message)}" for finding in findings)
         self.message = message("config.invalid", "{count} wrong{place}:\n{lines}", count=_things(len(findings)),
                                place=place, lines=lines)  # fmt: skip
         Exception.__init__(self, str(self.message))

@@ -58,11 +58,6 @@ class Dataset:
         return range(sum(len(concept.instance) for concept in self.concepts))
 
     @property
-    def prior_items(self) -> range:
-        """The numbers of the class pictures."""
-        return range(len(self.instance_items), len(self.items))
-
-    @property
     def first_instance(self) -> list[int]:
         """The number of each concept's first instance picture."""
         return list(accumulate((len(concept.instance) for concept in self.concepts[:-1]), initial=0))

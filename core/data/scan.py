@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.nearby import nearest
 from core.reasons import of_system
 from core.texts import Message, UserError, message, path_in_words
 
@@ -153,6 +154,12 @@ def _check_directory(directory: Path) -> None:
             with os.scandir(directory):
                 return
     except FileNotFoundError as error:
+        near = nearest(directory)
+        if near is not None:
+            raise UserError(
+                "pictures.missing", "The folder {path} does not exist. Did you mean {near}?",
+                path=path_in_words(directory), near=near,
+            ) from error  # fmt: skip
         raise UserError(
             "pictures.missing", "The folder {path} does not exist.", mend="Check how it is spelled.",
             path=path_in_words(directory),

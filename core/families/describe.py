@@ -17,6 +17,7 @@ from core.families.family import Configs, Family
 from core.families.other_vae import with_vae
 from core.families.stored import Parts, StoredTensor, TokenizerFiles
 from core.families.wholeness import check_whole
+from core.nearby import nearest
 from core.reasons import of_system
 from core.texts import UserError, path_in_words, say
 
@@ -69,7 +70,9 @@ def describe(
     commit = ""
     if not there:
         if not hub.is_hub_id(source):
-            raise _missing(source, say("source.not-there", "there is no such file or folder"))
+            raise _missing(
+                source, say("source.not-there", "there is no such file or folder"), nearest(path, _is_source)
+            )
         path = hub.find(source, revision, variant, cache_dir)
         commit = path.name
     found, parts = folder.read(path, variant) if path.is_dir() else single_file.read(path, family)
@@ -110,7 +113,17 @@ def _no_path(error: Exception) -> str:
     return say("source.no-path", "that is no path")
 
 
-def _missing(source: str, reason: str) -> UserError:
+def _is_source(path: Path) -> bool:
+    """Whether it can be one, by its name."""
+    return path.suffix.lower() in (".safetensors", ".ckpt") or path.is_dir()
+
+
+def _missing(source: str, reason: str, near: Path | None = None) -> UserError:
+    if near is not None:
+        return UserError(
+            "source.missing", "The source model {source} cannot be found: {reason}. Did you mean {near}?",
+            source=path_in_words(source), reason=reason, near=near,
+        )  # fmt: skip
     return UserError(
         "source.missing", "The source model {source} cannot be found: {reason}.",
         mend="Check the path. A source is a diffusers folder, a .safetensors or .ckpt file, or a hub id (owner/name).",

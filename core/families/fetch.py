@@ -9,19 +9,28 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.constants import DEFAULT_REVISION
 
 from core.families.hub import patterns
 
-NO_WAY = ("ConnectError", "ConnectTimeout", "ConnectionError", "ConnectTimeoutError")
+NO_WAY = ("ConnectError", "ConnectTimeout", "ConnectionError", "ConnectTimeoutError", "ProxyError", "ReadTimeout")
 """What the libraries for HTTP call it."""
 
 
 def fetch(repo: str, revision: str, variant: str, cache_dir: str | None) -> str:
-    """Pin the revision to its commit and download that. Errors are the hub library's own."""
-    commit = HfApi().model_info(repo, revision=revision or None).sha
-    return snapshot_download(repo, revision=commit, cache_dir=cache_dir, allow_patterns=patterns(variant))
+    """Pin the revision to its commit and download that; the next time it is found under its own name, without a
+    network. Errors are the hub library's own.
+    """
+    commit = HfApi().model_info(repo, revision=revision or None).sha or ""
+    folder = snapshot_download(repo, revision=commit, cache_dir=cache_dir, allow_patterns=patterns(variant))
+    if revision != commit:
+        name = Path(folder).parents[1] / "refs" / (revision or DEFAULT_REVISION)
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_text(commit, encoding="utf-8")
+    return folder
 
 
 def is_unreachable(error: BaseException | None) -> bool:

@@ -106,10 +106,12 @@ def download(
         return Path(answer["path"])
     if answer.get("unreachable"):
         raise UserError(
-            "source.unreachable", "{repo} could not be downloaded: Hugging Face cannot be reached.",
-            mend="Check your connection. Where {site} is blocked, set the environment variable HF_ENDPOINT to the "
-            "address of a mirror, and start anew. Or download the model elsewhere and give its folder as the source.",
-            repo=repo, site="huggingface.co",
+            "source.unreachable",
+            "{repo} could not be downloaded: the hub, {hub}, cannot be reached from this computer.",
+            mend="Check the network. Behind a proxy set the environment variable HTTPS_PROXY to its address; where the "
+            "hub is blocked, HF_ENDPOINT to the address of a mirror; then start dbtui anew. Or download the model "
+            "elsewhere and give its folder as the source (docs/guide/air-gapped.md).",
+            repo=repo, hub=os.environ.get("HF_ENDPOINT") or "huggingface.co",
         )  # fmt: skip
     raise UserError(
         "source.download", "{repo} could not be downloaded from the hub: {reason}.",

@@ -17,7 +17,7 @@ from core.config.options import RunConfig
 from core.config.table import find_option
 from core.machine import Machine, inspect_machine
 from core.planning.memory import optimizer_of, precision_of
-from core.texts import beside, message, say
+from core.texts import apart, beside, message, noted, say
 
 MEMORY = frozenset({"memory.out", "training.out-of-memory", "training.no-room-for-the-optimizer"})
 NOT_A_NUMBER = frozenset({"training.not-finite", "checkpoint.not-finite"})
@@ -223,12 +223,14 @@ def ways(code: str, config: RunConfig, size: int | None = None) -> str:
     if config.model.resolution == "auto" and size is None:
         found.append(say("memory.out.resolution", "a smaller Resolution (model.resolution)"))
     found.append(say("remedy.close", "close other programs that use the memory"))
-    return say("list.semicolon", "; ").join(found)
+    return apart(found)
 
 
 def _in_words(fix: Fix) -> str:
     """With the options as the wizard names them, and as `--set` and run.toml take them."""
-    options = beside(f"{find_option(path).title} ({path} = {json.dumps(value)})" for path, value in fix.changes.items())
+    options = beside(
+        noted(find_option(path).title, f"{path} = {json.dumps(value)}") for path, value in fix.changes.items()
+    )
     return say("remedy.way", "{label} – {options}", label=fix.label.text, options=options)
 
 

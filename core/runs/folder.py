@@ -18,7 +18,7 @@ from core.config.runfile import read, to_toml
 from core.config.settle import settle
 from core.files import explain, new_directory, remove_directory, sweep_staging, write_atomic
 from core.runs.lock import RunLock
-from core.texts import UserError, say
+from core.texts import UserError, joined, say
 
 EXTENDABLE = re.compile(
     r"intervals\.\w+|concepts\.\d+\.sample\.\w+|saving\.\w+|performance\.(gradient_checkpointing|attention)|"
@@ -156,7 +156,7 @@ class Run:
             if fixed and not (begins_anew and not saved_steps(self.path)):
                 raise UserError("run.fixed-option", "{path} cannot change once a run was made.",
                                 mend="intervals, saving and previews can; for the rest make a new run.",
-                                path=", ".join(fixed))  # fmt: skip
+                                path=joined(fixed))  # fmt: skip
             config = settle(with_changes(before, changes))
             try:
                 write_atomic(self.config_path, to_toml(config, version))

@@ -156,5 +156,5 @@ def last_words(path: Path, since: int, lines: int = LOG_LINES) -> str:
             file.seek(since)
             found = file.read(1 << 20).decode("utf-8", "replace").splitlines()
     except OSError as error:
-        return f"({of_system(error)})"
+        return say("launch.unreadable", "({reason})", reason=of_system(error))
     return "\n".join(found[-lines:]) or say("launch.wordless", "(it said nothing)")

@@ -17,7 +17,7 @@ from core.families.describe import SourceDescription, describe
 from core.machine import inspect_machine
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
-from core.texts import UserError, counted, listed, path_in_words
+from core.texts import UserError, counted, listed, noted, path_in_words
 from core.training import faults
 from core.training.checkpoints import TrainingState, newest_checkpoint, read_state
 from core.training.device import Settled, device_of, settle, use_threads, versions
@@ -172,4 +172,4 @@ def left_out(found: Scan) -> Warned:
 def _refused_names(found: Scan) -> str:
     names = (path_in_words(refused.path.name) for refused in found.refused)
     reasons = (refused.reason.text.rstrip(".。") for refused in found.refused)
-    return listed(f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True))
+    return listed(noted(name, reason) for name, reason in zip(names, reasons, strict=True))

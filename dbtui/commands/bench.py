@@ -16,7 +16,7 @@ from rich.text import Text
 from core.bench.results import Measurement, Refused, Result
 from core.bench.settings import Setting, settings_of
 from core.machine import Machine, inspect_machine
-from core.texts import Texts, say, size_in_words
+from core.texts import Texts, noted, say, size_in_words
 from dbtui.boundary import DONE, FAILED
 from dbtui.printing import console, print_json, print_lines, table
 from dbtui.safe import safe, safe_message
@@ -117,7 +117,7 @@ def _result_as_json(result: Result) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    return f"CPU ({platform.machine()})"
+    return noted("CPU", platform.machine())
 
 
 def _print(results: Sequence[Result], machine: Machine, *, real: bool) -> None:

@@ -17,7 +17,7 @@ from core.config.parsing import with_changes
 from core.planning.checks import check
 from core.planning.plan import Plan, make_plan
 from core.planning.survey import survey
-from core.texts import Texts, beside, counted, listed, say, size_in_words
+from core.texts import Texts, beside, counted, headed, listed, say, size_in_words
 from dbtui.boundary import DONE, REFUSED
 from dbtui.commands.configs import read_assignments, read_config
 from dbtui.commands.processes import place_of
@@ -113,7 +113,7 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         (say("check.class", "Class pictures"), made if plan.class_wanted else say("value.none", "none")),
         (say("check.steps", "Length"), length),
         *([(say("check.processes", "Processes"), shared)] if plan.processes > 1 else []),
-        *([(say("plan.shapes", "Shapes"), listed((f"{words}: {count}" for words, count in shapes), 20))]
+        *([(say("plan.shapes", "Shapes"), listed((headed(words, count) for words, count in shapes), 20))]
           if len(shapes) > 1 else []),
         (say("plan.text-encoder", "Text encoder"),
          trained if plan.text_encoder_steps else say("check.text-encoder.not", "is not trained")),

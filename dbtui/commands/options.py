@@ -76,7 +76,7 @@ def _overlay_in_words(name: str) -> str:
 
 def _range(option: Option) -> str:
     if option.choices:
-        return ", ".join(option.choices)
+        return joined(option.choices)
     low = "" if option.minimum is None else _number(option.minimum)
     if low and option.exclusive_minimum:
         low = say("options.above", "above {low}", low=low)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
-
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from core.events import Sample, Step
 from core.runs.grid import Grid, counterpart, grid_of
 from core.texts import say
 from dbtui.actions import bindings
-from dbtui.gallery.large import Move, facts_of
-from dbtui.gallery.pictures import reader
+from dbtui.gallery.large import Move
+from dbtui.gallery.sides import Side, Sides
 from dbtui.monitor.overlay import others
-from dbtui.monitor.words import QUIET
 from dbtui.safe import safe
-from dbtui.widgets.picture import Picture
 from dbtui.widgets.question import Answer, Question, key_of
 
 if TYPE_CHECKING:
@@ -27,7 +20,7 @@ if TYPE_CHECKING:
     from dbtui.gallery.screen import GalleryScreen
 
 
-class Beside(ModalScreen[None]):
+class Beside(Sides):
     """This run's preview on the left, on the right the other run's at the nearest step. The arrows move both."""
 
     BINDINGS = [*bindings("beside")]
@@ -41,39 +34,19 @@ class Beside(ModalScreen[None]):
         return say("beside.help", "What two runs draw at the same step, with the same prompt and seed where both have "
                    "them: so it shows which settings learn your subject sooner, and which keep the rest.")  # fmt: skip
 
-    def compose(self) -> ComposeResult:
-        with Vertical(id="compare"):
-            with Horizontal(id="compare-pictures"):
-                for side in ("left", "right"):
-                    with Vertical(id=f"compare-{side}"):
-                        yield Picture()
-                        yield Static("", markup=False)
-            keys = say("beside.keys", "Esc goes back   ← → other steps   ↑ ↓ other prompts")
-            yield Static(Content.styled(keys, QUIET), markup=False)
+    @property
+    def keys_line(self) -> str:
+        return say("beside.keys", "Esc goes back   ← → other steps   ↑ ↓ other prompts")
 
-    def on_mount(self) -> None:
-        self._show()
-
-    def on_resize(self) -> None:
-        self._show()
-
-    def _show(self) -> None:
-        for side, run, sample in (("left", self.run, self.sample),
-                                  ("right", self.other, counterpart(self.sample, self.grid))):  # fmt: skip
-            if sample is None:
-                continue
-            path = run.path / sample.path
-            self.query_one(f"#compare-{side} Picture", Picture).show((path,), reader(path), str(path))
-            about = Content(safe(run.name)).stylize("bold $accent") + "\n" + Content(
-                facts_of(sample, (self.app.size.width - 4) // 2)).stylize("bold")  # fmt: skip
-            self.query_one(f"#compare-{side} > Static", Static).update(about + "\n" + Content(safe(sample.prompt)))
+    def sides(self) -> Iterator[tuple[str, Side]]:
+        yield "left", Side(self.sample, self.run.path, self.run.name)
+        nearest = counterpart(self.sample, self.grid)
+        if nearest is not None:
+            yield "right", Side(nearest, self.other.path, self.other.name)
 
     def action_go(self, rows: int, columns: int) -> None:
         self.sample = self._move(rows, columns) or self.sample
-        self._show()
-
-    def action_close(self) -> None:
-        self.dismiss(None)
+        self.show_sides()
 
 
 def ask_other_run(gallery: GalleryScreen) -> None:

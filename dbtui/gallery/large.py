@@ -1,4 +1,4 @@
-"""One preview of the gallery as large as the terminal, and two of them side by side."""
+"""One preview of the gallery as large as the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -26,13 +26,18 @@ Move = Callable[[int, int], Sample | None]
 
 
 def facts_of(sample: Sample, width: int | None = None) -> str:
-    """Step, seed and concept; in one line, or in as many of `width` cells as they need, none of them broken."""
+    """Step, seed and concept; in one line, or in as many of `width` cells as they need, none of them broken. A concept
+    is called one where there is room for it.
+    """
     told = [
         say("samples.step", "step {step:,}", step=sample.step),
         *([say("gallery.class", "the plain class")] if sample.of_class else []),
         say("samples.seed", "seed {seed}", seed=sample.seed),
-        *([safe(sample.concept)] if sample.concept else []),
     ]
+    concept = safe(sample.concept)
+    called = say("samples.concept", "subject {name}", name=concept)
+    if concept:
+        told.append(called if width is None or cell_len("   ".join([*told, called])) <= width else concept)
     lines = told[:1]
     for fact in told[1:]:
         longer = f"{lines[-1]}   {fact}"
@@ -91,54 +96,3 @@ class Large(ModalScreen[str | None]):
 
     def action_copy_path(self) -> None:
         copy(self, self.folder / self.sample.path)
-
-
-class Compare(ModalScreen[None]):
-    """Two previews side by side. The arrows change the right one, x swaps them."""
-
-    BINDINGS = [*bindings("compare")]
-
-    def __init__(self, left: Sample, right: Sample, folder: Path, move: Callable[[Sample, int, int], Sample]) -> None:
-        super().__init__()
-        self.left, self.right, self.folder, self._move = left, right, folder, move
-
-    @property
-    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
-        return say("gallery.compare-help", "Two previews of this run. The left one stays; the arrows change the right "
-                   "one. To hold another run beside this one, press o in the gallery.")  # fmt: skip
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="compare"):
-            with Horizontal(id="compare-pictures"):
-                for side in ("left", "right"):
-                    with Vertical(id=f"compare-{side}"):
-                        yield Picture()
-                        yield Static("", markup=False)
-            keys = say("gallery.compare-keys", "Esc goes back   ← → other steps on the right   ↑ ↓ other prompts   "
-                       "x swaps")  # fmt: skip
-            yield Static(Content.styled(keys, QUIET), markup=False)
-
-    def on_mount(self) -> None:
-        self._show()
-
-    def on_resize(self) -> None:
-        self._show()
-
-    def _show(self) -> None:
-        half = (self.app.size.width - 4) // 2
-        for side, sample in (("left", self.left), ("right", self.right)):
-            path = self.folder / sample.path
-            self.query_one(f"#compare-{side} Picture", Picture).show((path,), reader(path), str(path))
-            about = Content(facts_of(sample, half)).stylize("bold") + "\n" + Content(safe(sample.prompt))
-            self.query_one(f"#compare-{side} > Static", Static).update(about)
-
-    def action_go(self, rows: int, columns: int) -> None:
-        self.right = self._move(self.right, rows, columns)
-        self._show()
-
-    def action_swap(self) -> None:
-        self.left, self.right = self.right, self.left
-        self._show()
-
-    def action_close(self) -> None:
-        self.dismiss(None)

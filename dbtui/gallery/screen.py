@@ -22,8 +22,9 @@ from core.texts import UserError, joined, say
 from dbtui.actions import as_fits, bindings
 from dbtui.copying import copy
 from dbtui.gallery.cells import Cell
-from dbtui.gallery.large import Compare, Large, facts_of
+from dbtui.gallery.large import Large, facts_of
 from dbtui.gallery.layout import Layout, layout, window
+from dbtui.gallery.sides import Compare
 from dbtui.monitor.after import export_step
 from dbtui.monitor.words import recognised
 from dbtui.safe import safe, safe_message

@@ -46,10 +46,7 @@ def where_question(app: DbtuiApp, run: Run, *, waits: bool, started: bool = True
     """
     from dbtui.monitor.after import resume_question
 
-    question = resume_question(app, run)
-    if not started:
-        question.title_text = say("resume.first", "Train {name}: where?", name=safe(run.name))
-        question.text = ""
+    question = resume_question(app, run, started=started)
     if not waits:
         question.answers += (Answer("queue", "w", say("where.queue", "In the queue"),
                                     say("where.queue.help", "when its turn comes, one after the other")),)  # fmt: skip

@@ -15,7 +15,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.texts import UserError, say
-from dbtui.actions import as_fits, bindings, said_as, shown_as, trains_anew
+from dbtui.actions import as_fits, bindings, said_as, shown_as, trains_anew, trains_first
 from dbtui.home.doing import RunActions
 from dbtui.home.rows import Entry, describe, heads, line, longer
 from dbtui.home.waiting import queue_line
@@ -266,8 +266,7 @@ class HomeScreen(RunActions):
             active = said_as(active, {"resume": (say("home.start-now", "Start now"), say(
                 "home.start-now.help", "Trains it at once, without waiting for its turn."))})  # fmt: skip
         elif entry is not None and entry.state == "new":
-            active = said_as(active, {"resume": (say("home.start", "Start"), say(
-                "home.start.help", "Trains it: here, in the background, or when its turn comes."))})  # fmt: skip
+            active = said_as(active, {"resume": trains_first()})
         elif entry is not None and entry.begins_anew:
             active = said_as(active, {"resume": trains_anew()})
         return as_fits(self.app, active, optional, self.size.width, compact=self.size.width < WIDE)

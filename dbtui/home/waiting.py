@@ -88,11 +88,11 @@ def _listing(queue: Queue) -> str:
     lines = []
     if queue.current is not None:
         lines.append(say("queue.listing.current", "►  {name} trains now", name=safe(queue.current.name)))
-    for place, entry in enumerate(queue.waiting[:SHOWN], 1):
+    for entry in queue.waiting[:SHOWN]:
         takes = ""
         if entry.seconds is not None:
             takes = say("queue.listing.takes", "  about {time}", time=duration_in_words(entry.seconds))
-        lines.append(f"{place}  {safe(entry.name)}{takes}")
+        lines.append(f"»  {safe(entry.name)}{takes}")  # no number: those are keys of the answers
     if len(queue.waiting) > SHOWN:
         lines.append(say("queue.listing.more", "and {count} more", count=len(queue.waiting) - SHOWN))
     return "\n".join(lines)

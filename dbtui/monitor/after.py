@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from dbtui.working import Working
 
 
-def resume_question(app: DbtuiApp, run: Run) -> Question:
-    """Dismissed with `here`, `background` or `None`; one run trains in a process at a time. It says from where."""
+def resume_question(app: DbtuiApp, run: Run, *, started: bool) -> Question:
+    """Dismissed with `here`, `background` or `None`; one run trains in a process at a time. It says from where a run
+    that has `started` before goes on.
+    """
     here = Answer("here", "h", say("where.here", "Here"),
                   say("where.here.help", "in this program; closing the terminal does not end it"))  # fmt: skip
     background = Answer("background", "b", say("where.background", "In the background"),
                         say("where.background.help", "in a process of its own"))  # fmt: skip
     answers = (background,) if app.is_training else (here, background)
+    if not started:
+        return Question(say("resume.first", "Train {name}: where?", name=safe(run.name)), "", answers)
     from core.runs.folder import saved_steps
 
     saved = saved_steps(run.path)

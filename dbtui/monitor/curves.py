@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from core.texts import headed
 from dbtui.monitor.pane import Pane
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class CurvePane(Pane):
         """
         lines: list[Content] = []
         for run, part_of in groupby(reversed(curves), key=lambda curve: curve.run):
-            lines.append(Content(f"{run}:" if run else ""))
+            lines.append(Content(headed(run, "").rstrip() if run else ""))
             for curve in part_of:
                 style = self.get_visual_style(curve.component)
                 part = Content.styled(f"{'◆' if curve.points else '━'} {curve.label}", style)

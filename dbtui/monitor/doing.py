@@ -10,8 +10,8 @@ from textual.screen import ActiveBinding
 
 from core.events import Failed
 from core.runs.commands import send
-from core.texts import UserError
-from dbtui.actions import as_fits, said_as, shown_as, trains_anew
+from core.texts import UserError, say
+from dbtui.actions import as_fits, said_as, shown_as, trains_anew, trains_first
 from dbtui.copying import copy
 from dbtui.monitor.after import ask_export, resume_question
 from dbtui.monitor.curves import CurvePane
@@ -39,6 +39,7 @@ class MonitorActions(Working):
     history: History
     answers: Answers
     _environment: Mapping[str, str]
+    _knows_the_past: bool
     _has_exports: bool
     """Whether files lie there, as it was at the last look."""
 
@@ -71,6 +72,9 @@ class MonitorActions(Working):
         active = active if self._is_useful else shown_as(active, {"use": False})
         if self.begins_anew:
             active = said_as(active, {"resume": trains_anew()})
+        elif self._knows_the_past and self.history.state == "new":
+            help_text = say("monitor.start.help", "Trains it: here, or in the background.")
+            active = said_as(active, {"resume": (trains_first()[0], help_text)})
         return as_fits(self.app, active, ["longer", "leave_run"], self.size.width)
 
     @property
@@ -143,7 +147,7 @@ class MonitorActions(Working):
         self.look_soon()
 
     def action_resume(self) -> None:
-        self.app.push_screen(resume_question(self.dbtui, self.run), self._resume)
+        self.app.push_screen(resume_question(self.dbtui, self.run, started=self.history.state != "new"), self._resume)
 
     def _resume(self, where: str | None) -> None:
         if where is not None:

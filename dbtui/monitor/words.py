@@ -8,7 +8,7 @@ import time
 from rich.cells import cell_len
 
 from core import events
-from core.texts import Texts, counted, duration_in_words, say, size_in_words
+from core.texts import Texts, apart, counted, duration_in_words, say, size_in_words
 from dbtui.safe import safe
 from dbtui.states import PHASES
 
@@ -125,7 +125,7 @@ def measured_in_words(event: events.Measured) -> str:
         parts.append(say("measured.repeats", "repeats bit for bit"))
     elif event.repeats is not None:
         parts.append(say("measured.repeats-not", "does not repeat bit for bit"))
-    return say("list.semicolon", "; ").join(parts)
+    return apart(parts)
 
 
 WHY = Texts("why", {
@@ -135,7 +135,7 @@ WHY = Texts("why", {
 
 def why(reason: str) -> str:
     """The end of a sentence on why a run stopped."""
-    return "" if reason == "user" else WHY.get(reason, f" ({safe(reason)})")
+    return "" if reason == "user" else WHY.get(reason, say("why.other", " ({reason})", reason=safe(reason)))
 
 
 def bar(done: float, width: int) -> tuple[str, str]:

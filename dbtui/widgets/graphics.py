@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.settings import remember, remembered
-from core.texts import UserError, say
+from core.texts import Texts, UserError, joined, say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,7 +50,7 @@ def protocol(environment: Mapping[str, str], said: tuple[int, ...] = ()) -> Prot
             "$DBTUI_GRAPHICS is “{asked}”, and that is no way of drawing pictures that is known here.",
             mend="Set it to one of {known}, or unset it.",
             asked=asked,
-            known=", ".join(PROTOCOLS),
+            known=joined(PROTOCOLS),
         )
     kept = remembered(SETTING)
     for known in PROTOCOLS:
@@ -58,6 +58,9 @@ def protocol(environment: Mapping[str, str], said: tuple[int, ...] = ()) -> Prot
             return known
     needed = PLACEHOLDERS.get(environment.get("TERM", ""))
     return "kitty" if needed is not None and said >= needed and "TMUX" not in environment else "halfcell"
+
+
+NAMES = Texts("graphics.name", {"halfcell": "half cells", "kitty": "kitty", "sixel": "sixel", "off": "off"})
 
 
 def about_protocols() -> dict[Protocol, str]:

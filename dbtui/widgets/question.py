@@ -13,11 +13,12 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from core.texts import say
+from core.texts import joined, say
 from dbtui.actions import binding
 from dbtui.widgets.hanging import Hanging, Hung
 
-KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
+DIGITS = "123456789"
+KEYS = f"{DIGITS}abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Question(ModalScreen[str | None]):
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
-        return say("question.help", "Arrows and Enter choose an answer, or the key in front of it. Esc closes the "
-                   "question, and nothing is done.")  # fmt: skip
+        return say("question.help", "Arrows and Enter choose an answer, or the key in front of it, or its number: 1 is "
+                   "the first. Esc closes the question, and nothing is done.")  # fmt: skip
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
@@ -57,7 +58,9 @@ class Question(ModalScreen[str | None]):
                     yield Static(self.text, markup=False)
             yield OptionList(*(Option(_line(answer), id=answer.id) for answer in self.answers), compact=True,
                              id="answers", markup=False)  # fmt: skip
-            keys = say("question.keys", "↑ ↓ and Enter, or the key in front · Esc closes")
+            keys = say("question.keys", "↑ ↓ and Enter, the key in front, or its number · Esc closes")
+            if all(answer.key in DIGITS for answer in self.answers):
+                keys = say("question.keys.numbers", "↑ ↓ and Enter, or the key in front · Esc closes")
             yield Static(keys, id="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
@@ -66,10 +69,21 @@ class Question(ModalScreen[str | None]):
         answers.highlighted = 0
 
     def on_key(self, event: events.Key) -> None:
-        for answer in self.answers:
-            if event.character is not None and event.character.lower() == answer.key:
-                event.stop()
-                self.dismiss(answer.id)
+        """An answer's own key, else its number. Any other letter does nothing and is told which ones do."""
+        if not event.is_printable or event.character is None:
+            return
+        event.stop()
+        by_key = {DIGITS[number]: answer for number, answer in enumerate(self.answers[: len(DIGITS)])}
+        by_key |= {answer.key: answer for answer in self.answers if answer.key}
+        chosen = by_key.get(event.character.lower())
+        if chosen is not None:
+            self.dismiss(chosen.id)
+            return
+        own = [answer.key for answer in self.answers if answer.key]
+        keys = self.query_one("#dialog-keys", Static)
+        keys.update(say("question.which", "Press one of: {keys}, ↑ ↓ and Enter, or Esc", keys=joined(own)))
+        keys.add_class("-wrong")
+        self.app.bell()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)

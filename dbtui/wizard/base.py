@@ -78,6 +78,7 @@ class WizardScreen(Editing):
                 yield from self.illustration()
         with Horizontal(id="ending"):
             yield from self.ending()
+            yield Static(say("wizard.below", "▼ more (↓)"), id="below", markup=False)
         yield Static("", id="hint", markup=False)
         yield Footer(compact=True)
 
@@ -251,6 +252,11 @@ class WizardScreen(Editing):
     def action_scroll(self, pages: int) -> None:
         form = self.query_one(Form)
         form.scroll_relative(y=pages * max(1, form.size.height - 2), animate=False)
+
+    def on_form_moved(self) -> None:
+        """A mark at the end tells that there is more below."""
+        for form, below in zip(self.query(Form), self.query("#below"), strict=False):  # none while it is composed anew
+            below.visible = form.goes_on
 
     # --- ways ---------------------------------------------------------------------------------------------------------
 

@@ -348,6 +348,8 @@ class WizardContext:
 
     def visit(self, step: str) -> None:
         """From now on every field of the screen says what it misses."""
+        if step == "model":
+            self.visited.add(PRESET)
         for option in option_table():
             if step_of(option.path) == step:
                 numbers = range(self.concepts) if "*" in option.path else (0,)

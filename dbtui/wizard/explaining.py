@@ -10,7 +10,7 @@ from core.config.presets import Preset
 from core.config.table import Option
 from core.demo.preset import demo_values
 from core.demo.source import is_demo
-from core.texts import say
+from core.texts import noted, say
 from dbtui.safe import safe
 from dbtui.widgets.hanging import Hanging, Hung
 from dbtui.widths import fitted
@@ -39,8 +39,8 @@ def explain(context: WizardContext, path: str, option: Option) -> Hanging:
             parts += [Content(preset_title(preset)).stylize("bold"), Hung(Content("  "), Content(safe(preset.help)))]
         return Hanging.of(parts)
     if option.type != "text" or option.choices or option.unit:
-        unit = f" ({option.unit})" if option.unit else ""
-        parts.append(_line(say("explain.takes", "Takes"), f"{option.expectation}{unit}"))
+        takes = noted(option.expectation, option.unit) if option.unit else option.expectation
+        parts.append(_line(say("explain.takes", "Takes"), takes))
     parts.append(_line(say("explain.at-first", "At first"), in_words(option.default)))
     for preset in context.presets.values():
         values = preset.values_for(context.family, context.lora)

@@ -202,16 +202,19 @@ class Wizard:
             delete_draft(self.context.home, self.context.id)
 
 
-def start(app: App[int], home: Path, draft: Draft | None) -> None:
+def start(app: App[int], home: Path, draft: Draft | None, field: str = "") -> None:
     """Open the wizard over the present screen, unless another is there by then: presets are read in a thread. An own
-    preset that cannot be read is said, and nothing is opened.
+    preset that cannot be read is said, and nothing is opened. With the focus on `field` if one is named.
     """
     dbtui, below = cast("DbtuiApp", app), app.screen
 
     def opened(context: WizardContext) -> None:
         if app.screen is below:
             wizard = Wizard(dbtui, context, is_kept=draft is not None and draft.changed > 0)
-            app.push_screen(wizard.screen(context.step))
+            screen = wizard.screen(context.step)
+            app.push_screen(screen)
+            if field:
+                screen.call_after_refresh(screen.go_to_field, field)
 
     def read() -> None:
         try:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from core.config.findings import Finding, Level
+from core.config.table import find_option
 from core.data.scan import Scan
 from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
+from core.planning.checks.words import MANY_TOKENS
 from core.texts import Texts, beside, counted, joined, say, size_in_words
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext
+from dbtui.wizard.explaining import preset_title
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
 from dbtui.wizard.values import in_words
 
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
 
 MOST_FINDINGS = 3
 """Beside one field; a folder may hold hundreds of files that are no pictures."""
+TELLING = ("intervals.epochs", "learning_rate.rate", "concepts.0.prior.images_per_instance",
+           "performance.text_encoder_ratio")  # fmt: skip
+"""What presets differ in most."""
 KINDS = Texts("source.kind", {
     "folder": "diffusers folder", "safetensors": ".safetensors file", "ckpt": ".ckpt file",
 })  # fmt: skip
@@ -74,23 +81,40 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
         if preset is None:
             return lines
     if preset is None:
-        none = say("preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing.")
-        return [*lines, Line(*QUIET, none)]
-    changes = [f"{option.title} {in_words(old)} → {in_words(new)}"
-               for option, old, new in context.changes_of_preset()]  # fmt: skip
+        return [*lines, _without_preset(context)]
+    changes = [say("preset.change", "{title} {new} (was {old})", title=option.title, old=in_words(old),
+                   new=in_words(new)) for option, old, new in context.changes_of_preset()]  # fmt: skip
     said = say("preset.sets.nothing", "It changes nothing.")
     if changes:
-        said = say("preset.sets", "It sets (before → now): {changes}. F1 on a field explains it.",
+        said = say("preset.sets", "It fills in for you: {changes}. You need not touch these; F1 on one explains it.",
                    changes=joined(changes))  # fmt: skip
     if is_demo(context.config.model.source):
         over = say("preset.sets.demo", "The demo's own numbers go over the rest.")
         said = f"{said}{say('message.gap', ' ')}{over}" if changes else over
-    lines.insert(0, Line(*GOOD, safe(said)))
+    purpose = _first_sentence(preset.help) or preset_title(preset)
+    lines[:0] = [Line(*GOOD, safe(purpose)), Line(*QUIET, safe(said))]
     if preset.depends_on_family and context.config.model.source and not (context.family or busy):
         unknown = say("preset.sets.family", "These are its numbers for Stable Diffusion 1, until it is known which one "
                       "the source is; F5, Family says it.")  # fmt: skip
-        lines.insert(1, Line(*QUIET, unknown))
+        lines.insert(2, Line(*QUIET, unknown))
     return lines
+
+
+def _first_sentence(text: str) -> str:
+    """What a preset is for stands first in its help."""
+    found = re.match(r"\s*(.+?(?:[.!?](?=\s|$)|[。！？]))", text, re.DOTALL)
+    return " ".join((found[1] if found else text).split())
+
+
+def _without_preset(context: WizardContext) -> Line:
+    """What a preset is for; and what is in force without one, where the field was passed over."""
+    if PRESET not in context.visited:
+        none = say("preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing.")
+        return Line(*QUIET, none)
+    values = joined(f"{find_option(path).title} {in_words(context.value(path))}" for path in TELLING)
+    return Line(*MARKS[Level.WARNING], safe(say(
+        "preset.without", "No preset is chosen. In force is what the program begins with, for no subject in "
+        "particular: {values}. Enter opens the list.", values=values)))  # fmt: skip
 
 
 def _copy_in_words(context: WizardContext, *, has_preset: bool) -> str:
@@ -155,15 +179,15 @@ def sizes(pictures: tuple[Picture, ...]) -> str:
 
 
 def _token_lines(context: WizardContext, number: int) -> list[Line]:
+    """How the model reads the identifier, where no finding says it."""
     tokens = context.tokens(number)
-    if tokens is None or not tokens.count:
+    if tokens is None or not 0 < tokens.count < MANY_TOKENS:
         return []
-    mark = GOOD if tokens.count <= 2 else QUIET
     told = say("notes.token", "one piece (1 token)")
     if tokens.count > len(tokens.pieces):
         told = say("notes.tokens-each", "The model reads it in {tokens}: a character of this script takes several",
                    tokens=counted(tokens.count, "token"))  # fmt: skip
     elif tokens.count > 1:
         told = say("notes.tokens", "The model reads it in pieces, {tokens}: {pieces}",
-                   tokens=counted(tokens.count, "token"), pieces=" · ".join(map(safe, tokens.pieces[:8])))  # fmt: skip
-    return [Line(*mark, told)]
+                   tokens=counted(tokens.count, "token"), pieces=" · ".join(map(safe, tokens.pieces)))  # fmt: skip
+    return [Line(*GOOD, told)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from core.config.table import Option, option_table
@@ -11,7 +12,25 @@ from dbtui.safe import safe
 
 
 class Form(VerticalScroll, can_focus=False):
-    """The rows of a screen; it scrolls with the focus."""
+    """The rows of a screen; it scrolls with the focus. Posts `Moved` whenever another part of it may be seen."""
+
+    class Moved(Message):
+        """It was scrolled, or it or what is in it has another size."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more below what is seen."""
+        return round(self.scroll_y) < self.max_scroll_y
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self.post_message(self.Moved())
+
+    def watch_virtual_size(self) -> None:
+        self.post_message(self.Moved())
+
+    def on_resize(self) -> None:
+        self.post_message(self.Moved())
 
 
 def heading(title: str, text: str = "") -> Static:

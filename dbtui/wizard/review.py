@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
@@ -24,19 +24,39 @@ from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
 from dbtui.wizard.curve import RateCurve
 from dbtui.wizard.notes import finding_lines
-from dbtui.wizard.parts import heading
+from dbtui.wizard.parts import Form, heading
 from dbtui.wizard.words import PlanLines, group_help, group_title, plan_in_words
 
 if TYPE_CHECKING:
     from dbtui.wizard.flow import Wizard
 
 
-class Findings(OptionList):
-    """What is still to be mended; Enter goes to the field."""
+class Findings(OptionList, inherit_bindings=False):
+    """What is still to be mended; Enter goes to the field. The arrows go on to the plan behind the last finding, as if
+    both were one list.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "cursor_up", show=False),
+        Binding("down", "cursor_down", show=False),
+        Binding("enter", "select", show=False),
+    ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The arrows are the list's own as long as there is a finding to go to and the form stands at its beginning."""
+        if action == "cursor_up":
+            return bool(self.highlighted) and not self.screen.query_one(Form).scroll_y
+        return action != "cursor_down" or (self.highlighted or 0) < self.option_count - 1
 
 
 class ReviewScreen(WizardScreen):
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("review")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("review"),
+        Binding("up", "scroll_lines(-1)", show=False),
+        Binding("down", "scroll_lines(1)", show=False),
+        Binding("home", "scroll_to(0)", show=False),
+        Binding("end", "scroll_to(1)", show=False),
+    ]
     AUTO_FOCUS = "#here"
     step = "review"
 
@@ -108,6 +128,13 @@ class ReviewScreen(WizardScreen):
             return bool(self.context.groups)
         return action != "next" and super().check_action(action, parameters)
 
+    def action_scroll_lines(self, lines: int) -> None:
+        self.query_one(Form).scroll_relative(y=lines, animate=False)
+
+    def action_scroll_to(self, end: int) -> None:
+        form = self.query_one(Form)
+        form.scroll_to(y=form.max_scroll_y if end else 0, animate=False)
+
     def action_start(self) -> None:
         self._start("here")
 
@@ -161,6 +188,7 @@ class ReviewScreen(WizardScreen):
                 return
             await self.wizard.close()
             if where == "queue":
+                app.follow(run.name)
                 told = say("review.enqueued", "{name} waits its turn. w shows the queue, and starts it.",
                            name=safe(run.name))  # fmt: skip
                 app.notify(told, markup=False)

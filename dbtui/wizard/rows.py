@@ -264,9 +264,9 @@ class Row(Vertical):
         before, self.state = self.state, state
         if before.marked != state.marked:
             self.query_one(".mark", Static).update(self._mark())
+        if self.has_class("narrow") and (before.lines, before.text) != (state.lines, state.text):
+            self.query_one(".aside", Static).update(self._aside())
         if before.lines != state.lines:
-            if self.has_class("narrow"):
-                self.query_one(".aside", Static).update(self._aside())
             message = self.query_one(".message", Static)
             message.update(self._message())
             message.display = bool(self._message())
@@ -319,7 +319,8 @@ class Row(Vertical):
         """To the right of the control: the unit, or a short message in its place."""
         if self._fits_aside:
             return self.state.lines[0].content()
-        return Content(self.option.unit).stylize("$foreground-muted")
+        counts = self.option.type != "text" or self.state.text.strip().isdecimal()  # not of `auto` and `10%`
+        return Content(self.option.unit if counts else "").stylize("$foreground-muted")
 
     def _message(self) -> Hanging:
         """Under the control: what needs more room."""

@@ -14,6 +14,7 @@ from core.planning.plan import Plan
 from core.texts import beside, counted, duration_in_words, joined, listed, say, size_in_words
 from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext
+from dbtui.wizard.explaining import preset_title
 from dbtui.wizard.notes import family_title
 
 MOST_CARDS = 3
@@ -51,7 +52,7 @@ def plan_in_words(context: WizardContext, busy: bool) -> Rows:
     if facts is None or plan is None:
         looking = say("plan.looking", "Looking at the pictures …")
         return [("", looking if busy else say("plan.none", "There is no plan yet: mend what stands above first."))]
-    return [*_what(context.config, facts), *_pictures(plan), *_steps(plan), *_saves(context.config, plan),
+    return [*_what(context, facts), *_pictures(plan), *_steps(plan), *_saves(context.config, plan),
             *_time(context), *_device(context, facts), *_needs(facts, plan)]  # fmt: skip
 
 
@@ -137,11 +138,17 @@ def group_help(group: tuple[Card, ...], present: tuple[str, ...]) -> str:
     return said
 
 
-def _what(config: RunConfig, facts: Facts) -> Rows:
-    source = facts.description
+def _what(context: WizardContext, facts: Facts) -> Rows:
+    source, model = facts.description, context.config.model
     family = [family_title(source.family)] if source is not None else []
-    return [(say("plan.run", "Run"), safe(config.model.name)),
-            (say("plan.model", "Model"), beside((*family, safe(config.model.source))))]  # fmt: skip
+    chosen = context.presets.get(context.preset)
+    preset = say("plan.preset.none", "none, what the program begins with")
+    if chosen is not None:
+        preset = preset_title(chosen)
+    elif context.copy_of:
+        preset = say("plan.preset.copy", "none, a copy of {run}", run=safe(context.copy_of))
+    return [(say("plan.run", "Run"), safe(model.name)), (say("plan.preset", "Preset"), preset),
+            (say("plan.model", "Model"), beside((*family, safe(model.source))))]  # fmt: skip
 
 
 def _pictures(plan: Plan) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ from PIL import Image
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import encode
+from core.languages import LANGUAGES, texts_of
 from core.runs.folder import Run
+from core.texts import use_language
 from dbtui.__main__ import main
+from dbtui.actions import relabel
 from tests.dbtui.app_driving import imagined
 
 Said = pytest.CaptureFixture[str]
@@ -26,6 +29,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
+
+
+@pytest.fixture(params=LANGUAGES)
+def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every language in turn."""
+    use_language(texts_of(request.param))
+    relabel()
+    yield request.param
+    use_language(None)
+    relabel()
 
 
 @pytest.fixture

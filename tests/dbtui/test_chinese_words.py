@@ -34,6 +34,8 @@ OTHER_WORDS = {
     "旁边的小矩阵": "附加的小矩阵",
     "另一种噪声": "每一步的图片和噪声都不同",
     "{words} 对": "“{words}”对",
+    "离开并丢弃": "放弃已输入的内容",
+    "。它们和新的狗一起训练": "，和新的狗一起训练",
 }
 """What no text says any more, beside what is said instead."""
 
@@ -59,7 +61,7 @@ def test_a_head_counts_steps_as_the_lines_below_it() -> None:
 
 def test_a_word_in_chinese_is_not_shown_in_pieces_that_do_not_add_up() -> None:
     use_language(texts_of("zh"))
-    assert said_of("我的狗") == "模型会把“我的狗”拆成 9 个 token，它们都已有各自的意思。"
+    assert said_of("我的狗") == "模型会把“我的狗”拆成 9 个 token（每个汉字占几个），它们都已有各自的意思。"
     assert said_of("xjy") == "模型会把“xjy”拆成 3 个 token（x · j · y），它们都已有各自的意思。"
 
 
@@ -129,3 +131,11 @@ def test_a_prompt_in_chinese_says_nothing_to_the_model(
     assert main(["generate", "demo", "--prompt", "一只狗", "--output", str(tmp_path)]) == 2
     assert "“一只狗”对 Stable Diffusion 没有意义" in capsys.readouterr().err.replace("\n", "")
     assert not_english("一只狗, a dog") is not None and not_english("a dog, café") is None
+
+
+def test_ways_of_drawing_pictures_have_chinese_names() -> None:
+    from dbtui.widgets.graphics import NAMES, about_protocols
+
+    use_language(texts_of("zh"))
+    assert list(NAMES) == list(about_protocols())
+    assert [NAMES[name] for name in ("halfcell", "off")] == ["半格字符", "关闭"]

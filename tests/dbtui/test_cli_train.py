@@ -262,6 +262,7 @@ from core.runs import pump
 from tests.dbtui.test_cli_train import STARTED, Trainer, step
 from core.events import Done
 from dbtui.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs behind it with Ctrl+C ignored
 def script(config, resume, poll):
     yield STARTED
     yield step(1)
@@ -310,8 +311,8 @@ def test_a_second_signal_ends_it_now_and_the_journal_says_so(home: Path, in_a_pr
     child = in_a_process(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_until(lambda: '"step": 1' in journal(home))
     child.send_signal(signal.SIGINT)
-    while b"once more" not in child.stdout.readline():
-        pass
+    said = next((line for line in child.stdout if b"once more" in line), None)
+    assert said is not None, child.stderr.read().decode()
     child.send_signal(signal.SIGINT)
     assert child.wait(20) == 1
     assert json.loads(journal(home).splitlines()[-1])["code"] == "run.interrupted"

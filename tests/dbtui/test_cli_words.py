@@ -14,18 +14,18 @@ from dbtui.__main__ import main
 WRONG = {
     "--nope": "没有选项 --nope。是不是 --home？",
     "train -x": "没有选项 -x。",
-    "train": "缺少参数 'RUN.toml|NAME'。",
+    "train": "缺少参数“RUN.toml|任务名”。",
     "train a --procesess 3": "没有选项 --procesess。是不是 --processes、--resume？",
     "train a b": "多出了参数：b。",
-    "trian": "没有命令 'trian'。是不是 'train'？",
-    "queue nope": "没有命令 'nope'。",
-    "generate demo": "缺少选项 '--prompt'。",
-    "generate demo --prompt": "选项 '--prompt' 后面要有一个值。",
-    "bench --real=3": "选项 '--real' 不带值。",
-    "bench --batch x": "'--batch' 的值无效：必须是整数。",
-    "bench --seconds x": "'--seconds' 的值无效：必须是数。",
-    "export x --step -1": "'--step' 的值无效：不能小于 0。",
-    "generate demo --prompt x --steps 5000": "'--steps' 的值无效：不能大于 1000。",
+    "trian": "没有命令“trian”。是不是 train？",
+    "queue nope": "没有命令“nope”。",
+    "generate demo": "缺少选项 --prompt。",
+    "generate demo --prompt": "选项 --prompt 后面要有一个值。",
+    "bench --real=3": "选项 --real 不带值。",
+    "bench --batch x": "--batch 的值无效：必须是整数。",
+    "bench --seconds x": "--seconds 的值无效：必须是数。",
+    "export x --step -1": "--step 的值无效：不能小于 0。",
+    "generate demo --prompt x --steps 5000": "--steps 的值无效：不能大于 1000。",
 }
 
 
@@ -43,13 +43,20 @@ def test_what_is_wrong_with_a_line_is_said_in_chinese(line: str, capsys: pytest.
     assert capsys.readouterr().err.startswith(f"{WRONG[line]}`dbtui ")
 
 
-@pytest.mark.parametrize("command", ["", "train", "generate", "export", "queue", "queue add"])
+@pytest.mark.parametrize("command", ["", "train", "generate", "export", "queue", "queue add", "new", "attach", "stop"])
 def test_help_has_none_of_typers_english_words(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--help", "--language=zh"]) == 0
     said = capsys.readouterr().out
     assert said.strip().startswith(f"用法：dbtui {command}".strip())
+    assert not re.search(r"\bNAME\b|\bname\b|\bPATH\b|range|list\[|\bstr\b|\bint\b", said)
     words = r"Usage|Option|Argument|Command|ARGS|Show|this|exit|required|default"
     assert not re.findall(words, re.sub(r"--[\w-]+|`[^`]*`|SECTION.OPTION|│ options ", "", said), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("command", ["new", "stop", "export", "attach"])
+def test_the_name_of_a_run_is_written_alike_by_every_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert re.search(r"Usage: dbtui \w+ \[OPTIONS\] [{\[]?NAME", capsys.readouterr().out)
 
 
 def test_no_line_of_the_help_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +92,7 @@ def test_every_complaint_in_the_table_has_an_example() -> None:
     left = {"command-missing", "finite"}  # the app opens without a command; an endless number is out of every range
     for table in (_USAGE, _REASONS):
         for key, english in table.english.items():
-            words = max(re.split(r"\{\w+\}", in_force(f"{table.prefix}.{key}", english)), key=len).strip(" ：。")
+            words = max(re.split(r"\{[\w!]+\}", in_force(f"{table.prefix}.{key}", english)), key=len).strip(" ：。")
             assert key in left or words in said, key
 
 

@@ -260,7 +260,8 @@ async def test_in_the_wizard_the_demo_is_named_for_what_it_is(tmp_path: Path, ti
             (line,) = lines_for(screen.context, "model.source", busy=False)
             assert line.text.startswith("The small model that comes with the program: 64 px")
             assert "The small model that comes" in shown(app) and "go over the rest" in shown(app)
-            assert "Text encoder ratio 1 →" in shown(app) and "0.35. F1 on a field" in shown(app)
+            filled = " ".join(line.text for line in lines_for(screen.context, "preset", busy=False))
+            assert "Text encoder ratio 0.35 (was 1)" in filled
             await screen.wizard.go("review")
             await until(pilot, lambda: screen.context.looked is not None and screen.context.looked.decoded)
             found = [finding.code for finding in screen.context.findings if finding.level is not Level.HINT]

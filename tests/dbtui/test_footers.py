@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,12 +13,11 @@ from rich.cells import cell_len
 from textual.widgets import Footer
 
 from core.events import Continued, Done, Export, Failed, Paused, Phase, Stopped
-from core.languages import LANGUAGES, texts_of
 from core.runs.history import Summary
 from core.runs.lock import Owner
 from core.runs.overview import Overview
-from core.texts import in_force, language, use_language
-from dbtui.actions import Action, actions, relabel
+from core.texts import in_force, language
+from dbtui.actions import Action, actions
 from dbtui.app import DbtuiApp
 from dbtui.drafts import STEPS, Draft
 from dbtui.home.rows import Entry
@@ -35,21 +34,14 @@ from tests.dbtui.test_gallery import run as gallery_run  # noqa: F401 - a fixtur
 
 WIDTH = 80
 
+pytestmark = pytest.mark.usefixtures("spoken")
+
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("DBTUI_GRAPHICS", "halfcell")
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
-
-
-@pytest.fixture(params=LANGUAGES, autouse=True)
-def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
-    use_language(texts_of(request.param))
-    relabel()
-    yield request.param
-    use_language(None)
-    relabel()
 
 
 def keys(app: DbtuiApp) -> str:

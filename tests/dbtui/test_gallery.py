@@ -18,8 +18,9 @@ from core.runs.folder import Run
 from core.settings import settings_path
 from dbtui.app import DbtuiApp
 from dbtui.gallery.beside import Beside
-from dbtui.gallery.large import Compare, Large
+from dbtui.gallery.large import Large
 from dbtui.gallery.screen import GalleryScreen
+from dbtui.gallery.sides import Compare
 from dbtui.widgets.picture import Picture
 from dbtui.widgets.question import Question
 from tests.dbtui import synthetic
@@ -145,9 +146,6 @@ async def test_no_size_crashes_it(run: Run, size: tuple[int, int]) -> None:
             await pilot.resize_terminal(*size)
             await settle(pilot)
             await pilot.resize_terminal(*NARROW)
-
-
-# --- keys ---------------------------------------------------------------------------------------------------------
 
 
 async def test_it_begins_at_the_newest_step_and_arrows_move_and_scroll(run: Run) -> None:

@@ -16,9 +16,10 @@ from core.runs.folder import Run
 from core.texts import say, use_language
 from dbtui.app import DbtuiApp
 from dbtui.gallery.cells import caption
-from dbtui.gallery.large import Compare
+from dbtui.gallery.large import facts_of
 from dbtui.gallery.layout import SMALLEST, layout, window
 from dbtui.gallery.screen import GalleryScreen
+from dbtui.gallery.sides import Compare
 from tests.dbtui.app_driving import shown, until
 from tests.dbtui.test_gallery import NARROW, VAST, WIDE, opened, surroundings  # noqa: F401 - a fixture
 
@@ -90,3 +91,10 @@ async def test_a_run_without_previews_says_how_they_come(tmp_path: Path) -> None
         for key in ("left", "enter", "space", "c", "m", "e", "y"):
             await pilot.press(key)
         assert isinstance(app.screen, GalleryScreen)
+
+
+def test_a_concept_is_called_one_where_there_is_room() -> None:
+    sample = Sample(step=100, path="a.png", prompt="dog", seed=1, concept="dog-face")
+    assert facts_of(sample) == "step 100   seed 1   subject dog-face"
+    assert facts_of(sample, 34) == "step 100   seed 1   dog-face"
+    assert facts_of(sample, 20) == "step 100   seed 1\ndog-face"

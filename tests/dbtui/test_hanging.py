@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,6 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.css.styles import RulesMap
 
-from core.languages import LANGUAGES, texts_of
-from core.texts import use_language
-from dbtui.actions import relabel
 from dbtui.app import DbtuiApp
 from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.hanging import Hanging, Hung
@@ -21,15 +17,6 @@ from dbtui.widths import both_ends
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 
 RULES = RulesMap()
-
-
-@pytest.fixture(params=LANGUAGES)
-def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
-    use_language(texts_of(request.param))
-    relabel()
-    yield request.param
-    use_language(None)
-    relabel()
 
 
 @pytest.mark.parametrize("text", ["A word and another. " * 6, "一步一步地学习，每一步都看一张图片。" * 4])

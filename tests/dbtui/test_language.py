@@ -23,7 +23,7 @@ from textual.widgets._select import SelectOverlay
 from core.config.searching import section_title
 from core.config.table import option_table
 from core.events import Done, Phase, Stopped
-from core.languages import LANGUAGES, VARIABLE, texts_of
+from core.languages import VARIABLE, texts_of
 from core.runs.folder import Run
 from core.runs.history import History
 from core.settings import remembered
@@ -259,13 +259,6 @@ def test_labels_are_not_cut_at_80_columns(chinese: None) -> None:
     assert all(cell_len(words) <= 14 for _, words, _ in STATES.values())
 
 
-@pytest.fixture(params=LANGUAGES)
-def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
-    use_language(texts_of(request.param))
-    yield request.param
-    use_language(None)
-
-
 @pytest.mark.usefixtures("spoken")
 def test_the_first_steps_are_told_in_five_lines_that_fit() -> None:
     lines = [line for line in welcome().plain.split("\n")[1:] if line]
@@ -350,6 +343,15 @@ def test_every_action_has_a_title_that_fits_the_footer(chinese: None) -> None:
 
     for action in ACTIONS:
         assert cell_len(in_force(f"action.{action.place}.{action.id}.title", action.title)) <= 12
+
+
+def test_what_is_said_once_in_english_has_one_wording_in_chinese(chinese: None) -> None:
+    from core.texts import in_force
+
+    said: dict[str, set[str]] = {}
+    for action in ACTIONS:
+        said.setdefault(action.help, set()).add(in_force(f"action.{action.place}.{action.id}.help", action.help))
+    assert {english: words for english, words in said.items() if len(words) > 1} == {}
 
 
 def test_between_two_chinese_sentences_of_a_notice_stands_no_space(

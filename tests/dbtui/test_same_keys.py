@@ -14,6 +14,7 @@ from dbtui.actions import ACTIONS
 from dbtui.app import DbtuiApp
 from dbtui.gallery.screen import GalleryScreen
 from dbtui.home.screen import HomeScreen
+from dbtui.monitor.screen import MonitorScreen
 from dbtui.monitor.using import UsingScreen
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
@@ -103,6 +104,13 @@ async def test_the_footer_says_what_r_does_with_what_was_not_trained_and_with_wh
     async with app.run_test(size=(80, 24)) as pilot:
         await looked_at(app, pilot, "not started")
         assert "r Start " in keys(app) and "t Demo" in keys(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and "r Start " in keys(app))
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "Train clock: where?" in shown(app) and "saved" not in shown(app)
+        await pilot.press("escape", "h")
+        await looked_at(app, pilot, "not started")
         add(tmp_path, run)
         app.screen.look()  # type: ignore[attr-defined]
         await looked_at(app, pilot, "waits, no. 1")

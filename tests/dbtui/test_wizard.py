@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from textual.widgets import Static
 
 from core.config.options import RunConfig
 from core.config.table import option_table
@@ -154,8 +155,9 @@ async def test_a_preset_says_what_it_sets_and_fields_show_what_differs_from_it(t
         screen = await open_wizard(pilot)
         screen.context.edit("preset", "face")
         screen.show()
-        said = row_of(screen, "preset").state.lines[0].text
-        assert "Text encoder ratio 0 → 0.7" in said
+        purpose, fills, *_ = (line.text for line in row_of(screen, "preset").state.lines)
+        assert purpose == "One person or one animal with a face of its own."
+        assert "Text encoder ratio 0.7 (was 0)" in fills and "→" not in fills
         assert not screen.context.is_changed("performance.text_encoder_ratio")
         screen.context.edit("performance.text_encoder_ratio", "0.5")
         assert screen.context.is_changed("performance.text_encoder_ratio")
@@ -169,6 +171,15 @@ async def test_pictures_and_tokens_are_told_beside_their_fields(tmp_path: Path) 
         screen = await open_wizard(pilot, "concepts", dict(FILLED))
         assert "6 pictures, 1024 × 768 to 1024 × 773 px" in shown(app)
         assert row_of(screen, "concepts.0.instance.identifier").state.lines[0].text == "one piece (1 token)"
+
+
+@pytest.mark.parametrize("word", ["xjyxjy", "我的狗"])
+async def test_an_identifier_of_many_tokens_is_told_once(tmp_path: Path, word: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", FILLED | {"concepts.0.instance.identifier": word})
+        row = row_of(screen, "concepts.0.instance.identifier")
+        assert sum("token" in line.text for line in row.state.lines) == 1
 
 
 @pytest.mark.parametrize(("size", "seen"), [((120, 36), True), ((120, 24), False), ((80, 36), False)])
@@ -351,3 +362,18 @@ def test_screens_look_as_they_did(
         await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
+
+
+async def test_a_unit_stands_only_behind_what_is_counted_in_it(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "parameters", FILLED | {"learning_rate.warmup_steps": "10%"})
+        row = row_of(screen, "learning_rate.warmup_steps")
+        row.control.focus()
+        aside = row.query_one(".aside", Static)
+        await until(pilot, lambda: row.state.text == "10%" and str(aside.content) == "")
+        await pilot.press("end", "backspace")
+        await until(pilot, lambda: str(aside.content) == "optimizer steps")
+        await pilot.press("%")
+        await until(pilot, lambda: str(aside.content) == "")
+        assert str(row_of(screen, "intervals.epochs").query_one(".aside", Static).content) == "epochs"

@@ -20,7 +20,7 @@ from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.pictures import PicturesScreen, as_meant, drawn
-from tests.dbtui.app_driving import FILLED, HOSTILE, at_rest, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import FILLED, HOSTILE, at_rest, imagined, open_wizard, row_of, shown, until
 
 PROMPT = "concepts.0.instance.prompt"
 WORDY = {**FILLED, PROMPT: "a {identifier} {class}, [filewords]"}
@@ -242,3 +242,18 @@ def test_the_pictures_look_as_they_did(
         await at_rest(pilot)
 
     assert snap_compare(DbtuiApp(tmp_path), run_before=prepare, terminal_size=size)
+
+
+async def test_f2_takes_the_folder_that_was_meant(home: Path, pictures: Path) -> None:
+    app = DbtuiApp(home)
+    folder, field = "concepts.0.instance.directory", "concepts.0.instance.identifier"
+    async with app.run_test(size=(80, 24)) as pilot:
+        typed = str(pictures.with_name("pictuers"))
+        screen = await open_wizard(pilot, "concepts", FILLED | {folder: typed, field: "sks"})
+        row = row_of(screen, folder)
+        row.control.focus()
+        await until(pilot, lambda: any("Did you mean" in line.text for line in row.state.lines))
+        assert "F2: Take" in row.state.lines[1].text
+        await pilot.press("f2")
+        await until(pilot, lambda: row.text == str(pictures))
+        await until(pilot, lambda: "6 pictures" in row.state.lines[0].text)

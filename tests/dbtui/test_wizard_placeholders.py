@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,6 @@ from rich.cells import cell_len
 from textual.color import Color
 
 from core.config.table import option_table
-from core.languages import LANGUAGES, texts_of
-from core.texts import use_language
-from dbtui.actions import relabel
 from dbtui.app import DbtuiApp
 from dbtui.looks import THEMES
 from dbtui.wizard.placeholders import placeholder
@@ -27,15 +23,6 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
-
-
-@pytest.fixture(params=LANGUAGES)
-def spoken(request: pytest.FixtureRequest) -> Iterator[str]:
-    use_language(texts_of(request.param))
-    relabel()
-    yield request.param
-    use_language(None)
-    relabel()
 
 
 def test_every_field_that_may_stand_empty_says_something_and_no_example_is_cut_off(spoken: str) -> None:

@@ -97,7 +97,7 @@ async def test_another_source_brings_the_numbers_of_its_family(tmp_path: Path) -
         field.focus()
         field.value = "/models/xl.safetensors"
         await until(pilot, lambda: screen.context.family == "sdxl")
-        assert "LoRA off → on" in row_of(screen, "preset").state.lines[0].text
+        assert "LoRA on (was off)" in row_of(screen, "preset").state.lines[1].text
         await screen.wizard.go("parameters")
         await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
         await until(pilot, lambda: row_of(app.screen, LORA).text == "true")  # type: ignore[arg-type]
@@ -144,12 +144,12 @@ def test_a_family_that_was_named_counts_where_the_source_cannot_be_read(tmp_path
     context.edit("preset", "face")
     context.edit(SOURCE, "nowhere/xl")
     looked_at(context)
-    (_, told) = lines_for(context, "preset", busy=False)
+    (_, _, told) = lines_for(context, "preset", busy=False)
     assert "numbers for Stable Diffusion 1, until it is known" in told.text
     context.edit("model.family", "sdxl")
     looked_at(context)
     assert context.text("performance.text_encoder_ratio") == "0"
-    assert len(lines_for(context, "preset", busy=False)) == 1
+    assert len(lines_for(context, "preset", busy=False)) == 2
 
 
 def test_the_help_of_a_field_tells_each_presets_number_for_this_family_and_method(tmp_path: Path) -> None:
@@ -325,3 +325,28 @@ async def test_presets_are_read_and_written_in_threads(
         await screen.in_other_words()
         assert screen.context.preset == "mine"
     assert len(asked) == 4 and not any(asked)
+
+
+async def test_a_preset_that_was_passed_over_says_which_values_are_in_force_and_review_that_there_is_none(
+    tmp_path: Path,
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "model", FILLED | {"intervals.epochs": "33"})
+        row_of(screen, "preset").control.focus()
+        await until(pilot, lambda: "Enter opens the list. A preset sets" in shown(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "No preset is chosen" in shown(app))
+        said = " ".join(line.text for line in row_of(screen, "preset").state.lines)
+        assert "Epochs 33, Learning rate auto, Class pictures for each of yours 0" in said
+        screen.context.edit("preset", "face")
+        screen.show()
+        await until(pilot, lambda: "No preset" not in shown(app))
+        screen.context.edit("preset", "")
+    app = DbtuiApp(tmp_path / "other")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        await until(pilot, lambda: "Preset         none, what the program begins with" in shown(app))
+        screen.context.edit("preset", "face")
+        screen.show()
+        await until(pilot, lambda: "Preset         A face" in shown(app))

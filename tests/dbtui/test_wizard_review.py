@@ -12,6 +12,7 @@ import pytest
 from textual.widgets import Button
 
 from core.config.options import RunConfig
+from core.config.parsing import with_changes
 from core.machine import Card
 from core.planning.duration import Pace, kind_of
 from core.planning.facts import Facts
@@ -23,9 +24,12 @@ from dbtui.drafts import list_drafts
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.parts import Form
+from dbtui.wizard.review import Findings
 from dbtui.wizard.words import PlanLines, roughly
 from dbtui.wizard.words import _steps as steps_in_words
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
+from tests.dbtui.test_home import a_step, make_run
 
 GB = 1_000_000_000
 CARDS = (Card("GPU-a", "Imagined 24", 24 * GB, 3 * GB), Card("GPU-b", "Imagined 24", 24 * GB, 23 * GB),
@@ -73,9 +77,11 @@ async def test_a_run_can_wait_its_turn_with_the_cards_that_were_chosen(
     monkeypatch.setattr("dbtui.wizard.flow.survey", with_cards)
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
+        make_run(tmp_path, "earlier", a_step(3))
         await open_wizard(pilot, "review", dict(FILLED))
         await pilot.press("w")
         await until(pilot, lambda: "waits, no. 1" in shown(app))
+        await until(pilot, lambda: app.screen.selected.name == "clock")  # type: ignore[attr-defined]
     (entry,) = read_queue(tmp_path).entries
     assert (entry.name, entry.cards, entry.seconds) == ("clock", ("GPU-b",), None)
     assert not started
@@ -220,3 +226,63 @@ def test_a_text_encoder_that_trains_to_the_end_is_not_given_a_number_of_steps(tr
     plan: Any = SimpleNamespace(steps=300, epochs=50, steps_per_epoch=6, images_per_step=1, buckets=(),
                                 text_encoder_steps=trained)  # fmt: skip
     assert steps_in_words(plan)[-1] == ("Text encoder", said)
+
+
+async def test_every_key_that_scrolls_elsewhere_scrolls_the_plan_and_a_mark_tells_that_there_is_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        form = screen.query_one(Form)
+        await until(pilot, lambda: "▼ more" in shown(app))
+        assert form.max_scroll_y > 4
+        for keys, where in [
+            (("down",), 1), (("down",), 2), (("up",), 1), (("end",), form.max_scroll_y), (("home",), 0),
+            (("pagedown", "pagedown", "pagedown"), form.max_scroll_y), (("pageup", "pageup", "pageup"), 0),
+        ]:  # fmt: skip
+            await pilot.press(*keys)
+            await until(pilot, lambda where=where: form.scroll_y == where)
+            await until(pilot, lambda: ("▼ more" in shown(app)) == (form.scroll_y < form.max_scroll_y))
+
+
+async def test_the_arrows_go_through_the_findings_and_on_into_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    wrong = {"concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", FILLED | wrong)
+        findings, form = screen.query_one(Findings), screen.query_one(Form)
+        last = findings.option_count - 1
+        assert last > 0
+        findings.focus()
+        await pilot.press(*["down"] * (last + 2))
+        await until(pilot, lambda: (findings.highlighted, form.scroll_y) == (last, 2))
+        await pilot.press(*["up"] * (last + 2))
+        await until(pilot, lambda: (findings.highlighted, form.scroll_y) == (0, 0))
+        await pilot.press("end")
+        await until(pilot, lambda: form.scroll_y == form.max_scroll_y)
+
+
+async def test_the_list_stands_on_the_run_that_was_put_into_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    for name in ("ann", "bob", "zoe"):
+        Run.create(tmp_path, with_changes(RunConfig(), {"model.name": name}), "0")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen) and len(app.screen.entries) == 3)
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        await until(pilot, lambda: home._was_read)
+        await pilot.press("end")
+        old = home.selected
+        await open_wizard(pilot, "review", dict(FILLED))
+        await pilot.press("w")
+        await until(pilot, lambda: "waits, no. 1" in shown(app))
+        assert old is not None and home.selected is not None
+        assert (old.name, home.selected.name) == (home.entries[-1].name, "clock")

@@ -6,15 +6,18 @@ import asyncio
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
 from textual.app import App
+from textual.pilot import Pilot
 
 from core.config.options import RunConfig
 from core.planning.facts import Facts
 from dbtui.app import DbtuiApp
 from dbtui.wizard.asking import Asker
+from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.completion import Listed, list_folder
 from dbtui.wizard.rows import Field, Line
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, press, row_of, shown, until
@@ -22,14 +25,20 @@ from tests.dbtui.app_driving import FILLED, imagined, open_wizard, press, row_of
 pytestmark = pytest.mark.usefixtures("no_disk")
 
 
+async def at_field(pilot: Pilot[Any], step: str, path: str) -> tuple[WizardScreen, Field]:
+    """The wizard at `step`, and in it the field of `path`, which has the focus."""
+    screen = await open_wizard(pilot, step)
+    field = row_of(screen, path).control
+    assert isinstance(field, Field)
+    field.focus()
+    await pilot.pause()
+    return screen, field
+
+
 async def test_keys_act_in_the_order_they_were_typed_however_slow_the_screen(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
-        screen = await open_wizard(pilot, "parameters")
-        field = row_of(screen, "intervals.epochs").control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
+        screen, _ = await at_field(pilot, "parameters", "intervals.epochs")
         press(app, "backspace", "backspace", "backspace", "4", "0", "left", "backspace", "7")
         await until(pilot, lambda: screen.context.text("intervals.epochs") == "70")
 
@@ -51,11 +60,7 @@ async def test_a_whole_path_typed_without_a_pause_needs_no_completion(tmp_path: 
         (tmp_path / "pictures" / name).mkdir(parents=True)
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
-        screen = await open_wizard(pilot, "concepts")
-        field = row_of(screen, "concepts.0.instance.directory").control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
+        screen, field = await at_field(pilot, "concepts", "concepts.0.instance.directory")
         press(app, *f"{tmp_path}/pictures/")
         await until(pilot, lambda: field.is_completing)
         press(app, *"elsewhere", key, *"sks")
@@ -79,11 +84,7 @@ async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -
     (tmp_path / "pictures" / "cat").mkdir()
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
-        screen = await open_wizard(pilot, "concepts")
-        field = row_of(screen, "concepts.0.instance.directory").control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
+        screen, field = await at_field(pilot, "concepts", "concepts.0.instance.directory")
         press(app, *f"{tmp_path}/pictures/cl")
         await until(pilot, lambda: field.is_completing)
         await pilot.press("tab")
@@ -108,11 +109,7 @@ async def test_a_folder_that_does_not_answer_keeps_nobody_from_typing(
     monkeypatch.setattr("dbtui.wizard.completion.list_folder", stuck)
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "concepts")
-        field = row_of(screen, "concepts.0.instance.directory").control
-        assert isinstance(field, Field)
-        field.focus()
-        await pilot.pause()
+        _, field = await at_field(pilot, "concepts", "concepts.0.instance.directory")
         press(app, *f"{tmp_path}/c")
         await until(pilot, lambda: asked.is_set() and field.value == f"{tmp_path}/c")
         assert not field.is_completing

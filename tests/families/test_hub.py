@@ -116,13 +116,22 @@ def test_a_download_is_pinned_and_takes_only_what_is_needed(served: list[str], t
     assert served == []
 
 
+def test_what_was_downloaded_is_found_by_its_name_alone_without_the_hub(served: list[str], tmp_path: Path):
+    path = hub.download("tiny/sd1", cache_dir=tmp_path)
+    served.clear()
+    assert describe("tiny/sd1", cache_dir=tmp_path).path == path
+    assert served == []
+
+
 def test_a_hub_out_of_reach_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     with pytest.raises(UserError, match="could not be downloaded") as raised:
         hub.download("tiny/sd1", cache_dir=tmp_path)
     assert raised.value.code == "source.unreachable"
-    assert "Errno" not in str(raised.value) and "HF_ENDPOINT" in str(raised.value.message.mend)
+    assert "Errno" not in str(raised.value) and "http://127.0.0.1:9, cannot be reached" in str(raised.value)
+    for way in ("HTTPS_PROXY", "HF_ENDPOINT", "docs/guide/air-gapped.md"):
+        assert way in raised.value.message.advice
     assert "\n" not in str(raised.value)
 
 

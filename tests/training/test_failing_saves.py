@@ -17,19 +17,27 @@ from tests.training.asking import Asked, AtStep, run_with
 from tests.training.runs import quick_config, run_to_end
 
 
+@pytest.fixture
+def full_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full when the first file of tensors is written, and never after."""
+    from core.training import checkpoints
+
+    original, calls = checkpoints.write_tensors, iter(range(100))
+
+    def write(*arguments: Any) -> None:
+        if next(calls) == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(*arguments)
+
+    monkeypatch.setattr(checkpoints, "write_tensors", write)
+
+
+@pytest.mark.usefixtures("full_at_first")
 def test_a_state_is_saved_at_the_end_though_the_one_before_failed(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.training import checkpoints
 
-    original, calls = checkpoints.write_tensors, iter(range(100))
-
-    def full_at_first(*arguments: Any) -> None:
-        if next(calls) == 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        original(*arguments)
-
-    monkeypatch.setattr(checkpoints, "write_tensors", full_at_first)
     monkeypatch.setattr(checkpoints.Checkpoints, "finished", at_the_end(checkpoints.Checkpoints.finished))
     config = quick_config(tiny_sd1, pictures, intervals__max_steps=2, intervals__save_every_steps=1)
     events = run_to_end(config, tmp_path / "run")
@@ -38,21 +46,14 @@ def test_a_state_is_saved_at_the_end_though_the_one_before_failed(
     assert isinstance(events[-1], Done)
 
 
+@pytest.mark.usefixtures("full_at_first")
 def test_a_save_that_failed_is_tried_again_before_the_next_is_due(
     tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.training import checkpoints, saving
 
-    original, calls = checkpoints.write_tensors, iter(range(100))
-
-    def full_at_first(*arguments: Any) -> None:
-        if next(calls) == 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        original(*arguments)
-
     in_the_foreground = replace(checkpoints.inspect_machine(), memory_available=0)
     monkeypatch.setattr(checkpoints, "inspect_machine", lambda: in_the_foreground)
-    monkeypatch.setattr(checkpoints, "write_tensors", full_at_first)
     monkeypatch.setattr(saving, "RETRY_SECONDS", 0.0)
     config = quick_config(tiny_sd1, pictures, intervals__save_every_steps=3)
     events = run_to_end(config, tmp_path / "run")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from core.events import Checkpoint, Done, Paused, Phase, Stopped, Warned
+from core.config.options import RunConfig
+from core.events import Checkpoint, Done, Event, Paused, Phase, Stopped, Warned
 from core.training.checkpoints import list_checkpoints
 from core.training.trainer import Trainer
 from tests.training.asking import AllAtOnce, Asked, AtStep, answers, run_with
@@ -51,31 +50,29 @@ def test_a_save_that_waits_when_all_is_discarded_is_refused(tmp_path: Path, tiny
     assert answers(events) == {"a": "warning", "b": "stopped"}
 
 
-def test_what_is_asked_during_the_export_is_answered(
-    tmp_path: Path, tiny_sd1: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Asked] = []
-    (tmp_path / "run").mkdir()
-    config = quick_config(tiny_sd1, pictures, intervals__max_steps=1, saving__export_when_done=True)
-    events = []
-    for event in Trainer(config, tmp_path / "run", resume=False, poll=lambda: [asked.pop()] if asked else []).run():
+def asked_in(phase: str, asked: Asked, config: RunConfig, folder: Path) -> list[Event]:
+    """What a run says that is asked for something when it enters `phase`."""
+    waiting: list[Asked] = []
+    folder.mkdir()
+    events: list[Event] = []
+    for event in Trainer(config, folder, resume=False, poll=lambda: [waiting.pop()] if waiting else []).run():
         events.append(event)
-        if isinstance(event, Phase) and event.name == "exporting":
-            asked.append(Asked("stop", "a"))
+        if isinstance(event, Phase) and event.name == phase:
+            waiting.append(asked)
+    return events
+
+
+def test_what_is_asked_during_the_export_is_answered(tmp_path: Path, tiny_sd1: Path, pictures: Path) -> None:
+    config = quick_config(tiny_sd1, pictures, intervals__max_steps=1, saving__export_when_done=True)
+    events = asked_in("exporting", Asked("stop", "a"), config, tmp_path / "run")
     assert answers(events) == {"a": "warning"} and isinstance(events[-1], Done)
 
 
 def test_a_termination_during_the_last_save_is_not_followed_by_an_export(
     tmp_path: Path, tiny_sd1: Path, pictures: Path
 ) -> None:
-    asked: list[Asked] = []
-    (tmp_path / "run").mkdir()
     config = quick_config(tiny_sd1, pictures, intervals__max_steps=1, saving__export_when_done=True)
-    events = []
-    for event in Trainer(config, tmp_path / "run", resume=False, poll=lambda: [asked.pop()] if asked else []).run():
-        events.append(event)
-        if isinstance(event, Phase) and event.name == "saving":
-            asked.append(Asked("stop", "a", {"reason": "terminated"}))
+    events = asked_in("saving", Asked("stop", "a", {"reason": "terminated"}), config, tmp_path / "run")
     assert isinstance(events[-1], Stopped) and events[-1].saved and events[-1].step == 1
     assert not any(isinstance(event, Phase) and event.name == "exporting" for event in events)
     assert isinstance(run_to_end(config, tmp_path / "run", resume=True)[-1], Done)

@@ -10,7 +10,7 @@ from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
 from core.planning.buckets import BucketPlan, common_samples, images_per_step, plan_buckets
 from core.planning.facts import Facts
-from core.texts import counted, message, say
+from core.texts import apart, beside, counted, joined, message, noted, say
 
 MOST_PAIRS = 6
 PAIRS_NAMED = 3
@@ -112,11 +112,13 @@ def _several(processes: int) -> str:
 
 def _in_words(odd: list[BucketPlan], size: int, accumulation: int, processes: int) -> str:
     """Each bucket with its pictures and what would divide them: `640 × 384 px, 6 pictures (3 × 2, 2 × 3)`."""
-    return "; ".join(
-        f"{bucket.size.words if bucket.size else ''} px, {counted(bucket.samples, 'picture')} ("
-        + (", ".join(f"{first} × {second}" for first, second in
-                     valid_pairs(bucket.samples, size, accumulation, processes)[:PAIRS_NAMED])
-           or say("batch.no-pair", "no pair for {processes} processes", processes=processes)) + ")"
+    return apart(
+        noted(
+            beside((f"{bucket.size.words if bucket.size else ''} px", counted(bucket.samples, "picture"))),
+            joined(f"{first} × {second}" for first, second in
+                   valid_pairs(bucket.samples, size, accumulation, processes)[:PAIRS_NAMED])
+            or say("batch.no-pair", "no pair for {processes} processes", processes=processes),
+        )
         for bucket in odd
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from core.planning.buckets import concept_sizes
 from core.planning.class_pictures import likeness_of
 from core.planning.facts import Facts
 from core.planning.memory import resolution_of
-from core.texts import UserError, counted, listed, message, path_in_words, say
+from core.texts import UserError, apart, counted, listed, message, noted, path_in_words, say
 
 FEW, MANY = 3, 100
 MOST_PAIRS = 4
@@ -31,12 +31,18 @@ def directories(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             continue
         found = facts.scans[number] if number < len(facts.scans) else None
         if isinstance(found, UserError):
-            yield Finding(Level.ERROR, field, found.message)
+            yield Finding(Level.ERROR, field, found.message, meant(found, field))
         elif found is not None and not found.pictures and not found.refused:
             yield Finding(Level.ERROR, field, message(
                 "pictures.none", "There are no pictures in {directory}.",
                 mend="Put three or more pictures (PNG, JPEG, WebP) into it, or choose another folder.",
                 directory=concept.instance.directory))  # fmt: skip
+
+
+def meant(problem: UserError, field: str) -> tuple[Fix, ...]:
+    """The path that was probably meant, where one leads nowhere (see `core.nearby`)."""
+    near = problem.message.values.get("near")
+    return (Fix(message("fix.near", "Take {path}", path=near), {field: str(near)}),) if near else ()
 
 
 def unreadable(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -101,7 +107,7 @@ def small(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         found, sizes = facts.scan(number), concept_sizes(config, facts, number)
         if found is None or sizes is None:
             continue
-        names = [f"{path_in_words(picture.path.name)} ({picture.width} × {picture.height})"
+        names = [noted(path_in_words(picture.path.name), f"{picture.width} × {picture.height}")
                  for picture, size in zip(found.pictures, sizes, strict=True)
                  if size and (picture.width < size.width or picture.height < size.height)]  # fmt: skip
         if names:
@@ -124,7 +130,7 @@ def alike(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             yield Finding(Level.WARNING, f"concepts.{number}.instance.directory", message(
                 "pictures.alike", "Some pictures show nearly the same: {pairs}. They count double, and the model "
                 "remembers them rather than the subject.", mend="Keep one of each.",
-                pairs=say("list.semicolon", "; ").join(names[:MOST_PAIRS]) + (
+                pairs=apart(names[:MOST_PAIRS]) + (
                     say("pictures.more-pairs", " (and {count} more)", count=len(names) - MOST_PAIRS)
                     if len(names) > MOST_PAIRS else "")))  # fmt: skip
 

@@ -13,7 +13,7 @@ from core.planning.facts import Facts
 from core.planning.memory import device_of, precision_of
 from core.planning.plan import make_plan, memory_of
 from core.planning.remedies import FOR_MEMORY, FOR_THE_DISK, Case, Remedy
-from core.texts import message, say, size_in_words
+from core.texts import apart, message, say, size_in_words
 
 LITTLE_MEMORY = 12_000_000_000
 """Below this a device has no room for a text encoder beside the U-Net."""
@@ -111,7 +111,7 @@ def memory(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 
     fixes = _helpful(_case(config, facts), bytes_of, FOR_MEMORY)
     advice = "In order of effect: {advice}." if fixes else "Use a machine with more memory."
-    values["advice"] = "; ".join(fix.label.text for fix in fixes)
+    values["advice"] = apart(fix.label.text for fix in fixes)
     field = _field_of(fixes, "performance.gradient_checkpointing")
     if need.fixed > holds:
         yield Finding(Level.ERROR, field, message(

@@ -10,6 +10,7 @@ from core.config.options import RunConfig
 from core.demo.source import DEMO, PICTURES, is_demo
 from core.families import FAMILIES
 from core.families.single_file import Undecided
+from core.planning.checks.pictures import meant
 from core.planning.facts import Facts
 from core.texts import UserError, either, message
 
@@ -33,6 +34,7 @@ def source(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 
 
 def _ways_out(problem: UserError) -> Iterator[Fix]:
+    yield from meant(problem, "model.source")
     if isinstance(problem, Undecided):
         for name in problem.families:
             yield Fix(message("fix.family-is", "It is {family} ({resolution} px)", family=FAMILIES[name].title,

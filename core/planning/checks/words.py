@@ -211,7 +211,9 @@ def _rareness(number: int, concept: Concept, word: str) -> Iterator[Finding]:
             example=RARE_WORDS[0]), _rare_words(number, concept, without=word))  # fmt: skip
     elif len(tokens) >= MANY_TOKENS:
         read = pieces(word)
-        told = say("identifier.in-pieces", " ({pieces})", pieces=" · ".join(read)) if len(read) == len(tokens) else ""
+        told = say("identifier.in-bytes", " (a character of this script takes several)")
+        if len(read) == len(tokens):
+            told = say("identifier.in-pieces", " ({pieces})", pieces=" · ".join(read))
         yield Finding(Level.WARNING, field, message(
             "identifier.long", "The model reads “{word}” as {count} tokens{tokens}, which all mean something "
             "already.", mend="A word of one or two tokens is learned better, for example {example}.", word=word,

@@ -25,6 +25,7 @@ from tests.dbtui.after.ended import (
     WIDE,
     both,
     journal_of,
+    make,
     opened,
 )
 from tests.dbtui.app_driving import shown, until
@@ -164,6 +165,25 @@ async def test_a_damaged_run_toml_still_tells_what_happened(run: Run) -> None:
         await pilot.press("f2")
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert "not enough memory" in shown(app)
+
+
+async def test_where_the_model_cannot_be_fetched_another_one_is_chosen_with_all_else_as_it_was(tmp_path: Path) -> None:
+    from dbtui.wizard.base import WizardScreen
+
+    run = make(tmp_path / "home", "clock", model__source="owner/name", intervals__epochs=33)
+    journal_of(run).say(Failed(code="source.unreachable", message="The hub cannot be reached.", advice="", step=None))
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "Choose another model, or its folder" in shown(app) and "Try again as it is" in shown(app)
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
+        wizard = app.screen
+        assert isinstance(wizard, WizardScreen)
+        await until(pilot, lambda: wizard.focused_row is not None and wizard.focused_row.path == "model.source")
+        assert wizard.context.config.intervals.epochs == 33 and wizard.context.config.model.name != "clock"
 
 
 @pytest.mark.parametrize(("key", "reads"), [("f2", "mending.saved_steps"), ("o", "overlay.others")])

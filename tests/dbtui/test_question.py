@@ -1,0 +1,49 @@
+"""Every question is answered in the same ways, and no key is swallowed without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dbtui.app import DbtuiApp
+from dbtui.widgets.question import Answer, Question, key_of
+from tests.dbtui.app_driving import shown, until
+
+LETTERS = (Answer("keep", "k", "Keep"), Answer("delete", "x", "Delete"), Answer("wait", "w", "Wait"))
+NUMBERS = tuple(Answer(f"card {number}", key_of(number), f"Card {number}") for number in range(1, 12))
+MIXED = (Answer("fix", "1", "Half the rate"), Answer("resume", "r", "Try again"), Answer("log", "l", "The log"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "keys", "chosen"),
+    [(LETTERS, ("k",), "keep"), (LETTERS, ("X",), "delete"), (LETTERS, ("1",), "keep"), (LETTERS, ("3",), "wait"),
+     (LETTERS, ("down", "enter"), "delete"), (LETTERS, ("up", "enter"), "wait"), (LETTERS, ("escape",), None),
+     (NUMBERS, ("9",), "card 9"), (NUMBERS, ("b",), "card 11"), (MIXED, ("2",), "resume"), (MIXED, ("1",), "fix"),
+     (LETTERS, ("4", "q", "x"), "delete")],
+)  # fmt: skip
+async def test_an_answer_is_chosen_by_its_key_its_number_or_the_arrows(
+    tmp_path: Path, answers: Sequence[Answer], keys: tuple[str, ...], chosen: str | None
+) -> None:
+    app, got = DbtuiApp(tmp_path), list[str | None]()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(Question("Which?", "", answers), got.append)
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press(*keys)
+        await until(pilot, lambda: got == [chosen])
+
+
+@pytest.mark.parametrize("wrong", ["q", "4", "space", "é"])
+async def test_a_key_that_is_no_answer_rings_and_is_told_which_ones_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    rung: list[bool] = []
+    monkeypatch.setattr(DbtuiApp, "bell", lambda self: rung.append(True))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(question := Question("Which?", "", LETTERS))
+        await until(pilot, lambda: "or its number" in shown(app))
+        await pilot.press(wrong)
+        await until(pilot, lambda: "Press one of: k, x, w" in shown(app))
+        assert app.screen is question and rung == [True]

@@ -1,0 +1,132 @@
+"""Where lines end: Chinese after any character but for the marks, commands whole, English as rich does it."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich._wrap import divide_line
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+from textual.content import Content
+
+from dbtui.widths import _divide, break_lines_between_characters
+
+NEVER_FIRST = "、。，．；：？！）］｝〉》」』】〕”’…"
+NEVER_LAST = "（［｛〈《「『【〔“‘"
+PROSE = st.lists(
+    st.sampled_from(
+        [
+            "狗",
+            "训练",
+            "图片",
+            "，",
+            "。",
+            "）",
+            "（",
+            "“",
+            "”",
+            "dog",
+            "(",
+            ")",
+            ",",
+            ":",
+            " ",
+            "`hf auth login`",
+            "3",
+            "/",
+            "a-b",
+        ]
+    ),
+    max_size=40,
+).map("".join)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _chinese_breaks() -> None:
+    break_lines_between_characters()
+
+
+def lines(text: str, width: int) -> list[str]:
+    return [line.plain for line in Content(text).wrap(width)]
+
+
+@given(PROSE, st.integers(2, 60))
+def test_nothing_is_lost_and_every_line_fits(text: str, width: int) -> None:
+    starts = _divide(text, width)
+    assert starts == sorted(set(starts)) and all(0 < start < len(text) for start in starts)
+    ends = [*starts, len(text)]
+    parts = [text[start:end] for start, end in zip([0, *starts], ends, strict=True)]
+    assert all(cell_len(part.rstrip()) <= width for part in parts)
+
+
+MARKED = st.lists(
+    st.sampled_from(
+        [
+            "狗",
+            "训练，",
+            "图片。",
+            "（所有）",
+            "“我的狗”",
+            "dog，",
+            "（dog）",
+            " 3 ",
+            "画风(狗)",
+            "步/秒",
+            "值: ",
+            "dog_dog_dog_dog。",
+            "dog_dog_dog)，",
+        ]
+    ),
+    min_size=1,
+    max_size=30,
+).map("".join)
+
+
+@given(MARKED, st.integers(12, 60))
+def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one(text: str, width: int) -> None:
+    for number, line in enumerate(lines(text, width)):
+        assert not number or line.strip()[:1] not in NEVER_FIRST + ",.;:!?)/"
+        assert line.rstrip()[-1:] not in NEVER_LAST + "([{"
+
+
+@given(st.text("狗猫图", min_size=2, max_size=40), st.sampled_from(["", "。", "）。"]), st.integers(8, 40))
+def test_the_last_line_is_no_single_character(text: str, end: str, width: int) -> None:
+    assert len(re.findall("[狗猫图]", lines(text + end, width)[-1])) > 1
+
+
+@given(st.text("狗猫图，", max_size=40), st.integers(18, 40))
+def test_a_command_stays_whole_where_it_fits(before: str, width: int) -> None:
+    assert any("`hf auth login`" in line for line in lines(f"{before}狗 `hf auth login`，再试一次。", width))
+
+
+def test_a_command_too_long_for_a_line_ends_at_its_spaces() -> None:
+    assert [line.strip() for line in lines("请先运行 `dbtui train dog --resume`。", 14)] == [
+        "请先运行", "`dbtui train", "dog", "--resume`。",
+    ]  # fmt: skip
+
+
+@given(st.text("ab c.,:(`-–…’“”\t", max_size=60), st.integers(1, 40), st.booleans())
+def test_english_is_broken_as_before(text: str, width: int, fold: bool) -> None:
+    assert _divide(text, width, fold) == divide_line(text, width, fold)
+
+
+def test_what_commands_print_is_broken_alike() -> None:
+    text = "没有登录：请先运行 `hf auth login`，然后再试一次。"
+    printed = [line.plain.rstrip() for line in Text(text).wrap(Console(width=26), 26)]
+    assert printed == [line.rstrip() for line in lines(text, 26)] == [
+        "没有登录：请先运行", "`hf auth login`，然后再试", "一次。",
+    ]  # fmt: skip
+
+
+def test_a_text_seen_before_costs_nothing() -> None:
+    text = "按 F2 修正这一栏的问题，或列出本页所有修正办法。" * 40
+    _divide(text, 60)
+    begun = time.perf_counter()
+    for _ in range(1000):
+        _divide(text, 60)
+    assert time.perf_counter() - begun < 0.2
