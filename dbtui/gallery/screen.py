@@ -15,7 +15,7 @@ from core.best import best_step, mark_best
 from core.events import Sample, Step
 from core.files import explain
 from core.runs.folder import saved_steps
-from core.runs.grid import Grid, grid_of
+from core.runs.grid import Grid, grid_of, nearest
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, joined, say
@@ -214,7 +214,11 @@ class GalleryScreen(Working):
                            steps=joined(f"{known:,}" for known in self.saved))  # fmt: skip
             lines.append(Content(saved if step in self.saved else near))
         if self.best is not None:
-            lines.append(Content(say("gallery.best", "Marked as the best: step {step:,}.", step=self.best)))
+            best = say("gallery.best", "Marked as the best: step {step:,}.", step=self.best)
+            if self.best not in self.saved:
+                best = say("gallery.best-not-saved", "Marked as the best: step {step:,}, which cannot be exported: it "
+                           "was not saved.", step=self.best)  # fmt: skip
+            lines.append(Content(best))
         if self._trouble:
             lines.append(Content.styled(self._trouble, "$error"))
         return Content("\n").join(lines)
@@ -339,13 +343,26 @@ class GalleryScreen(Working):
 
         def marked(_: None) -> None:
             self.best = wanted
-            if wanted is not None and wanted in self.saved:
-                self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.",
-                                step=wanted), timeout=3, markup=False)  # fmt: skip
+            if wanted is not None:
+                self._told_of_mark(wanted)
             if self.is_attached:
                 self._fill()
 
         self.alone(mark, marked)
+
+    def _told_of_mark(self, step: int) -> None:
+        """Whether the step can be exported, and which ones can where it cannot."""
+        if step in self.saved:
+            self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.", step=step),
+                        timeout=3, markup=False)  # fmt: skip
+            return
+        told = say("gallery.marked-not-saved", "Step {step:,} is marked, but no state was saved at it: it cannot be "
+                   "exported.", step=step)  # fmt: skip
+        near = ""
+        if self.saved:
+            near = say("gallery.marked-near", "Saved nearby: {steps}. e offers that, or mark it instead.",
+                       steps=joined(f"{known:,}" for known in nearest(self.saved, step)))  # fmt: skip
+        self.notify(f"{told}\n{near}".rstrip(), severity="warning", timeout=8, markup=False)
 
     def action_export(self) -> None:
         if self.step is not None:

@@ -63,7 +63,7 @@ def queue_question(queue: Queue, selected: Entry | None) -> Question:
         answers.append(Answer("remove", "r", say("queue.remove", "Take {name} out", name=name),
                               say("queue.remove.help", "the run stays")))  # fmt: skip
     elif selected is not None and can_wait(selected):
-        answers.append(Answer("add", "a", say("queue.add", "Let {name} wait", name=name)))
+        answers.append(Answer("add", "a", say("queue.add", "Add {name} to the queue", name=name)))
     if queue.worker is not None:
         if queue.ends:
             answers.append(Answer("go-on", "g", say("queue.go-on", "Go on after all")))

@@ -48,8 +48,9 @@ def _silent(history: History) -> Content:
     assert history.owner is not None and history.silence is not None
     said = say(
         "notice.silent",
-        "No heartbeat for {time}: process {pid} on {host} holds the run and does not move. It may be stopped "
-        "(kill -CONT wakes it) or wait for a disk; if it is stuck, end it and resume.",
+        "No sign of life for {time} from process {pid} on {host}, which trains this run. It may have been halted "
+        "(kill -CONT {pid} wakes it) or wait for a slow disk. If it stays so, end it with kill {pid}, then train on "
+        "with r.",
         time=duration_in_words(history.silence), pid=history.owner.pid, host=safe(history.owner.host),
     )  # fmt: skip
     return Content.styled(said, "$warning")

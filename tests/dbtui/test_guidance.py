@@ -10,8 +10,8 @@ from core.events import Done
 from dbtui.app import DbtuiApp
 from dbtui.widgets.guidance import Guidance
 from tests.dbtui import synthetic
+from tests.dbtui.after.ended import journal_of, make, opened
 from tests.dbtui.app_driving import at_rest, imagined, open_wizard, shown, until
-from tests.dbtui.test_after_the_end import journal_of, make, opened
 
 SMALL, LARGE = (80, 24), (120, 60)
 SCROLLS = "PgDn show the rest"

@@ -1,4 +1,4 @@
-"""Home: what there is, in words, and what its keys do."""
+"""Home: what stands in the list of runs, and in which order."""
 
 from __future__ import annotations
 
@@ -9,30 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Input, OptionList
 
-from core.config.options import Concept, RunConfig
+from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Done, Failed, Phase, RunStarted, Step, Stopped, encode
-from core.runs.again import Share
 from core.runs.folder import Run
-from core.runs.history import Summary, summary
-from core.runs.lock import RunLock
-from core.runs.longer import changes_for
-from core.runs.queue import add, begin, lock_path, read_queue
-from core.runs.queue import asked as asked_to_end
-from core.texts import UserError
+from core.runs.history import Summary
 from dbtui.app import DbtuiApp
-from dbtui.drafts import Draft, list_drafts, save_draft
-from dbtui.faults import told
+from dbtui.drafts import Draft, save_draft
 from dbtui.home.rows import STATES, Entry, bar, heads
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.looking import Watch
 from dbtui.monitor.screen import MonitorScreen
-from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
-from dbtui.wizard.base import WizardScreen
-from tests.dbtui.app_driving import HOSTILE, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import imagined, open_wizard, shown, until
 from tests.dbtui.synthetic import held, started, step
 
 
@@ -198,142 +188,6 @@ async def test_a_finished_run_is_not_resumed_by_a_key_but_says_how_it_is_trained
         assert "dbtui train clock --resume --set intervals.epochs=" in shown(app)
 
 
-async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: Path) -> None:
-    run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
-    (run.checkpoints / "step-000005").mkdir(parents=True)
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "stopped" in shown(app))
-        await pilot.press("d")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        assert "1 saved state" in str(app.screen.text)  # type: ignore[attr-defined]
-        await pilot.press("enter")
-        assert run.path.is_dir()
-        await pilot.press("d")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("d", "d")
-        await pilot.pause(0.2)
-        assert run.path.is_dir() and isinstance(app.screen, Question), "the key that asks is not the one that does"
-        await pilot.press("x")
-        await until(pilot, lambda: not run.path.exists() and "Welcome" in shown(app))
-
-
-@pytest.mark.parametrize("key", ["d", "l", "a"])
-async def test_a_key_that_is_pressed_twice_asks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
-    make_run(tmp_path, "clock", begun(5), a_step(5), Done(step=5, seconds=9))
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await looked_at(app, pilot, "✓ done")
-        await pilot.press(key, key, key)
-        await until(pilot, lambda: len(app.screen_stack) > 1)
-        await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "do"))
-        await pilot.pause(0.1)
-        assert len(app.screen_stack) == 2
-
-
-async def test_a_mistake_in_the_program_is_said_and_its_place_is_in_the_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    try:
-        raise TypeError("evil \x1b")
-    except TypeError as error:
-        assert "TypeError: evil \\x1b. Please report" in told(error, tmp_path)
-    logged = (tmp_path / "app.log").read_text()
-    assert "test_home.py" in logged and "\x1b" not in logged
-
-    def mistaken(home: Path, name: str) -> str:
-        raise TypeError("no such thing")
-
-    monkeypatch.setattr("dbtui.home.deleting.what_is_lost", mistaken)
-    make_run(tmp_path, "clock", begun())
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "not started" in shown(app) or "cut off" in shown(app))
-        for _ in range(2):
-            app.clear_notifications()
-            await pilot.press("d")
-            await until(pilot, lambda: app._notifications)
-            said = next(iter(app._notifications)).message
-            assert "fault of dbtui itself: TypeError: no such thing" in said and "app.log" in said
-
-
-async def test_a_mistake_that_comes_with_every_look_is_said_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Path] = []
-
-    def mistaken(home: Path) -> list[Draft]:
-        asked.append(home)
-        raise KeyError("drafts")
-
-    monkeypatch.setattr("dbtui.drafts.list_drafts", mistaken)
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        for number in (1, 2, 3):
-            await until(pilot, lambda number=number: len(asked) >= number and not app.screen._reads)  # type: ignore[misc]
-            app.screen.look()  # type: ignore[attr-defined]
-        await until(pilot, lambda: app._notifications)
-        assert ["fault of dbtui itself: KeyError" in notice.message for notice in app._notifications] == [True]
-
-
-async def test_resuming_asks_where_and_goes_through_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
-    asked: list[tuple[str, bool, bool]] = []
-    monkeypatch.setattr(
-        DbtuiApp,
-        "start_run",
-        lambda self, run, *, resume, background, after: asked.append((run.name, resume, background)),
-    )
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "stopped" in shown(app))
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("b")
-        await until(pilot, lambda: asked)
-    assert asked == [("clock", True, True)]
-
-
-async def test_a_draft_is_listed_continued_where_it_was_left_and_deleted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
-    save_draft(tmp_path, Draft("20250101-120000-aaaa", "face", "concepts", 1, {"model.name": "my-clock"}))
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "~ draft" in shown(app) and "my-clock" in shown(app))
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, WizardScreen))
-        screen = app.screen
-        assert isinstance(screen, WizardScreen)
-        assert (screen.step, screen.context.preset) == ("concepts", "face")
-        assert screen.context.text("model.name") == "my-clock"
-        await pilot.press("f3")
-        await until(pilot, lambda: app.screen is not screen)
-        await pilot.press("f3")
-        await until(pilot, lambda: app.screen.query(OptionList))
-        await pilot.press("d")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("x")
-        await until(pilot, lambda: not list_drafts(tmp_path) and "Welcome" in shown(app))
-
-
-def test_a_draft_comes_back_as_it_was_typed(tmp_path: Path) -> None:
-    texts = {"model.name": "", "batch.size": "four", **{f"concepts.0.{n}": name for n, name in enumerate(HOSTILE)}}
-    save_draft(tmp_path, Draft("20250101-120000-aaaa", "face", "review", 3, texts))
-    (kept,) = list_drafts(tmp_path)
-    assert (kept.preset, kept.step, kept.concepts, dict(kept.texts)) == ("face", "review", 3, texts)
-
-
-def test_a_damaged_draft_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "drafts").mkdir()
-    (tmp_path / "drafts" / "x.toml").write_text("preset = [")
-    (tmp_path / "drafts" / "y.toml").write_text("concepts = 'many'")
-    assert list_drafts(tmp_path) == []
-    assert (tmp_path / "drafts" / "x.toml").exists()
-
-
 @pytest.mark.parametrize(
     ("done", "total", "drawn"), [(0, 10, "────"), (5, 10, "━━──"), (10, 10, "━━━━"), (0, 0, "────")]
 )
@@ -400,256 +254,6 @@ async def test_a_folder_that_takes_long_to_measure_holds_nothing_up(
         await looked_at(app, pilot, "7.0 MB")
 
 
-async def test_a_finished_run_is_trained_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = make_run(tmp_path, "clock", begun(600), a_step(600), Done(step=600, seconds=9))
-    asked: list[tuple[str, bool, bool]] = []
-    monkeypatch.setattr(
-        DbtuiApp, "start_run",
-        lambda self, run, *, resume, background, after: asked.append((run.name, resume, background)),
-    )  # fmt: skip
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await looked_at(app, pilot, "✓ done")
-        await pilot.press("l")
-        await until(pilot, lambda: isinstance(app.screen, Asked))
-        assert "100 epochs, 600 steps" in shown(app)
-        await pilot.press("0", "enter")  # nothing is no number of epochs
-        await pilot.pause()
-        assert "from 1 to" in shown(app)
-        await pilot.press("backspace", "4", "0", "enter")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        assert run.config().intervals.epochs == 100
-        await pilot.press("b")
-        await until(pilot, lambda: asked)
-    assert asked == [("clock", True, True)]
-    assert run.config().intervals.epochs == 140
-
-
-def test_longer_counts_epochs_in_steps_where_steps_are_what_ends_a_run() -> None:
-    config = with_changes(RunConfig(), {"intervals.epochs": 10})
-    assert changes_for(config, 5, 6) == {"intervals.epochs": 15}
-    config = with_changes(config, {"intervals.max_steps": 100})
-    assert changes_for(config, 5, 6) == {"intervals.max_steps": 130}
-
-
-async def test_copying_opens_the_wizard_with_the_options_of_the_run_under_a_new_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
-    changes = {"model.name": "clock", "batch.size": 3,
-               "concepts.0.instance.directory": "/pictures/clock", "concepts.0.instance.class_noun": "alarm clock",
-               "concepts.1.instance.directory": "/pictures/cat", "concepts.1.instance.repeats": 4,
-               "learning_rate.rate": 3e-6}  # fmt: skip
-    config = RunConfig(concepts=(Concept(), Concept()))
-    run = Run.create(tmp_path, with_changes(config, changes), "test")
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await looked_at(app, pilot, "not started")
-        await pilot.press("a")
-        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
-        screen = app.screen
-        assert isinstance(screen, WizardScreen)
-        await until(pilot, lambda: screen.context.looked is not None and not screen.wizard.is_busy)
-        made = run.config()
-        assert screen.context.config == made.model_copy(
-            update={"model": made.model.model_copy(update={"name": "clock-2"})}
-        )
-        assert not list_drafts(tmp_path)  # a look at it leaves nothing behind
-
-
-async def test_a_run_gets_another_name(tmp_path: Path) -> None:
-    make_run(tmp_path, "cat")
-    run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await looked_at(app, pilot, "stopped")
-        for typed, told in (("cat", "of that name already"), ("../x", "Letters, digits")):
-            await pilot.press("m")
-            await until(pilot, lambda: isinstance(app.screen, Asked))
-            app.screen.query_one(Input).value = typed
-            await pilot.press("enter")
-            await looked_at(app, pilot, told)
-            await pilot.press("escape")
-        await pilot.press("m")
-        await until(pilot, lambda: isinstance(app.screen, Asked))
-        app.screen.query_one(Input).value = "bell"
-        await pilot.press("enter")
-        await looked_at(app, pilot, "bell")
-    assert not run.path.exists()
-    renamed = Run.open(tmp_path, "bell")
-    assert (renamed.config().model.name, summary(renamed).step) == ("bell", 5)
-
-
-async def test_a_run_is_put_into_the_queue_and_taken_out_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Path] = []
-    make_run(tmp_path, "clock")
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await looked_at(app, pilot, "not started")
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("w")
-        await until(pilot, lambda: "Start the queue now?" in shown(app))
-        await pilot.press("l")
-        await looked_at(app, pilot, "waits, no. 1")
-        assert "Queue: 1 run waiting" in shown(app)
-        assert [entry.name for entry in read_queue(tmp_path).entries] == ["clock"]
-        assert app.screen.check_action("rename", ()) is False  # the queue knows it by its name
-        await pilot.press("w")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("r")
-        await looked_at(app, pilot, "not started")
-        assert not read_queue(tmp_path).entries
-        await pilot.press("w")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("a")
-        await until(pilot, lambda: "Start the queue now?" in shown(app))
-        monkeypatch.setattr("core.runs.queue.start", lambda home: started.append(home) or 1)
-        await pilot.press("s")
-        await until(pilot, lambda: started == [tmp_path])
-        await looked_at(app, pilot, "waits, no. 1")
-
-
-async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add(tmp_path, make_run(tmp_path, "clock"))
-    started: list[Path] = []
-    monkeypatch.setattr("core.runs.queue.start", lambda home: started.append(home) or 1)
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await looked_at(app, pilot, "nobody trains them yet")
-        await pilot.press("w")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("s")
-        await until(pilot, lambda: started == [tmp_path])
-        with RunLock(lock_path(tmp_path)):
-            begin(tmp_path, read_queue(tmp_path).entries[0])
-            app.screen.look()  # type: ignore[attr-defined]
-            await looked_at(app, pilot, "clock has its turn")
-            for key, end in (("e", "end"), ("g", ""), ("i", "now")):
-                await pilot.press("w")
-                await until(pilot, lambda: isinstance(app.screen, Question))
-                await pilot.press(key)
-                await until(pilot, lambda end=end: asked_to_end(tmp_path) == end)
-                app.screen.look()  # type: ignore[attr-defined]
-                await until(pilot, lambda end=end: ("it ends after that" in shown(app)) == (end == "end"))
-
-
-async def test_a_run_whose_turn_has_come_stands_first_and_loads_until_it_says_more(tmp_path: Path) -> None:
-    for name in ("aged", "clock"):
-        add(tmp_path, make_run(tmp_path, name))
-    make_run(tmp_path, "young", begun(5), a_step(5), Done(step=5, seconds=9))
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await looked_at(app, pilot, "nobody trains them yet")
-        with RunLock(lock_path(tmp_path)):
-            begin(tmp_path, read_queue(tmp_path).entries[0])
-            home = app.screen
-            assert isinstance(home, HomeScreen)
-            home.look()
-            await looked_at(app, pilot, "aged has its turn")
-            assert (home.entries[0].name, home.entries[0].state) == ("aged", "loading")
-            failed = encode(Failed(code="x", message="no"))
-            Run.open(tmp_path, "aged").journal_path.write_text(encode(begun()) + "\n" + failed + "\n")
-            home.look()
-            await looked_at(app, pilot, "✗ failed")
-
-
-async def test_what_waits_to_go_on_keeps_its_share_of_the_cards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
-    monkeypatch.setattr("core.runs.again.share_of", lambda run: Share(2, ("GPU-0", "GPU-1")))
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "stopped" in shown(app))
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("w")
-        await until(pilot, lambda: read_queue(tmp_path).entries)
-    (entry,) = read_queue(tmp_path).entries
-    assert (entry.name, entry.cards) == ("clock", ("GPU-0", "GPU-1"))
-
-
-async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add(tmp_path, make_run(tmp_path, "clock"))
-    asked: list[str] = []
-    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, *, resume: asked.append(run.name))
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await looked_at(app, pilot, "waits, no. 1")
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        assert "In the queue" not in shown(app)
-        await pilot.press("b")
-        await until(pilot, lambda: asked == ["clock"] and not read_queue(tmp_path).entries)
-
-
-async def test_a_run_that_is_started_in_the_background_is_marked_until_its_process_has_come_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    up = threading.Event()
-
-    def launch(run: Run, *, resume: bool) -> None:
-        up.wait(20)
-        raise UserError("x", "Not now.")
-
-    monkeypatch.setattr("core.runs.launch.launch_background", launch)
-    make_run(tmp_path, "clock")
-    make_run(tmp_path, "young", begun(5), a_step(5), Done(step=5, seconds=9))
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await looked_at(app, pilot, "not started")
-        home = app.screen
-        assert isinstance(home, HomeScreen)
-        await pilot.press("end", "r")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("b")
-        await until(pilot, lambda: (home.entries[0].name, home.entries[0].state) == ("clock", "loading"))
-        assert not app.screen.check_action("resume", ()), "it is not started twice"
-        up.set()
-        await looked_at(app, pilot, "not started")
-        assert home.entries[-1].name == "clock"
-
-
-async def test_where_a_start_is_refused_all_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(run: Run, *, resume: bool) -> None:
-        refused.append(run.config().intervals.epochs)
-        raise UserError("x", "Not now.")
-
-    refused: list[int] = []
-    monkeypatch.setattr("core.runs.launch.launch_background", refuse)
-    add(tmp_path, make_run(tmp_path, "clock"))
-    done = make_run(tmp_path, "watch", begun(600), a_step(600), Done(step=600, seconds=9))
-    before = done.config_path.read_bytes()
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await looked_at(app, pilot, "waits, no. 1")
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("b")
-        await until(pilot, lambda: refused == [100] and len(app._notifications) > 1)
-        await pilot.press("end", "l")
-        await until(pilot, lambda: isinstance(app.screen, Asked))
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("b")
-        await until(pilot, lambda: refused == [100, 125] and done.config_path.read_bytes() == before)
-    assert read_queue(tmp_path).place("clock") == 1
-
-
-async def test_deleting_what_waits_takes_it_out_of_the_queue(tmp_path: Path) -> None:
-    run = make_run(tmp_path, "clock")
-    add(tmp_path, run)
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await looked_at(app, pilot, "waits, no. 1")
-        await pilot.press("d")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("x")
-        await until(pilot, lambda: not run.path.exists())
-    assert not read_queue(tmp_path).entries
-
-
 async def test_home_does_not_draw_itself_under_another_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Textual would send all of the screen that lies over it, which a slow line pays for."""
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
@@ -666,27 +270,6 @@ async def test_home_does_not_draw_itself_under_another_screen(tmp_path: Path, mo
         assert not drawn
         await pilot.press("f3")
         await until(pilot, lambda: bool(drawn))
-
-
-@pytest.mark.parametrize("is_saved", [False, True])
-@pytest.mark.parametrize("state", ["stopped", "failed", "lost"])
-async def test_a_run_of_which_nothing_was_saved_begins_again_and_one_with_a_state_goes_on_from_there(
-    home: Path, make_run: Callable[..., Run], state: str, is_saved: bool
-) -> None:
-    ending = {"stopped": [Stopped(step=122, saved=False)], "failed": [Failed(code="x", message="m", advice="a")],
-              "lost": []}[state]  # fmt: skip
-    run = make_run("clock", started(300), step(122), *ending)
-    if is_saved:
-        (run.path / "checkpoints" / "step-000100").mkdir(parents=True)
-    app = DbtuiApp(home)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: ("clock" in shown(app) and "r Re" in shown(app)) or "r St" in shown(app))
-        assert ("step 0" in shown(app)) == ("r Start again" in shown(app)) == (not is_saved)
-        assert state != "stopped" or ("100/300" if is_saved else " 0/300") in shown(app), "the rest was not kept"
-        assert state != "lost" or not is_saved or "goes on from step 100" in shown(app)
-        if not is_saved:
-            await pilot.press("enter")
-            await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and "r Start again" in shown(app))
 
 
 async def test_a_run_is_not_said_to_be_new_before_its_journal_was_read(

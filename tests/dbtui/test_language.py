@@ -58,12 +58,12 @@ from dbtui.wizard.rows import Choice
 from dbtui.wizard.steps import STEPS as STEP_TITLES
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
+from tests.dbtui.monitor.bench import Bench, settle
 from tests.dbtui.synthetic import SyntheticRun
 from tests.dbtui.test_gallery import opened
 from tests.dbtui.test_gallery import run as gallery_run  # noqa: F401 - a fixture
 from tests.dbtui.test_home import a_step, begun, make_run
 from tests.dbtui.test_home_looks import HOME, drafts, full, runs, summary  # noqa: F401 - a fixture
-from tests.dbtui.test_monitor import Bench, settle
 
 SIZES = [(80, 24), (120, 36), (160, 50)]
 HOME_CELLS = 78

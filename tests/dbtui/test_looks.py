@@ -17,10 +17,10 @@ from dbtui.widgets.guidance import Guidance
 from dbtui.wizard.steps import STEPS
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
+from tests.dbtui.monitor.bench import SteadyGauge
 from tests.dbtui.synthetic import SyntheticRun
 from tests.dbtui.test_gallery import opened
 from tests.dbtui.test_gallery import run as gallery_run  # noqa: F401 - a fixture
-from tests.dbtui.test_monitor import SteadyGauge
 
 NARROW = (80, 24)
 

@@ -19,11 +19,11 @@ from dbtui.monitor.using import UsingScreen
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
 from tests.dbtui import synthetic
+from tests.dbtui.after.ended import journal_of, make, opened
 from tests.dbtui.app_driving import imagined, open_wizard, shown, until
-from tests.dbtui.test_after_the_end import journal_of, make, opened
+from tests.dbtui.monitor.bench import settle
 from tests.dbtui.test_footers import keys
 from tests.dbtui.test_home import a_step, begun, looked_at, make_run
-from tests.dbtui.test_monitor import settle
 
 PLACES = ("home", "monitor", "gallery", "review")
 OTHERS = {"c": {"checkpoint", "compare", "choose_cards"}, "d": {"delete", "background"}, "m": {"rename", "best"},

@@ -20,8 +20,8 @@ from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.state import glance
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import until
+from tests.dbtui.monitor.bench import NARROW, Bench, screen_text, settle
 from tests.dbtui.synthetic import NOON, SyntheticRun
-from tests.dbtui.test_monitor import NARROW, Bench, screen_text, settle, surroundings  # noqa: F401 - a fixture
 
 
 @pytest.mark.parametrize("slow", ["lock", "journal"])

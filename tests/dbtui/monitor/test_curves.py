@@ -8,8 +8,8 @@ import pytest
 
 from dbtui.widgets.plot import Plot, _within
 from tests.dbtui import synthetic
+from tests.dbtui.monitor.bench import NARROW, Bench, settle
 from tests.dbtui.synthetic import SyntheticRun
-from tests.dbtui.test_monitor import NARROW, Bench, settle, surroundings  # noqa: F401 - a fixture
 
 
 async def test_zooming_out_ends_at_the_run_and_the_curve_grows_with_it_again(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from core.machine import Reading
 from dbtui.monitor.machine import drawn, figures
 from dbtui.monitor.screen import PANES
 from tests.dbtui import synthetic
+from tests.dbtui.monitor.bench import VAST, WIDE, Bench, settle
 from tests.dbtui.synthetic import SyntheticRun
-from tests.dbtui.test_monitor import VAST, WIDE, Bench, settle, surroundings  # noqa: F401 - a fixture
 
 
 @pytest.mark.parametrize(("size", "least"), [(WIDE, 19), (VAST, 28)], ids=["120x36", "160x50"])

@@ -1,0 +1,138 @@
+"""What was trained is exported and used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from core.runs.folder import Run
+from dbtui.app import DbtuiApp
+from dbtui.monitor.using import Found, UsingScreen
+from tests.dbtui import synthetic
+from tests.dbtui.after.ended import (
+    DONE,
+    NARROW,
+    SIZES,
+    WIDE,
+    journal_of,
+    opened,
+)
+from tests.dbtui.app_driving import shown, until
+from tests.dbtui.monitor.bench import settle
+from tests.dbtui.test_footers import keys
+
+
+@SIZES
+def test_snapshot_of_how_to_use_it(snap_compare: Any, run: Run, size: tuple[int, int]) -> None:
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    run.exports.mkdir()
+    (run.exports / "clock.safetensors").touch()
+    files = [Path("/home/me/dbtui/runs/clock/export/clock.safetensors")]
+    environment = {"SSH_CONNECTION": "10.0.0.2 5000 192.168.1.7 22", "USER": "me"}
+    using = UsingScreen(run, Found(files, run.config()), environment)
+
+    async def before(pilot: Pilot[int]) -> None:
+        await opened(pilot.app, pilot, run)  # type: ignore[arg-type]
+        pilot.app.push_screen(using)
+        await settle(pilot)
+
+    assert snap_compare(DbtuiApp(run.home), terminal_size=size, run_before=before)
+
+
+async def test_u_tells_how_to_use_an_export_and_y_copies_the_line_that_fetches_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.2 5000 192.168.1.7 22")
+    monkeypatch.setenv("USER", "me")
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=WIDE) as pilot:
+        monitor = await opened(app, pilot, run)
+        assert "u Use it" not in keys(app)
+        run.exports.mkdir()
+        for name in ("clock.safetensors", "clock-step-000200.ckpt"):
+            (run.exports / name).touch()
+        await monitor.look()
+        await pilot.press("u")
+        await settle(pilot)
+        said = shown(app)
+        for words in ("models/Stable-diffusion", "ComfyUI/models/checkpoints", "a sks alarm clock"):
+            assert words in said
+        first = app.screen.path  # type: ignore[attr-defined]
+        await pilot.press("y")
+        assert app.clipboard == f"scp me@192.168.1.7:{first} ."
+        await pilot.press("right")
+        assert app.screen.path != first  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        assert app.screen is monitor
+
+
+async def test_u_where_nothing_is_exported_yet_says_so_and_exports_it_on_e(run: Run) -> None:
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("u")
+        await until(pilot, lambda: "nothing of this run is saved" in shown(app))
+        await pilot.press("e")
+        assert isinstance(app.screen, UsingScreen)
+        await pilot.press("escape")
+        (run.checkpoints / "step-000020").mkdir(parents=True)
+        await pilot.press("u")
+        await until(pilot, lambda: "saved, but not exported" in shown(app))
+        await pilot.press("e")
+        await until(pilot, lambda: "Export clock as what?" in shown(app))
+
+
+async def test_u_while_it_trains_says_when_there_will_be_something_to_use(run: Run) -> None:
+    journal = journal_of(run)
+    journal.say(synthetic.started(), *synthetic.steps(1, 20))
+    (run.checkpoints / "step-000020").mkdir(parents=True)
+    app = DbtuiApp(run.home)
+    with synthetic.held(run):
+        async with app.run_test(size=NARROW) as pilot:
+            await opened(app, pilot, run)
+            assert "u Use it" not in keys(app)
+            await pilot.press("u")
+            await until(pilot, lambda: "the run still trains" in shown(app))
+            assert "e exports it now" not in shown(app)
+
+
+async def test_e_offers_the_state_that_was_marked_as_the_best(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.best import mark_best
+
+    written: list[tuple[str, int | None]] = []
+
+    async def write(app: Any, home: Path, name: str, chosen: str, step: int | None) -> None:
+        written.append((chosen, step))
+
+    monkeypatch.setattr("dbtui.home.exporting.export", write)
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    for number in (200, 600):
+        (run.checkpoints / f"step-{number:06d}").mkdir(parents=True)
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("e")
+        await until(pilot, lambda: "Export clock as what?" in shown(app))
+        await pilot.press("1")
+        mark_best(run.path, 200)
+        await pilot.press("e")
+        await until(pilot, lambda: "you marked it as the best" in shown(app))
+        await pilot.press("b", "2")
+        await settle(pilot)
+        assert written == [("safetensors", None), ("ckpt", 200)]
+
+
+async def test_a_damaged_run_toml_is_said_instead_of_an_export(run: Run) -> None:
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    run.config_path.write_text("[[[")
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        monitor = await opened(app, pilot, run)
+        await pilot.press("e")
+        await until(pilot, lambda: app._notifications)
+        assert "run.toml" in next(iter(app._notifications)).message and app.screen is monitor

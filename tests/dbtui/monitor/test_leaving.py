@@ -1,0 +1,191 @@
+"""Leaving the monitor while it trains: ended, handed to the background, or stayed with."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dbtui.app import DbtuiApp
+from dbtui.monitor.leaving import EndingScreen, LeaveDialog
+from dbtui.monitor.screen import MonitorScreen
+from dbtui.widgets.question import Answer, Question
+from tests.dbtui import synthetic
+from tests.dbtui.app_driving import shown
+from tests.dbtui.monitor.bench import (
+    NARROW,
+    Bench,
+    SteadyGauge,
+    SteadyHandle,
+    commands,
+    notices,
+    screen_text,
+    settle,
+)
+from tests.dbtui.synthetic import SyntheticRun
+
+
+@pytest.mark.parametrize(
+    ("answer", "fields", "code"),
+    [("s", {"reason": "user", "discard": False}, 3), ("w", {"reason": "user", "discard": True}, 3)],
+)
+async def test_leaving_while_it_trains_here_ends_it_as_was_answered(
+    owned: SyntheticRun, answer: str, fields: dict[str, Any], code: int
+) -> None:
+    synthetic.in_training(owned, 20)
+    saved = answer == "s"
+    if saved:
+        (owned.path / "checkpoints" / "step-000010").mkdir(parents=True)
+    handle = SteadyHandle()
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+        assert ("the state of step 10 stays" in shown(app)) == saved
+        assert ("all is lost" in shown(app)) != saved
+        await pilot.press(answer)
+        await settle(pilot)
+    assert handle.requests == [("stop", fields)]
+    assert app.return_value == code
+    restart = "clock is stopped, and no state of it was saved: it trains again from step 0. dbtui train clock --resume"
+    assert app.last_words == ("clock is stopped. Train on with: dbtui train clock --resume" if saved else restart)
+
+
+async def test_leaving_for_the_background_says_in_the_terminal_how_to_come_back(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, resume: 4711)
+    app = Bench(owned, SteadyHandle())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q", "b")
+        await settle(pilot)
+        await settle(pilot)
+    assert app.return_value == 0
+    assert app.last_words == "clock trains on in process 4711. Watch it with: dbtui attach clock"
+
+
+async def test_staying_leaves_everything_as_it_is(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    handle = SteadyHandle()
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        for key in ("g", "escape"):
+            await pilot.press("q")
+            await settle(pilot)
+            await pilot.press(key)
+            await settle(pilot)
+            assert app.screen is app.monitor
+            assert not any(isinstance(screen, LeaveDialog) for screen in app.screen_stack)
+    assert handle.requests == []
+
+
+async def test_d_saves_and_hands_over_to_a_process(owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[tuple[Any, bool]] = []
+
+    def launch(run: Any, resume: bool) -> int:
+        launched.append((run, resume))
+        return 4711
+
+    monkeypatch.setattr("core.runs.launch.launch_background", launch)
+    synthetic.in_training(owned, 20)
+    handle = SteadyHandle()
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        await settle(pilot)
+        assert handle.requests == [("stop", {"reason": "background", "discard": False})]
+        assert launched == [(owned, True)]
+        assert "4711" in notices(app)
+        assert app.screen is app.monitor
+        assert app.monitor.handle is None
+
+
+async def test_a_run_that_came_to_its_end_meanwhile_is_not_started_again(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, resume: pytest.fail("started again"))
+    handle = SteadyHandle()
+    handle.running = False
+    handle.ending = SimpleNamespace(kind="done", exit_code=0)
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        ended: list[bool | None] = []
+        app.push_screen(EndingScreen(owned, handle, reason="background"), ended.append)  # type: ignore[arg-type]
+        await settle(pilot)
+        assert ended == [True]
+
+
+async def test_what_lies_over_the_ending_is_not_closed_by_it(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, resume: 4711)
+    handle = SteadyHandle()
+    handle.request = lambda command, **fields: "1"  # type: ignore[method-assign]
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        ended: list[bool | None] = []
+        ending = EndingScreen(owned, handle, reason="background")  # type: ignore[arg-type]
+        app.push_screen(ending, ended.append)
+        await settle(pilot)
+        await pilot.press("escape")
+        assert app.screen is ending
+        over = Question("Something else?", "", [Answer("no", "n", "No")])
+        await app.push_screen(over)
+        handle.running = False
+        await asyncio.sleep(1.2)
+        assert app.screen is over and not ended
+        over.dismiss(None)
+        await asyncio.sleep(1.2)
+        await settle(pilot)
+        assert ended == [True] and app.screen is app.monitor
+
+
+async def test_a_hand_over_that_fails_is_said_and_the_run_can_be_resumed_here(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launch(run: Any, resume: bool) -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("core.runs.launch.launch_background", launch)
+    app = Bench(owned, SteadyHandle())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        await settle(pilot)
+        assert "temporarily unavailable" in notices(app) and "r trains on" in notices(app)
+        assert app.screen is app.monitor
+
+
+async def test_leaving_from_another_runs_monitor_asks_about_the_one_that_trains_here(
+    owned: SyntheticRun, tmp_path: Path
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=NARROW) as pilot:
+        app.training, app.training_run = SteadyHandle(), SyntheticRun(tmp_path, "dog")  # type: ignore[assignment]
+        await app.push_screen(MonitorScreen(owned, None, gauge=SteadyGauge()))
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+        assert app.is_running and "dog is training in this program" in screen_text(app)
+
+
+async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+    assert app.return_value == 0
+    assert not commands(owned)
