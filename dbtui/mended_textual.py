@@ -2,19 +2,24 @@
 
 It remembers what it drew of the last thousand widgets, long after they have gone: hundreds of thousands of objects in
 an app that stays open, which the collector of garbage walks through while no key is answered. And it dims what lies
-behind a dialog cell by cell, for each frame anew: that was most of the time that F1 took.
+behind a dialog cell by cell, for each frame anew: that was most of the time that F1 took. And a
+character of two cells is lost wherever the edge of a widget that a notice lies over runs through it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style as RichStyle
+from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
 from textual.color import Color
+from textual.geometry import Region
 from textual.renderables.background_screen import BackgroundScreen
+from textual.strip import Strip
 from textual.style import Style
 
 _dimmed_by_textual = BackgroundScreen.process_segments
@@ -23,6 +28,7 @@ _dimmed_by_textual = BackgroundScreen.process_segments
 def mend_textual() -> None:
     """May be called more than once."""
     StylesCache.get_inner_outer = _inner_outer  # type: ignore[method-assign, assignment]
+    Compositor._render_chops = _chops  # type: ignore[method-assign, assignment]
     BackgroundScreen.process_segments = staticmethod(_dimmed)  # type: ignore[method-assign, assignment]
 
 
@@ -46,3 +52,48 @@ def _dimmed(segments: Iterable[Segment], color: Color) -> Iterable[Segment]:
 def _dimmed_style(style: RichStyle | None, color: Color) -> RichStyle | None:
     [segment] = _dimmed_by_textual([Segment(" ", style)], color)
     return segment.style
+
+
+def _chops(
+    compositor: Compositor, crop: Region, is_rendered_line: Callable[[int], bool]
+) -> Sequence[Mapping[int, Strip | None]]:
+    """The pieces of each line between the edges of all widgets, from those on top: as Textual does it, but where an
+    edge runs through a character of what is on top, both pieces stand at the place of the first.
+    """
+    cuts = compositor.cuts
+    chops: list[dict[int, Strip | None]] = [dict.fromkeys(line[:-1]) for line in cuts]
+    for region, clip, strips in compositor._get_renders(crop):
+        shown = region.intersection(clip)
+        first, last = shown.column_span
+        for y, strip in zip(shown.line_range, strips, strict=False):
+            if not is_rendered_line(y):
+                continue
+            places = [cut for cut in cuts[y] if first <= cut <= last]
+            ends = [cut - shown.x for cut in places[1:]]
+            begins: int | None = None
+            for cut, end, piece in zip(places, ends, strip.divide(ends), strict=False):
+                if chops[y].get(cut) is not None:
+                    begins = None
+                elif begins is not None and _is_within(strip.text, cut - shown.x):
+                    chops[y][begins] = strip.crop(begins - shown.x, end)
+                    chops[y][cut] = _NOTHING
+                else:
+                    chops[y][cut] = piece
+                    begins = cut
+    return chops
+
+
+_NOTHING = Strip([], 0)
+
+
+@lru_cache(4096)
+def _is_within(text: str, cell: int) -> bool:
+    """Whether a character of `text` stands in the cell before `cell` and in that one, too."""
+    if text.isascii():
+        return False
+    place = 0
+    for character in text:
+        if place >= cell:
+            break
+        place += get_character_cell_size(character)
+    return place > cell

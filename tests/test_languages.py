@@ -267,7 +267,7 @@ def test_a_code_with_several_texts_has_each_of_them() -> None:
     use_language(texts_of("zh"))
     bare, app = "Choose {other}.", 'Set Optimizer (performance.optimizer) to "{other}".'
     first, second = (message("optimizer.needs-cuda", "x", mend=text, other="adamw").advice for text in (bare, app))
-    assert first == "请选择 adamw。" and second == '请把“优化器”（performance.optimizer）设为 "adamw"。'
+    assert first == "请选择 adamw。" and second == "请把“优化器”（performance.optimizer）设为 adamw。"
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,10 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
     length = say("check.length", "{steps}: {epochs} of {per_epoch}, {pictures} each", steps=counted(plan.steps, "step"),
                  epochs=counted(plan.epochs, "epoch"), per_epoch=counted(plan.steps_per_epoch, "step"),
                  pictures=counted(plan.images_per_step, "picture"))  # fmt: skip
-    saved = say("check.saves", "{times}, {size} each", times=counted(plan.save_steps, "time"),
-                size=_size(plan.checkpoint_bytes))  # fmt: skip
+    times = counted(plan.save_steps, "time")
+    saved = say("check.saves-unknown", "{times}, of a size unknown until the model is here", times=times)
+    if plan.checkpoint_bytes is not None:
+        saved = say("check.saves", "{times}, {size} each", times=times, size=_size(plan.checkpoint_bytes))
     shared = say("check.shared", "{processes}, {pictures} of each step for each", processes=plan.processes,
                  pictures=counted(plan.images_per_step // plan.processes, "picture"))  # fmt: skip
     memory = _size(plan.memory.total if plan.memory else None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from core.demo.run import make_demo_run
 from core.events import Event, Phase, Sample, Step, Validation
 from core.runs.folder import Run
-from core.texts import UserError, counted, joined, say
+from core.texts import UserError, beside, counted, joined, say
 from dbtui import __version__
 from dbtui.boundary import DONE, needs_terminal
 from dbtui.commandline import command_line
@@ -112,7 +112,8 @@ class DemoDisplay:
         words = self._demo.says(state, self._step)
         if words not in self._said:
             self._said.add(words)
-            self._display.remark(f"\n{words}")
+            self._display.remark("")
+            self._display.remark(words)
 
 
 def round_line(samples: Sequence[Sample]) -> str:
@@ -126,4 +127,4 @@ def round_line(samples: Sequence[Sample]) -> str:
             told.append(say("demo.judged", "“{prompt}” is the new dog in {alike} of {count}", prompt=prompt,
                             alike=alike, count=len(judged)))  # fmt: skip
     return say("demo.round", "Step {step}: {seen} · {folder}", step=step, folder=folder,
-               seen=joined(told) or counted(len(samples), "preview"))  # fmt: skip
+               seen=beside(told) or counted(len(samples), "preview"))  # fmt: skip

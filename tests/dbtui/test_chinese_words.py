@@ -139,3 +139,15 @@ def test_ways_of_drawing_pictures_have_chinese_names() -> None:
     use_language(texts_of("zh"))
     assert list(NAMES) == list(about_protocols())
     assert [NAMES[name] for name in ("halfcell", "off")] == ["半格字符", "关闭"]
+
+
+def test_check_says_what_is_unknown_of_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    (tmp_path / "dog").mkdir()
+    Image.effect_noise((600, 600), 90).convert("RGB").save(tmp_path / "dog" / "a.png")
+    file, words = tmp_path / "run.toml", ["--identifier", "sks", "--class", "dog"]
+    given = ["--instance", str(tmp_path / "dog"), "--source", "nobody/nothing", "--preset", "object", *words]
+    assert main(["new", "dog", *given, "-o", str(file)]) == 0
+    main(["check", str(file)])
+    assert "次，大小要等模型到位后才知道" in capsys.readouterr().out

@@ -112,6 +112,7 @@ def test_without_the_app_it_tells_a_beginner_what_happens_and_where_everything_i
     assert places == sorted(places) and all(said.count(words) == 1 for words in told)
     assert (SAYS["class-images"] in said) == prior
     assert "“a sks dog face” is the new dog in 1 of 1, “a dog face” is the new dog in 0 of 1" in said
+    assert "\\n" not in said and "\n\n" in said
     run = tmp_path / "runs" / "demo"
     for path in (run / "samples" / "step-000000", run / "samples" / "step-000020", run / "export/demo.safetensors"):
         assert path.exists() and str(path) in said
