@@ -2,8 +2,8 @@
 
 It remembers what it drew of the last thousand widgets, long after they have gone: hundreds of thousands of objects in
 an app that stays open, which the collector of garbage walks through while no key is answered. And it dims what lies
-behind a dialog cell by cell, for each frame anew: that was most of the time that F1 took. And a
-character of two cells is lost wherever the edge of a widget that a notice lies over runs through it.
+behind a dialog cell by cell, for each frame anew: that was most of the time that F1 took. And a character of two cells
+is lost wherever the edge of a widget that a notice lies over runs through it.
 """
 
 from __future__ import annotations
@@ -70,11 +70,12 @@ def _chops(
                 continue
             places = [cut for cut in cuts[y] if first <= cut <= last]
             ends = [cut - shown.x for cut in places[1:]]
+            has_wide = strip.cell_length != len(strip.text)
             begins: int | None = None
             for cut, end, piece in zip(places, ends, strip.divide(ends), strict=False):
                 if chops[y].get(cut) is not None:
                     begins = None
-                elif begins is not None and _is_within(strip.text, cut - shown.x):
+                elif has_wide and begins is not None and _is_within(strip.text, cut - shown.x):
                     chops[y][begins] = strip.crop(begins - shown.x, end)
                     chops[y][cut] = _NOTHING
                 else:
@@ -89,8 +90,6 @@ _NOTHING = Strip([], 0)
 @lru_cache(4096)
 def _is_within(text: str, cell: int) -> bool:
     """Whether a character of `text` stands in the cell before `cell` and in that one, too."""
-    if text.isascii():
-        return False
     place = 0
     for character in text:
         if place >= cell:

@@ -143,7 +143,7 @@ class MonitorScreen(MonitorActions):
         """What was read under another screen stands at the top in the first frame; what came since, in the next."""
         if self._knows_the_past:
             self.query_one(StateLines).tell(self._glance())
-            self.run_worker(self._came_back(), group="look")
+            self.call_after_refresh(lambda: self.run_worker(self._came_back(), group="look"))
         else:
             self.call_after_refresh(self.look_soon)
 

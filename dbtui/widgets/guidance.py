@@ -31,7 +31,7 @@ class Guidance(ModalScreen[None]):
         with Vertical(id="dialog", classes="help"):
             with VerticalScroll(id="dialog-text"):
                 yield Static(self._text(), markup=False)
-            yield Static("", id="dialog-keys", markup=False)
+            yield Static(self._keys_line(), id="dialog-keys", markup=False)
 
     def _text(self) -> Hanging:
         if not self.topic.plain:
@@ -45,13 +45,14 @@ class Guidance(ModalScreen[None]):
         self.call_after_refresh(self._tell_keys)
 
     def _tell_keys(self) -> None:
-        """How to see what does not fit, and how to go."""
-        keys = [say("help.keys.scroll", "↑ ↓ PgUp PgDn show the rest")] if self._is_longer else []
-        self.query_one("#dialog-keys", Static).update(" · ".join([*keys, say("help.keys", "Esc closes")]))
+        """Once it is known whether all of it fits."""
+        is_longer = self.query_one("#dialog-text", VerticalScroll).max_scroll_y > 0
+        self.query_one("#dialog-keys", Static).update(self._keys_line(is_longer))
 
-    @property
-    def _is_longer(self) -> bool:
-        return self.query_one("#dialog-text", VerticalScroll).max_scroll_y > 0
+    def _keys_line(self, is_longer: bool = False) -> str:
+        """How to see what does not fit, and how to go."""
+        scrolls = [say("help.keys.scroll", "↑ ↓ PgUp PgDn show the rest")] if is_longer else []
+        return " · ".join([*scrolls, say("help.keys", "Esc closes")])
 
 
 def topic_of(screen: Screen[object]) -> Content | Hanging:
