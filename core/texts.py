@@ -16,7 +16,7 @@ import os
 import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 ENGLISH = "en"
@@ -59,36 +59,42 @@ def say(code: str, english: str, /, **values: Any) -> str:
 def filled(template: str, values: Mapping[str, Any]) -> str:
     """`template` with its values. In Chinese they stand as its own words do: a space between a Chinese and a Latin
     character (`必须是 auto`), none between two Chinese ones (`这台电脑有`), whichever the value turns out to be.
+    A path keeps its spaces (`文件夹 /图片 不存在`): one would read on into it.
     What English quotes with `!r` has the marks of all other Chinese texts.
     """
     if not _translations:
         return template.format_map(values)
-    text, was_value = "", False
+    text, was_value, path = "", False, False
     for literal, name, form, conversion in string.Formatter().parse(template):
-        text = _side_by_side(text, literal) if was_value else text + literal
-        was_value = name is not None
+        text = _side_by_side(text, literal, path) if was_value else text + literal
+        was_value, path = name is not None, name is not None and _is_path(values.get(name))
         if name is not None:
             if conversion == "r" and isinstance(quoted := string.Formatter().get_field(name, (), values)[0], str):
                 bare = text[:-1] if text.endswith(" ") and _is_chinese(text[-2:-1]) else text
                 text, was_value = f"{bare}“{repr(quoted)[1:-1]}”", True
                 continue
             field = f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
-            text = _side_by_side(text, field.format_map(values))
+            text = _side_by_side(text, field.format_map(values), path)
     return text
 
 
-def _side_by_side(before: str, after: str) -> str:
-    """Both in one, apart as far as their languages want it."""
-    if _is_chinese(before[-2:-1]) and before[-1:] == " " and _is_chinese(after[:1]):
-        return before[:-1] + after
-    if _is_chinese(before[-1:]) and after[:1] == " " and _is_chinese(after[1:2]):
-        return before + after[1:]
-    if before.endswith("”") and after[:1] == " " and _is_chinese(after[1:2]):
-        return before + after[1:]
+def _side_by_side(before: str, after: str, path: bool) -> str:
+    """Both in one, apart as far as their languages want it; a path from all Chinese words."""
+    if not path:
+        if _is_chinese(before[-2:-1]) and before[-1:] == " " and _is_chinese(after[:1]):
+            return before[:-1] + after
+        if (_is_chinese(before[-1:]) or before.endswith("”")) and after[:1] == " " and _is_chinese(after[1:2]):
+            return before + after[1:]
     ends, begins = before[-1:], after[:1]
+    if path and _is_chinese(ends) and _is_chinese(begins):
+        return f"{before} {after}"
     if (_is_chinese(ends) and _is_latin(begins)) or (_is_latin(ends) and _is_chinese(begins)):
         return f"{before} {after}"
     return before + after
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, PurePath) or (isinstance(value, str) and value.startswith(("/", "~/", "./")))
 
 
 def _is_chinese(character: str) -> bool:

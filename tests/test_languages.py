@@ -217,6 +217,10 @@ def test_what_is_said_is_said_in_the_language_in_force() -> None:
         ("还有 {x:.1f}{x!r}张", 2, "还有 2.02 张"),
         ("约 {x}", "“图片”", "约 “图片”"),
         ("没有{{x}}{x}", "/tmp/图片", "没有{x}/tmp/图片"),
+        ("文件夹 {x} 不存在", "/tmp/图片", "文件夹 /tmp/图片 不存在"),
+        ("文件夹 {x}不存在", "~/图片", "文件夹 ~/图片 不存在"),
+        ("文件夹 {x} 不存在。", Path("图片"), "文件夹 图片 不存在。"),
+        ("文件夹{x}不存在", "/tmp/a", "文件夹/tmp/a 不存在"),
     ],
 )
 def test_values_stand_apart_from_chinese_as_words_do(template: str, value: object, text: str) -> None:

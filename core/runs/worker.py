@@ -219,5 +219,6 @@ def _ending(run: Run, code: int, said_before: int) -> Message:
         return message("queue.done", "{name} is done.", name=run.name)
     if code == EXIT_STOPPED:
         return message("queue.stopped", "{name} was stopped; its state is kept.", name=run.name)
+    words = " ".join(launch.last_words(run.log_path, said_before, 3).split())
     return message("queue.failed", "{name} ended with code {code}. Its last words: {words}", name=run.name, code=code,
-                   words=launch.last_words(run.log_path, said_before, 3).replace("\n", " "))  # fmt: skip
+                   words=words)  # fmt: skip

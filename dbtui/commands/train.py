@@ -74,6 +74,7 @@ def made_ready(
     config = with_changes(run.config(), changes) if isinstance(run, Run) else run
     found = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run), place=place))
     findings = [finding for finding in found if finding.level is not Level.HINT]
+    findings.sort(key=lambda finding: finding.level is Level.ERROR)  # last: a log's last words say why
     if findings:
         print_findings(findings, on_stderr=True)
     if has_error(findings):
@@ -206,7 +207,7 @@ class Watch:
                               log=self._run.log_path)))  # fmt: skip
             return FAILED
         if isinstance(ending.event, Failed):
-            complain(safe(f"{ending.event.message} {ending.event.advice}".strip()))
+            complain(safe(say("message.gap", " ").join(filter(None, (ending.event.message, ending.event.advice)))))
         elif isinstance(ending.event, Stopped):
             complain(say("train.goes-on", "`{command}` goes on with it.",
                          command=command_line(f"train {self._run.name} --resume", self._run.home)))  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.texts import counted, say, size_in_words
+from core.texts import counted, joined, say, size_in_words
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 
@@ -35,13 +35,13 @@ def what_is_lost(home: Path, name: str) -> str:
     exports = sum(1 for _ in run.exports.iterdir()) if run.exports.is_dir() else 0
     pictures = sum(1 for path in files if path.suffix == ".png")
     size = size_in_words(sum(path.stat().st_size for path in files))
+    made = counted(pictures, "picture")
+    things = [counted(states, "saved state")] * (states > 0) + [counted(exports, "exported model")] * (exports > 0)
+    things += [say("delete.pictures", "{pictures} that the program made", pictures=made)] * (pictures > 0)
     return say(
         "delete.run.lost",
-        "Lost for good: {states}, {exports}, {pictures} that the program made, and the history: {size} in\n{folder}\n"
-        "Your own pictures and the source model stay.",
-        states=counted(states, "saved state"),
-        exports=counted(exports, "exported model"),
-        pictures=counted(pictures, "picture"),
+        "Lost for good: {things}: {size} in\n{folder}\nYour own pictures and the source model stay.",
+        things=joined([*things, say("delete.history", "the history")]),
         size=size,
         folder=safe(run.path),
     )

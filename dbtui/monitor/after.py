@@ -107,10 +107,14 @@ def _ask_format(app: DbtuiApp, run: Run, formats: Sequence[ExportFormat], step: 
 
 def export_question(run: Run, formats: Sequence[ExportFormat], step: int | None = None) -> Question:
     """Dismissed with the id of a format or `None`. `step` is that of the state; `None` for the newest."""
-    answers = [Answer(known.id, str(number), known.title, known.help) for number, known in enumerate(formats, 1)]
+    alone = draws_in_dbtui_alone(run.config())
+    answers = [
+        Answer(known.id, str(number), known.title, "" if alone else known.help)
+        for number, known in enumerate(formats, 1)
+    ]
     which = say("export.text", "The newest saved state is written.") if step is None else say(
         "export.text-step", "The state of step {step:,} is written.", step=step)  # fmt: skip
-    if draws_in_dbtui_alone(run.config()):
+    if alone:
         which += "\n" + why_alone()
     return Question(say("export.question", "Export {name} as what?", name=safe(run.name)), which, answers)
 

@@ -208,6 +208,12 @@ def test_without_colours_every_state_still_has_a_mark_and_words(
     assert DbtuiApp(tmp_path).no_color
 
 
+def test_every_phase_has_a_state_of_its_own_but_what_comes_before_the_run_is_begun() -> None:
+    from dbtui.states import PHASES, STATES
+
+    assert set(PHASES) - set(STATES) == {"libraries"}
+
+
 @pytest.mark.parametrize("background", [False, True])
 async def test_a_started_run_is_shown_unless_somebody_went_on_to_another_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, background: bool

@@ -179,6 +179,13 @@ def test_errors_are_listed_and_nothing_is_made(run_toml: Path, home: Path, train
     assert trainer.lives == []
 
 
+def test_the_errors_that_refuse_it_are_its_last_words(run_toml: Path, trainer: type[Trainer], capfd: Said) -> None:
+    assert main(["train", "run.toml", "--set", "batch.size=2", "--set", "concepts.0.instance.identifier="]) == 2
+    heads = [line for line in capfd.readouterr().err.splitlines() if line[:1].strip()]
+    assert "warning" in heads[0]
+    assert "error" in heads[-1]
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [("nothing.toml", "cannot be read"), ("nothing", "There is no run nothing"), ("../x", "cannot be the name"),

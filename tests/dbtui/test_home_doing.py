@@ -17,6 +17,7 @@ from core.runs.longer import changes_for
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts
 from dbtui.faults import told
+from dbtui.home.deleting import what_is_lost
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
@@ -44,6 +45,14 @@ async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: 
         assert run.path.is_dir() and isinstance(app.screen, Question), "the key that asks is not the one that does"
         await pilot.press("x")
         await until(pilot, lambda: not run.path.exists() and "Welcome" in shown(app))
+
+
+def test_what_is_lost_names_only_what_there_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock", begun())
+    assert what_is_lost(tmp_path, "clock").startswith("Lost for good: the history: ")
+    (run.checkpoints / "step-000005").mkdir(parents=True)
+    (run.path / "made.png").touch()
+    assert "good: 1 saved state, 1 picture that the program made, the history: " in what_is_lost(tmp_path, "clock")
 
 
 @pytest.mark.parametrize("key", ["d", "l", "a"])

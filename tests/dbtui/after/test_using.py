@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from core.config.parsing import with_changes
 from core.runs.folder import Run
 from dbtui.app import DbtuiApp
+from dbtui.monitor.after import export_question, formats_of
 from dbtui.monitor.using import Found, UsingScreen
 from tests.dbtui import synthetic
 from tests.dbtui.after.ended import (
@@ -85,6 +87,12 @@ async def test_u_where_nothing_is_exported_yet_says_so_and_exports_it_on_e(run: 
         await until(pilot, lambda: "saved, but not exported" in shown(app))
         await pilot.press("e")
         await until(pilot, lambda: "Export clock as what?" in shown(app))
+
+
+def test_no_format_of_the_demo_is_said_to_be_read_by_another_program(tmp_path: Path, run: Run) -> None:
+    demo = Run.create(tmp_path, with_changes(run.config(), {"model.name": "demo", "model.source": "demo"}), "0")
+    assert not any(answer.help for answer in export_question(demo, formats_of(demo)).answers)
+    assert all(answer.help for answer in export_question(run, formats_of(run)).answers)
 
 
 async def test_u_while_it_trains_says_when_there_will_be_something_to_use(run: Run) -> None:
