@@ -3,26 +3,31 @@
 It remembers what it drew of the last thousand widgets, long after they have gone: hundreds of thousands of objects in
 an app that stays open, which the collector of garbage walks through while no key is answered. And it dims what lies
 behind a dialog cell by cell, for each frame anew: that was most of the time that F1 took. And a character of two cells
-is lost wherever the edge of a widget that a notice lies over runs through it.
+is lost wherever the edge of a widget that a notice lies over runs through it. And a screen that is closed once more, by
+a second Enter in the same moment, closes the one below it, or ends the program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
+from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.geometry import Region
 from textual.renderables.background_screen import BackgroundScreen
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.style import Style
 
 _dimmed_by_textual = BackgroundScreen.process_segments
+_dismissed_by_textual = Screen.dismiss
 
 
 def mend_textual() -> None:
@@ -30,6 +35,7 @@ def mend_textual() -> None:
     StylesCache.get_inner_outer = _inner_outer  # type: ignore[method-assign, assignment]
     Compositor._render_chops = _chops  # type: ignore[method-assign, assignment]
     BackgroundScreen.process_segments = staticmethod(_dimmed)  # type: ignore[method-assign, assignment]
+    Screen.dismiss = _dismiss  # type: ignore[method-assign]
 
 
 def _inner_outer(cache: StylesCache, base: Color, background: Color) -> tuple[Style, Style]:
@@ -52,6 +58,13 @@ def _dimmed(segments: Iterable[Segment], color: Color) -> Iterable[Segment]:
 def _dimmed_style(style: RichStyle | None, color: Color) -> RichStyle | None:
     [segment] = _dimmed_by_textual([Segment(" ", style)], color)
     return segment.style
+
+
+def _dismiss(screen: Screen[Any], result: Any = None) -> AwaitComplete:
+    """Only where it lies on top."""
+    if screen.app.screen_stack[-1:] != [screen]:
+        return AwaitComplete()
+    return _dismissed_by_textual(screen, result)
 
 
 def _chops(
