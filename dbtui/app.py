@@ -294,7 +294,7 @@ class DbtuiApp(Preferences):
 
         from dbtui.widgets.palette import Palette
 
-        if not CommandPalette.is_open(self):
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
             self.push_screen(Palette())
 
     async def action_quit(self) -> None:

@@ -44,7 +44,7 @@ class Wanted(Field):
 
 
 class FindField(ModalScreen[str | None]):
-    """Dismissed with the path of the field, its `*` still in it, or `None`."""
+    """Dismissed with the path of the field, or `None`."""
 
     BINDINGS = [binding("finding.close", "escape", "dismiss(None)", "Close", "Closes the list and changes nothing.")]
 
@@ -77,17 +77,17 @@ class FindField(ModalScreen[str | None]):
         self._list(event.value)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        self._explain(self.found[event.option_index])
+        self._explain_again()  # a letter may have changed the list since
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.dismiss(self._path(self.found[event.option_index]))
+        self.dismiss(event.option_id)
 
     def _list(self, text: str) -> None:
         self.found = find_options(text, option_table())
         listing = self.query_one("#found", OptionList)
         listing.clear_options()
-        listing.add_options([Line(self._line(option)) for option in self.found])
+        listing.add_options([Line(self._line(option), id=self._path(option)) for option in self.found])
         listing.highlighted = 0 if self.found else None
         if not self.found:
             self.query_one("#found-help", Static).update(say("finding.none", "No field is called so."))

@@ -106,6 +106,15 @@ async def test_what_works_everywhere_works_over_a_question_too_and_never_twice(t
         assert app.screen is question, "its words would stay those of the language before"
 
 
+@pytest.mark.parametrize("over", ["f1", "ctrl+t", "ctrl+g", "ctrl+c"])
+async def test_the_menu_opens_once_whatever_lies_over_it(tmp_path: Path, over: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+p", over, "ctrl+p")
+        await pilot.pause()
+        assert [screen.id for screen in app.screen_stack].count("--command-palette") == 1
+
+
 async def test_ctrl_c_asks_and_only_the_answer_leaves(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:

@@ -12,7 +12,7 @@ from textual.color import Color
 from textual.containers import Horizontal
 from textual.renderables.background_screen import BackgroundScreen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from dbtui.mended_textual import _dimmed_by_textual, _is_within, mend_textual
 
@@ -113,3 +113,19 @@ def test_an_edge_runs_through_a_character_where_half_of_it_lies_on_each_side(tex
         place += cell_len(character)
         places.add(place)
     assert {cell for cell in range(1, place) if _is_within(text, cell)} == set(range(1, place)) - places
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_a_page_of_a_list_that_was_filled_this_moment_can_be_turned(is_seen: bool) -> None:
+    mend_textual()
+    app: App[None] = App()
+    async with app.run_test(size=(40, 6)) as pilot:
+        listing = OptionList(compact=True)
+        listing.styles.height = 4
+        await app.mount(listing)
+        listing.display = is_seen
+        await pilot.pause()
+        listing.add_options(["one", "two", "three"])
+        listing.highlighted = 1
+        listing.action_page_down()
+        assert listing.highlighted == (2 if is_seen else 1)

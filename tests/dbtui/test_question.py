@@ -9,7 +9,7 @@ import pytest
 
 from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Answer, Question, key_of
-from tests.dbtui.app_driving import shown, until
+from tests.dbtui.app_driving import press, shown, until
 
 LETTERS = (Answer("keep", "k", "Keep"), Answer("delete", "x", "Delete"), Answer("wait", "w", "Wait"))
 NUMBERS = tuple(Answer(f"card {number}", key_of(number), f"Card {number}") for number in range(1, 12))
@@ -47,3 +47,24 @@ async def test_a_key_that_is_no_answer_rings_and_is_told_which_ones_are(
         await pilot.press(wrong)
         await until(pilot, lambda: "Press one of: k, x, w" in shown(app))
         assert app.screen is question and rung == [True]
+
+
+@pytest.mark.parametrize("keys", [("enter", "enter"), ("k", "k"), ("enter", "escape")])
+async def test_who_answers_twice_in_one_moment_has_answered_once_and_closes_nothing_else(
+    tmp_path: Path, keys: tuple[str, ...]
+) -> None:
+    app, got = DbtuiApp(tmp_path), list[str | None]()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        below = Question("Below?", "", LETTERS)
+        app.push_screen(below)
+        app.push_screen(Question("Which?", "", LETTERS), got.append)
+        await until(pilot, lambda: isinstance(app.screen, Question) and "Which?" in shown(app))
+        await until(pilot, lambda: app.focused is not None)
+        for _ in range(10):
+            await pilot.pause()
+        press(app, *keys)
+        await until(pilot, lambda: got)
+        for _ in range(10):
+            await pilot.pause()
+        assert len(got) == 1 and app.screen is below

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import OptionList
 
 from core.config.table import find_option
 from dbtui.app import DbtuiApp
@@ -52,6 +53,26 @@ async def test_the_arrows_choose_and_escape_changes_nothing(tmp_path: Path) -> N
         await until(pilot, lambda: app.screen is screen)
         assert focused(app) == before
         await pilot.press("ctrl+f", *"epochs", "down", "enter")
+        await until(pilot, lambda: focused(app) == wanted)
+
+
+async def test_what_was_highlighted_or_chosen_before_the_last_letter_is_meant_as_it_was(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot, "parameters", dict(FILLED))
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: isinstance(app.screen, FindField) and app.screen.found)
+        screen = app.screen
+        assert isinstance(screen, FindField)
+        listing = screen.query_one(OptionList)
+        listing.action_last()
+        screen._list("offset")
+        await until(pilot, lambda: "usual; 0 is off" in shown(app))
+        screen._list("epochs")
+        wanted = screen.found[1].path
+        listing.highlighted = 1
+        listing.action_select()
+        screen._list("offset")
         await until(pilot, lambda: focused(app) == wanted)
 
 
