@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SAYS = Texts("demo.says", {
     "loading": "A small Stable Diffusion that comes with the program learns a new dog from six pictures. It is "
     "called sks: a word that means nothing yet. Loading takes some seconds.",
+    "loading-on": "It goes on from where it was. Loading takes some seconds.",
     "class-images": "First it draws plain dogs. They are trained along with the new one, so that “a dog face” keeps "
     "its meaning: that is prior preservation.",
     "caching": "Every picture is compressed once, so that each step is quick.",
@@ -50,7 +51,7 @@ class Demo:
         """What goes on, in one or two sentences; `state` as `History` has it."""
         alone = "" if self.prior else "-alone"
         if state in ("new", "loading", "downloading"):
-            return SAYS["loading"]
+            return SAYS["loading-on" if step else "loading"]
         if state in ("class-images", "caching"):
             return SAYS[state]
         if state == "done":

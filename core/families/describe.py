@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from core.demo.source import demo_model, is_demo
+from core.demo.source import DEMO, demo_model, is_demo
 from core.families import folder, hub, single_file
 from core.families.family import Configs, Family
 from core.families.other_vae import with_vae
@@ -70,9 +71,8 @@ def describe(
     commit = ""
     if not there:
         if not hub.is_hub_id(source):
-            raise _missing(
-                source, say("source.not-there", "there is no such file or folder"), nearest(path, _is_source)
-            )
+            near = nearest(path, _is_source) or (Path(DEMO) if get_close_matches(source.lower(), [DEMO]) else None)
+            raise _missing(source, say("source.not-there", "there is no such file or folder"), near)
         path = hub.find(source, revision, variant, cache_dir)
         commit = path.name
     found, parts = folder.read(path, variant) if path.is_dir() else single_file.read(path, family)
@@ -126,6 +126,7 @@ def _missing(source: str, reason: str, near: Path | None = None) -> UserError:
         )  # fmt: skip
     return UserError(
         "source.missing", "The source model {source} cannot be found: {reason}.",
-        mend="Check the path. A source is a diffusers folder, a .safetensors or .ckpt file, or a hub id (owner/name).",
+        mend="Check the path. A source is a diffusers folder, a .safetensors or .ckpt file, a hub id (owner/name) or "
+        "demo.",
         source=path_in_words(source), reason=reason,
     )  # fmt: skip

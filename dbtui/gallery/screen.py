@@ -145,8 +145,8 @@ class GalleryScreen(Working):
         rows, columns = len(self.grid.rows), len(self.grid.steps)
         self.set_class(not columns, "-empty")
         if not columns:
-            empty = say("gallery.empty", "No previews yet. They are made every few epochs, as Preview every "
-                        "(intervals.sample_every_epochs) says, or with s in the monitor while it trains.")  # fmt: skip
+            empty = say("gallery.empty", "No previews yet. They are made while it trains: as often as the options of "
+                        "the run say, and whenever you press s in its monitor.")  # fmt: skip
             self.query_one("#gallery-empty", Static).update(self._trouble or (empty if self._was_read else ""))
             return
         wanted = layout(self.size.width - 2, self.size.height - AROUND, rows, columns)

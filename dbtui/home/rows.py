@@ -177,7 +177,7 @@ def describe(entry: Entry) -> str:
 
 def _told(entry: Entry, seen: Summary) -> str:
     if entry.place and not entry.is_alive:
-        return say("home.about-waiting", "Waits its turn in the queue. r starts it at once, w starts the queue.")
+        return say("home.about-waiting", "Waits its turn in the queue. r starts it at once.")
     if entry.begins_anew:
         return ANEW[entry.state]
     if entry.state == "lost":

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from core.runs.folder import Run
     from dbtui.monitor.screen import MonitorScreen
 
-RESUME, LOG, SOURCE = "resume", "log", "source"
+RESUME, LOG, SOURCE, PICTURES = "resume", "log", "source", "pictures"
 OF_THE_SOURCE = ("source.unreachable", "source.download", "source.missing", "source.not-downloaded")
 """No model was found or fetched: another one helps, and no option."""
+OF_THE_PICTURES = ("pictures.missing", "pictures.none", "pictures.not-a-folder", "pictures.unreadable")
+"""There are no pictures where they should be."""
 
 
 class Mending:
@@ -53,16 +55,18 @@ class Mending:
         return self.run
 
     def question(self) -> Question:
-        """Dismissed with the number of a remedy as text, with `resume`, `log`, `source`, or `None`."""
+        """Dismissed with the number of a remedy as text, with `resume`, `log`, `source`, `pictures`, or `None`."""
         failed, where = self.failed, self._where()
         answers = [
             Answer(str(number), str(number + 1), safe_message(fix.label),
                    say("mend.new-run", "new run, from the start") if self.makes_new_run(fix) else where)
             for number, fix in enumerate(self.fixes)
         ]  # fmt: skip
+        another = say("mend.source.help", "a new run, else like this one")
         if failed.code in OF_THE_SOURCE:
-            answers.append(Answer(SOURCE, "c", say("mend.source", "Choose another model, or its folder"),
-                                  say("mend.source.help", "a new run, else like this one")))  # fmt: skip
+            answers.append(Answer(SOURCE, "c", say("mend.source", "Choose another model, or its folder"), another))
+        if failed.code in OF_THE_PICTURES:
+            answers.append(Answer(PICTURES, "c", say("mend.pictures", "Choose another folder of pictures"), another))
         answers.append(Answer(RESUME, "r", say("mend.resume", "Try again as it is"), where))
         answers.append(Answer(LOG, "l", say("mend.log", "Look at the log")))
         at = "" if failed.step is None else say("mend.at", " at step {step:,}", step=failed.step)
@@ -94,18 +98,20 @@ async def _do(monitor: MonitorScreen, mending: Mending, chosen: str | None) -> N
         if monitor.maximised != "log":
             await monitor.action_maximise("log")
     elif chosen == SOURCE:
-        _choose_source(monitor)
+        _choose_again(monitor, "model.source")
+    elif chosen == PICTURES:
+        _choose_again(monitor, "concepts.0.instance.directory")
     elif chosen is not None:
         monitor.app.run_worker(_train(monitor, mending, int(chosen)))  # of the app: it outlives this screen
 
 
-def _choose_source(monitor: MonitorScreen) -> None:
-    """The wizard with what this run was made of, at the source."""
+def _choose_again(monitor: MonitorScreen, field: str) -> None:
+    """The wizard with what this run was made of, at this field."""
     from dbtui.home.again import draft_of
     from dbtui.wizard.flow import start
 
     monitor.ask(lambda: draft_of(monitor.run.home, monitor.run.config()),
-                lambda draft: start(monitor.app, monitor.run.home, draft, "model.source"))  # fmt: skip
+                lambda draft: start(monitor.app, monitor.run.home, draft, field))  # fmt: skip
 
 
 async def _train(monitor: MonitorScreen, mending: Mending, number: int) -> None:

@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
 def notice(
     run: Run, history: History, trouble: Content, trains_here: bool, environment: Mapping[str, str],
-    demo: Demo | None = None,
+    demo: Demo | None = None, waits: bool = False,
 ) -> Content:  # fmt: skip
     """Empty when there is nothing to say. `trouble` is what kept the journal from being read; a `demo` explains itself
-    as long as nothing more pressing is to be said.
+    as long as nothing more pressing is to be said. One that `waits` stands in the queue.
     """
     if trouble.plain:
         return trouble
     if history.silence is not None and history.owner is not None:
         return _silent(history)
     state = history.state
+    if state == "new" and waits:
+        return Content.styled(say("notice.waits", "It waits its turn in the queue. r starts it at once."), QUIET)
     if state == "new":
         return Content.styled(say("notice.new", "Nothing was trained yet. r begins."), QUIET)
     if state in ENDED:

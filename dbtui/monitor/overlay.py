@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.events import Event
-from core.runs.history import History
+from core.runs.history import History, summary
 from core.runs.journal import JournalTail
 from core.texts import UserError, say
 from dbtui.monitor.loss import LossPane
@@ -41,7 +41,14 @@ def others(run: Run) -> list[Run]:
     """The runs that can be laid behind this one: those that were trained. Raises `UserError`."""
     from core.runs.folder import list_runs
 
-    return [other for other in list_runs(run.home) if other.name != run.name and other.started]
+    return [other for other in list_runs(run.home) if other.name != run.name and _was_trained(other)]
+
+
+def _was_trained(run: Run) -> bool:
+    try:
+        return bool(run.started and summary(run).step)
+    except UserError:
+        return True  # what keeps it from being read is told where it is chosen
 
 
 def overlay_question(run: Run, found: list[Run]) -> Question:

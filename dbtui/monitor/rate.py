@@ -18,6 +18,8 @@ class RatePane(CurvePane):
     DEFAULT_CSS = """
     RatePane .curve--rate { color: $primary; }
     RatePane .curve--text-encoder { color: $accent; }
+    RatePane:nocolor .curve--rate { color: $foreground; }
+    RatePane:nocolor .curve--text-encoder { color: $foreground 45%; }
     """
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from core.texts import UserError, say
 from dbtui.drafts import Draft, delete_draft, save_draft
 from dbtui.widgets.question import Answer, Question
 from dbtui.wizard.asking import Asker
-from dbtui.wizard.context import WizardContext
+from dbtui.wizard.context import WizardContext, step_of
 from dbtui.wizard.looked import Looked, Tokens
 
 if TYPE_CHECKING:
@@ -210,6 +210,8 @@ def start(app: App[int], home: Path, draft: Draft | None, field: str = "") -> No
 
     def opened(context: WizardContext) -> None:
         if app.screen is below:
+            if field:
+                context.step = step_of(field)
             wizard = Wizard(dbtui, context, is_kept=draft is not None and draft.changed > 0)
             screen = wizard.screen(context.step)
             app.push_screen(screen)

@@ -23,7 +23,7 @@ from core.runs.folder import Run
 from dbtui.__main__ import main
 from dbtui.app import DbtuiApp
 from dbtui.commands.demo import round_line
-from dbtui.demo import SAYS, demo_of
+from dbtui.demo import SAYS, Demo, demo_of
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import MonitorScreen
@@ -118,6 +118,12 @@ def test_without_the_app_it_tells_a_beginner_what_happens_and_where_everything_i
         assert path.exists() and str(path) in said
     assert 'dbtui generate demo --prompt "' in said
     assert ("dbtui demo --headless --without-prior" in said) == prior
+
+
+def test_only_before_the_first_step_its_word_means_nothing() -> None:
+    demo = Demo(prior=True)
+    assert "means nothing yet" in demo.says("loading", 0)
+    assert "means nothing" not in demo.says("loading", 150) and "goes on" in demo.says("loading", 150)
 
 
 def test_each_time_it_is_a_new_run(tmp_path: Path, capfd: Said, trainer: type[Trainer]) -> None:

@@ -88,6 +88,7 @@ async def test_a_run_without_previews_says_how_they_come(tmp_path: Path) -> None
     async with app.run_test(size=NARROW) as pilot:
         await opened(app, pilot, empty)
         assert "No previews yet" in shown(app)
+        assert "epochs" not in shown(app), "it may make them by steps"
         for key in ("left", "enter", "space", "c", "m", "e", "y"):
             await pilot.press(key)
         assert isinstance(app.screen, GalleryScreen)

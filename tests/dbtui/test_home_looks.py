@@ -190,6 +190,14 @@ async def test_the_queue_says_when_it_ends_only_where_that_is_known(full: None) 
     assert queue_line(Queue((), None), entries) == ""
 
 
+async def test_only_the_line_of_the_queue_says_who_starts_it(full: None) -> None:
+    from dbtui.home.rows import Entry, describe
+
+    waits = [describe(Entry(run.name, run.summary, place=run.place)) for run in runs() if run.place]
+    assert any("Waits its turn" in said for said in waits)
+    assert not any("starts the queue" in said for said in waits)
+
+
 async def test_the_first_letter_of_each_answer_is_its_own(full: None) -> None:
     from dbtui.home.rows import Entry
     from dbtui.home.waiting import queue_question

@@ -90,8 +90,16 @@ def test_what_is_not_there(tmp_path: Path):
     assert refused("").code == "source.none"
     assert refused(tmp_path / "nowhere.safetensors").code == "source.missing"
     assert refused("a\0b").code == "source.missing"
+    assert "demo" in refused(tmp_path / "nowhere.safetensors").message.advice
     assert refused("x" * 5000).code == "source.missing"
     assert refused("someone/something").code == "source.not-downloaded"
+
+
+@pytest.mark.parametrize("typed", ["dem", "Demo", "deom"])
+def test_a_mistyped_demo_is_taken_for_what_it_is(typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"Did you mean demo\?"):
+        describe(typed)
 
 
 def test_what_is_no_regular_file(tmp_path: Path):

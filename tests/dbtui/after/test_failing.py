@@ -186,6 +186,29 @@ async def test_where_the_model_cannot_be_fetched_another_one_is_chosen_with_all_
         assert wizard.context.config.intervals.epochs == 33 and wizard.context.config.model.name != "clock"
 
 
+async def test_where_the_pictures_are_gone_another_folder_is_chosen(tmp_path: Path) -> None:
+    from dbtui.wizard.base import WizardScreen
+
+    field = "concepts.0.instance.directory"
+    run = make(tmp_path / "home", "clock", **{field.replace(".", "__"): str(tmp_path / "gone")})
+    journal_of(run).say(Failed(code="pictures.missing", message="The folder does not exist."))
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "Choose another folder of pictures" in shown(app)
+        await pilot.press("c")
+        await until(
+            pilot,
+            lambda: (
+                isinstance(app.screen, WizardScreen)
+                and app.screen.focused_row is not None
+                and app.screen.focused_row.path == field
+            ),
+        )
+
+
 @pytest.mark.parametrize(("key", "reads"), [("f2", "mending.saved_steps"), ("o", "overlay.others")])
 async def test_a_key_that_is_pressed_twice_asks_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, reads: str

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
+from core.events import Failed
 from core.runs.folder import Run
 from dbtui.app import DbtuiApp
 from dbtui.monitor.loss import LossPane
@@ -45,12 +48,15 @@ def test_snapshot_of_two_runs(snap_compare: Any, tmp_path: Path, size: tuple[int
 
 async def test_o_lays_a_run_behind_this_one_follows_it_and_takes_it_away_again(tmp_path: Path) -> None:
     ours, other = both(tmp_path / "home")
+    failed = Run.create(ours.home, with_changes(RunConfig(), {"model.name": "failed-at-once"}), "0")
+    journal_of(failed).say(Failed(code="pictures.missing", message="The folder does not exist."))
     app = DbtuiApp(ours.home)
     async with app.run_test(size=NARROW) as pilot:
         monitor = await opened(app, pilot, ours)
         await pilot.press("3", "o")
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert "face-with-a-long-name" in shown(app) and "never-trained" not in shown(app)
+        assert "failed-at-once" not in shown(app)
         await pilot.press("1")
         loss = monitor.query_one(LossPane)
         await until(pilot, lambda: loss.overlay is not None)

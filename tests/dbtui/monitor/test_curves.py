@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from dbtui.looks import THEMES
+from dbtui.monitor.loss import LossPane
+from dbtui.monitor.rate import RatePane
 from dbtui.widgets.plot import Plot, _within
 from tests.dbtui import synthetic
 from tests.dbtui.monitor.bench import NARROW, Bench, settle
@@ -42,3 +46,26 @@ async def test_zooming_out_ends_at_the_run_and_the_curve_grows_with_it_again(tmp
 )
 def test_a_stretch_is_moved_before_it_is_cut(seen: tuple[float, float], shown: tuple[float, float]) -> None:
     assert _within(*seen, 0.0, 10.0) == shown
+
+
+@pytest.mark.parametrize("looks", ["dark", "light"])
+async def test_without_colours_curves_are_told_apart_by_their_brightness(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.in_training(run, 20)
+    app = Bench(run)
+    app.register_theme(THEMES[looks])
+    app.theme = THEMES[looks].name
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        for kind, curves in (
+            (LossPane, ("raw", "other", "prior", "instance", "smoothed")),
+            (LossPane, ("raw", "other-check", "prior-check", "instance-check", "smoothed")),
+            (RatePane, ("rate", "text-encoder")),
+        ):
+            pane = app.monitor.query_one(kind)
+            styles = [pane.get_component_rich_style(f"curve--{curve}") for curve in curves]
+            bright = sorted(sum(style.color.get_truecolor()) / 3 for style in styles if style.color is not None)
+            assert min(after - before for before, after in pairwise(bright)) > 20, (kind, bright)

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from core.events import Failed, Paused, Phase, Sample, Stopped, Warned
+from core.runs.queue import add
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import PANES
 from dbtui.monitor.state import Notice, StateLines
@@ -273,6 +274,16 @@ async def test_hostile_strings_are_shown_and_not_obeyed(owned: SyntheticRun) -> 
         owned.say(Failed(code=HOSTILE, message=HOSTILE, advice=HOSTILE, time=NOON))
         await look(app, pilot)
         assert "[@click=app.bell]" in screen_text(app)
+
+
+async def test_a_run_that_waits_in_the_queue_says_so(run: SyntheticRun) -> None:
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "Nothing was trained yet. r begins." in screen_text(app)
+        add(run.home, run)  # type: ignore[arg-type]
+        await app.monitor.look()
+        assert "It waits its turn in the queue. r starts it at once." in screen_text(app)
 
 
 async def test_a_failed_run_shows_message_and_advice_in_words(run: SyntheticRun) -> None:
