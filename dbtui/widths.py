@@ -85,7 +85,7 @@ def _starts(text: str, width: int, fold: bool) -> tuple[int, ...]:
 
 def _chopped(word: str, width: int) -> list[str]:
     """A word too long for any line in pieces, the last of which is more than the mark behind it."""
-    pieces = [piece for piece in chop_cells(word, width) if piece]
+    pieces = [piece for piece in chop_cells(word, width) if piece] or [word]  # none where a joiner stands first
     while len(pieces) > 1 and pieces[-1][0] in _CLOSING + ",.;:!?)]}" and len(pieces[-2]) > 1:
         last = pieces[-2][-1] + pieces[-1]
         if cell_len(last.rstrip()) > width:

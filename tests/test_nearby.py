@@ -58,3 +58,11 @@ def test_a_folder_that_cannot_be_listed_has_nothing_near(world: Path, monkeypatc
 
     monkeypatch.setattr("os.scandir", refuse)
     assert nearest(world / "Pictures" / "my-dgo") is None
+
+
+def test_a_folder_whose_name_is_the_embedded_models_is_not_meant(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world)
+    (world / "demo").mkdir()
+    with pytest.raises(UserError) as raised:
+        describe("./demos")
+    assert "near" not in raised.value.message.values

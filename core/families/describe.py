@@ -114,8 +114,8 @@ def _no_path(error: Exception) -> str:
 
 
 def _is_source(path: Path) -> bool:
-    """Whether it can be one, by its name."""
-    return path.suffix.lower() in (".safetensors", ".ckpt") or path.is_dir()
+    """Whether it can be one, by its name; a folder that is named as the embedded model would be taken for that."""
+    return not is_demo(str(path)) and (path.suffix.lower() in (".safetensors", ".ckpt") or path.is_dir())
 
 
 def _missing(source: str, reason: str, near: Path | None = None) -> UserError:

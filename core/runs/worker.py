@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core.events import Stopped
+from core.config.findings import Level
+from core.events import Failed, Stopped
+from core.planning.checks import check
+from core.planning.survey import survey
 from core.reasons import of_system
 from core.runs import launch
 from core.runs.folder import Run, list_runs
 from core.runs.history import ending_of
+from core.runs.journal import JournalWriter
 from core.runs.lock import RunLock, owner
 from core.runs.output import open_log
 from core.runs.pump import EXIT_DONE, EXIT_FAILED, EXIT_STOPPED
@@ -33,6 +37,8 @@ from core.runs.queue import (
 from core.texts import Message, UserError, message
 
 LOOK_SECONDS = 0.5
+EXIT_REFUSED = 2
+"""Of a process that found something wrong with the run before it began: the journal knows nothing of it."""
 _NO_RUN = ("run.unknown", "run.bad-name")
 """Why an entry can never get its turn; whatever else goes wrong leaves it in the queue."""
 
@@ -121,8 +127,7 @@ class Worker:
             if error.code not in _NO_RUN:
                 raise
             drop(self._home, entry)
-            self._tell(message("queue.passed-over", "{name} is passed over: {reason}", mend="{advice}",
-                               name=entry.name, reason=error.message.text, advice=error.message.advice))  # fmt: skip
+            self._tell(_passed_over(entry.name, error.message))
             return
         if entry.begun and _has_ended_since(run, entry.begun):
             drop(self._home, entry)  # the worker before this one did not live to see it
@@ -170,7 +175,8 @@ class Worker:
             self._tell(message("queue.interrupted", "{name} was interrupted and waits again.", name=run.name))
             return
         drop(self._home, entry)
-        self._tell(_ending(run, child.returncode, said_before))
+        refusal = _refusal(run) if child.returncode == EXIT_REFUSED and not _has_ended_since(run, entry.begun) else None
+        self._tell(refusal or _ending(run, child.returncode, said_before))
 
     def _signal_child(self, number: signal.Signals) -> None:
         child = self._child
@@ -184,6 +190,28 @@ def _has_ended_since(run: Run, moment: float) -> bool:
     if ending is None or ending.time < moment:
         return False
     return not (isinstance(ending, Stopped) and ending.reason == "terminated")
+
+
+def _refusal(run: Run) -> Message | None:
+    """What is wrong with a run that was refused, kept in its journal for whoever asks why it was not trained."""
+    try:
+        config = run.config()
+        found = check(config, survey(config, run.home, decode=True, resuming=True))
+        wrong = next((finding.message for finding in found if finding.level is Level.ERROR), None)
+        if wrong is None:
+            return None
+        with RunLock(run.lock_path):
+            journal = JournalWriter(run.journal_path)
+            journal.write(Failed(code=wrong.code, message=wrong.text, advice=wrong.advice), last=True)
+            journal.close()
+    except (UserError, OSError):
+        return None  # its last words are told
+    return _passed_over(run.name, wrong)
+
+
+def _passed_over(name: str, why: Message) -> Message:
+    return message("queue.passed-over", "{name} is passed over: {reason}", mend="{advice}", name=name,
+                   reason=why.text, advice=why.advice)  # fmt: skip
 
 
 def _ending(run: Run, code: int, said_before: int) -> Message:

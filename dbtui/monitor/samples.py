@@ -116,8 +116,13 @@ def whole_sheets(history: History) -> list[Sheet]:
     is_made = phase is None or phase.name != "sampling" or phase.done >= phase.total
     if len(sheets) > 1 and not is_made and any(sheet.plain for sheet in sheets):
         newest = sheets[-1].first
-        finished = [sheet for sheet in sheets if (sheet.first.step, sheet.first.id) != (newest.step, newest.id)]
-        return finished or sheets
+        finished = [
+            sheet for sheet in sheets if (sheet.first.step, sheet.first.concept) != (newest.step, newest.concept)
+        ]
+        before = [sheet for sheet in finished if sheet.first.concept == newest.concept]
+        made = sum(len(sheet.pictures) for sheet in sheets[len(finished) :])
+        if finished and not (before and made >= len(before[-1].pictures)):
+            return finished
     return sheets
 
 

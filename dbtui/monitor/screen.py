@@ -197,8 +197,8 @@ class MonitorScreen(MonitorActions):
 
     @property
     def _is_gone(self) -> bool:
-        """It is being taken away: its parts are gone already."""
-        return not self.is_attached or not self.children
+        """It is being taken away: some of its parts may be gone already."""
+        return not (self.is_attached and self.display)
 
     async def _take(self, seen: Seen, overlay: Overlay | None) -> None:
         began = time.thread_time()

@@ -26,6 +26,8 @@ class Guidance(ModalScreen[None]):
     def __init__(self, topic: Content | Hanging, keys: Hanging) -> None:
         super().__init__()
         self.topic, self.keys = topic, keys
+        self._is_longer = False
+        """Whether some of it is out of sight."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="help"):
@@ -47,11 +49,13 @@ class Guidance(ModalScreen[None]):
     def _tell_keys(self) -> None:
         """Once it is known whether all of it fits."""
         is_longer = self.query_one("#dialog-text", VerticalScroll).max_scroll_y > 0
-        self.query_one("#dialog-keys", Static).update(self._keys_line(is_longer))
+        if is_longer != self._is_longer:
+            self._is_longer = is_longer
+            self.query_one("#dialog-keys", Static).update(self._keys_line(), layout=False)
 
-    def _keys_line(self, is_longer: bool = False) -> str:
+    def _keys_line(self) -> str:
         """How to see what does not fit, and how to go."""
-        scrolls = [say("help.keys.scroll", "↑ ↓ PgUp PgDn show the rest")] if is_longer else []
+        scrolls = [say("help.keys.scroll", "↑ ↓ PgUp PgDn show the rest")] if self._is_longer else []
         return " · ".join([*scrolls, say("help.keys", "Esc closes")])
 
 

@@ -126,15 +126,19 @@ class PicturesScreen(ModalScreen[None]):
 
     def _list(self) -> list[Content]:
         """A line for each name, as wide as there is room."""
-        return [Content.assemble(f" {self._short(place)}", *self._mark(place)) for place in range(len(self.names))]
+        room = self._room
+        return [Content.assemble(f" {self._short(name, place, room)}", *self._mark(place))
+                for place, name in enumerate(self.names)]  # fmt: skip
 
-    def _short(self, place: int) -> str:
+    @property
+    def _room(self) -> int:
+        """Cells for a name and its mark; 0 as long as that is not known."""
         listing = self.query_one("#names", OptionList)
-        width = listing.content_size.width
+        return max(0, listing.content_size.width - listing.styles.scrollbar_size_vertical - 1)
+
+    def _short(self, name: str, place: int, room: int) -> str:
         marks = sum(len(mark) for mark, _ in self._mark(place))
-        room = width - listing.styles.scrollbar_size_vertical - 1 - marks
-        name = safe(self.names[place])
-        return both_ends(name, room) if width else name
+        return both_ends(safe(name), room - marks) if room else safe(name)
 
     @property
     def names(self) -> list[str]:
@@ -182,8 +186,10 @@ class PicturesScreen(ModalScreen[None]):
 
     def _whole_name(self, place: int | None) -> list[Content]:
         """That of the chosen one, where the list has no room for it."""
-        name = safe(self.names[place]) if place is not None else ""
-        return [Content(name)] if place is not None and self._short(place) != name else []
+        if place is None:
+            return []
+        name = self.names[place]
+        return [Content(safe(name))] if self._short(name, place, self._room) != safe(name) else []
 
     def _lines(self, picture: Picture, size: Size | None) -> list[Line]:
         """Size, what is cut off, what is wrong with it."""

@@ -82,6 +82,14 @@ def test_a_sheet_is_shown_once_it_is_whole() -> None:
     assert [sheet.first.step for sheet in whole_sheets(history)] == [0, 10]
 
 
+def test_what_was_whole_stays_while_the_next_is_made() -> None:
+    history = History()
+    history.add([*pairs(0), *pairs(10), Phase(name="sampling", done=0, total=2)])
+    assert [sheet.first.step for sheet in whole_sheets(history)] == [0, 10]
+    history.add([sample(20), Phase(name="sampling", done=1, total=2)])
+    assert [sheet.first.step for sheet in whole_sheets(history)] == [0, 10]
+
+
 def test_previews_without_the_class_are_shown_as_they_come() -> None:
     history = History()
     history.add(

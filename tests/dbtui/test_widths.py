@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich._wrap import divide_line
 from rich.cells import cell_len
@@ -113,6 +113,13 @@ def test_a_command_too_long_for_a_line_ends_at_its_spaces() -> None:
 @given(st.text("ab c.,:(`-–…’“”\t", max_size=60), st.integers(1, 40), st.booleans())
 def test_english_is_broken_as_before(text: str, width: int, fold: bool) -> None:
     assert _divide(text, width, fold) == divide_line(text, width, fold)
+
+
+@given(st.text("狗。） a\u200b\u200d\ufe0f\u0301👩🇩", max_size=12), st.integers(1, 8))
+@example("狗\u200d\u200d）", 1)
+def test_characters_that_take_no_cell_do_no_harm(text: str, width: int) -> None:
+    starts = _divide(text, width)
+    assert starts == sorted(set(starts)) and all(0 < start < len(text) for start in starts)
 
 
 def test_what_commands_print_is_broken_alike() -> None:

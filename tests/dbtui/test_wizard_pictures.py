@@ -100,6 +100,21 @@ async def test_long_names_take_a_line_each_and_the_chosen_one_is_told_whole(tmp_
         assert about.startswith(pictures.names[place])
 
 
+async def test_the_list_of_thousands_is_made_from_one_reading_of_the_names(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, dict(FILLED))
+        await at_rest(pilot)
+        read: list[list[str]] = []
+        names = PicturesScreen.names.fget
+        assert names is not None
+        monkeypatch.setattr(PicturesScreen, "names", property(lambda self: read.append(names(self)) or read[-1]))
+        screen.pictures *= 100
+        assert len(screen._list()) == 401 and len(read) == 1
+
+
 async def test_a_caption_is_edited_in_place_and_shows_what_it_becomes(tmp_path: Path, folder: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.events import Continued, Done, Event, Paused, Stopped, Warned
+from core.events import Continued, Done, Event, Failed, Paused, Phase, Stopped, Warned
 from core.runs.commands import Command
 from core.runs.folder import Run
 from core.runs.journal import read_journal
@@ -25,6 +25,22 @@ def test_the_processes_count_and_not_the_nights_between_them() -> None:
 
 def test_what_was_killed_counts_up_to_its_last_word() -> None:
     assert trained_seconds([started(time=100.0), step(1, time=110.0), started(time=900.0), step(1, time=903.0)]) == 13.0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [Warned(code="data.left-out", message="y", time=50_000.0), Phase(name="downloading", time=50_000.0),
+     Failed(code="x", message="y", time=50_000.0), Stopped(step=0, saved=False, time=50_000.0)],
+)  # fmt: skip
+def test_the_night_after_a_process_was_killed_does_not_count_whatever_the_next_one_says_first(said: Event) -> None:
+    killed = [started(time=100.0), step(1, time=110.0)]
+    next_one = [started(time=50_005.0), step(2, time=50_007.0), Done(step=2, seconds=9.0, time=50_008.0)]
+    assert trained_seconds([*killed, said, *next_one]) == 13.0
+
+
+def test_what_is_warned_of_between_steps_takes_no_time_away() -> None:
+    warned = [started(time=0.0), step(1, time=10.0), Warned(code="x", message="y", time=15.0)]
+    assert trained_seconds([*warned, Failed(code="x", message="y", step=1, time=30.0)]) == 30.0
 
 
 def test_a_pause_does_not_count_and_ends_with_its_process() -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from core.events import Stopped
+from core.events import Failed, Stopped
 from core.files import explain
 from core.runs import launch
 from core.runs.folder import Run
-from core.runs.history import summary
+from core.runs.history import ending_of, summary
 from core.runs.journal import JournalWriter
 from core.runs.lock import owner
 from core.runs.queue import (
@@ -92,6 +92,18 @@ def test_a_run_that_is_gone_is_passed_over(tmp_path: Path, working: Callable[[],
     gone.delete()
     assert working().told()[0] == "queue.passed-over gone"
     assert summary(last).state == "done"
+
+
+def test_a_run_that_is_refused_when_its_turn_comes_says_why(tmp_path: Path, commands: dict[str, str]) -> None:
+    (run,) = waiting(tmp_path, "clock")  # it has no pictures and no model
+    commands["clock"] = "exit 2"
+    said: list[Message] = []
+    assert Worker(tmp_path, said.append).work() == 0
+    assert [one.code for one in said] == ["queue.begins", "queue.passed-over", "queue.all-done"]
+    assert "No source model is chosen" in said[1].text
+    ending = ending_of(run)
+    assert isinstance(ending, Failed) and ending.code == "source.none" and "demo" in ending.advice
+    assert owner(run.lock_path) is None
 
 
 @pytest.fixture

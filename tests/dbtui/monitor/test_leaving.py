@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 from dbtui.app import DbtuiApp
 from dbtui.monitor.leaving import EndingScreen, LeaveDialog
+from dbtui.monitor.log import LogPane
 from dbtui.monitor.screen import MonitorScreen
+from dbtui.monitor.state import StateLines
 from dbtui.widgets.question import Answer, Question
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import shown
@@ -189,3 +192,34 @@ async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun)
         await settle(pilot)
     assert app.return_value == 0
     assert not commands(owned)
+
+
+async def test_a_look_that_ends_while_the_monitor_is_taken_away_finds_nothing_to_draw_on(
+    owned: SyntheticRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=NARROW) as pilot:
+        monitor = MonitorScreen(owned, None, gauge=SteadyGauge())
+        await app.push_screen(monitor)
+        await settle(pilot)
+        looked: list[bool] = []
+        read = monitor._watch.read
+
+        async def slowly(state_lines: StateLines) -> None:
+            while not looked:
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.05)
+
+        def read_until_a_part_is_gone(*given: Any) -> Any:
+            while monitor.query(LogPane):
+                time.sleep(0.001)
+            looked.append(bool(monitor.children))
+            return read(*given)
+
+        monkeypatch.setattr(StateLines, "on_unmount", slowly, raising=False)
+        monkeypatch.setattr(monitor._watch, "read", read_until_a_part_is_gone)
+        monitor.look_soon()
+        await pilot.pause()
+        await app.pop_screen()
+        await settle(pilot)
+        assert looked == [True]
