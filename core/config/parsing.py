@@ -148,6 +148,9 @@ def _message(path: str, detail: dict[str, Any]) -> Message:
     except UserError:
         return message("config.type", "{path} must be a table of options, not {value!r}.", path=path,
                        value=_short(detail["input"]))  # fmt: skip
+    if detail["input"] == "":
+        return message("config.value", "{title} must be {expectation}; it is empty.", title=expected.title,
+                       expectation=expected.expectation, path=path)  # fmt: skip
     return message("config.value", "{title} must be {expectation}, not {value!r}.", title=expected.title,
                    expectation=expected.expectation, value=_short(detail["input"]), path=path)  # fmt: skip
 

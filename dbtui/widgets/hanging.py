@@ -18,16 +18,21 @@ LEAST_ROOM = 16
 
 @dataclass(frozen=True)
 class Hung:
-    """One line: `text` begins behind `head`, and every further line of it below that place."""
+    """One line: `text` begins behind `head`, and every further line of it below that place. What is `whole` stands
+    below its head rather than being broken.
+    """
 
     head: Content
     text: Content
+    whole: bool = False
 
     def content(self, width: int) -> Content:
         """The line as it stands in `width` cells."""
         room = width - self.head.cell_length
         if not self.head.plain or room < LEAST_ROOM:
             return self.head + self.text
+        if self.whole and room < self.text.cell_length <= width:
+            return self.head.rstrip() + Content("\n") + self.text
         gap = Content("\n" + " " * self.head.cell_length)
         return self.head + gap.join([line.rstrip() for line in self.text.wrap(room)])
 

@@ -51,7 +51,7 @@ def explain(context: WizardContext, path: str, option: Option) -> Hanging:
         parts.append(_line(say("explain.demo", "The demo"), safe(in_words(demos[option.path]))))
     if context.is_changed(path):
         parts.append(_line(say("explain.puts-back", "F6 puts back"), safe(in_words(value_at(context.base(), path)))))
-    parts += [gap, _line(say("explain.in-file", "In run.toml"), path)]
+    parts += [gap, _line(say("explain.in-file", "In run.toml"), path, whole=True)]
     return Hanging.of(parts)
 
 
@@ -81,6 +81,6 @@ def preset_title(preset: Preset) -> str:
     return f"{short} {say('preset.yours', '(yours)')}" if preset.is_own else short
 
 
-def _line(title: str, text: str) -> Hung:
+def _line(title: str, text: str, whole: bool = False) -> Hung:
     head = say("explain.line", "{title}: ", title=title)
-    return Hung(Content.styled(head, "$foreground-muted"), Content(text))
+    return Hung(Content.styled(head, "$foreground-muted"), Content(text), whole)

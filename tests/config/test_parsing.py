@@ -30,6 +30,12 @@ def refused(raw: dict[str, Any]) -> dict[str, str]:
     return {finding.field: finding.code for finding in caught.value.findings}
 
 
+def test_a_number_that_was_deleted_is_called_empty() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse({"intervals": {"max_steps": ""}})
+    assert caught.value.findings[0].message.text.endswith("; it is empty.")
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     raw = {
         "btach": {"size": 2},

@@ -80,7 +80,8 @@ async def test_the_palette_lists_leaving_once(tmp_path: Path) -> None:
 
 def test_only_the_pause_between_epochs_is_a_rest() -> None:
     rests = {key for key, text in texts_in("zh").items() if "休息" in text}
-    kept = ("option.intervals.pause_", "fix.rest-", "phase.resting", "plan.time.rests", "rest.half")
+    kept = ("option.intervals.pause_", "fix.rest-", "phase.resting", "state.resting", "plan.time.rests",
+            "rest.half")  # fmt: skip
     assert all(key.startswith(kept) for key in rests)
 
 

@@ -52,6 +52,13 @@ async def test_the_keys_in_the_help_hang(
         assert spoken != "en" or size[0] > 80 or len(keys) > len(heads)
 
 
+def test_what_is_whole_stands_below_its_head_sooner_than_in_two_pieces() -> None:
+    line = Hung(Content("配置项："), Content("concepts.0.instance.directory"), whole=True)
+    assert line.content(37).plain == "配置项：concepts.0.instance.directory"
+    assert line.content(36).plain == "配置项：\nconcepts.0.instance.directory"
+    assert "\n        " in line.content(28).plain
+
+
 async def test_an_answer_that_is_long_hangs(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:

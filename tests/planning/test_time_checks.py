@@ -64,12 +64,16 @@ def test_a_preview_interval_longer_than_the_run_happens_at_its_end_only(changes:
 
 def test_a_validation_interval_longer_than_the_run_is_a_hint() -> None:
     finding = found("validate.ends-only", {"intervals.validate_every_steps": STEPS + 1})
+    assert f"the run of {STEPS:,} steps:" in finding.message.text
     assert finding.level is Level.HINT
     assert all(left == set() for left in mended(finding, {"intervals.validate_every_steps": STEPS + 1}))
     assert codes({"intervals.validate_every_steps": STEPS}) == set()
 
 
 def test_epochs_beside_a_number_of_steps_do_nothing() -> None:
+    finding = found("epochs.unused", {"intervals.epochs": 60, "intervals.max_steps": 6000})
+    assert "6,000 steps" in finding.message.text
+    assert [fix.label.text for fix in finding.fixes] == ["Let the epochs decide"], "not what turns off whatever"
     finding = found("epochs.unused", {"intervals.epochs": 60, "intervals.max_steps": 600})
     assert mended(finding, {"intervals.epochs": 60, "intervals.max_steps": 600}) == [set()]
     assert codes({"intervals.max_steps": 600}) == set()

@@ -39,8 +39,8 @@ def intervals(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                 yield _never(f"intervals.{what}_every_{unit}", what, unit, interval, length, plan)
     if every.validate_every_steps > plan.steps:
         yield Finding(Level.HINT, "intervals.validate_every_steps", message(
-            "validate.ends-only", "Validation every {interval} steps is longer than the run of {steps}: it is "
-            "measured at the start and at the end only.",
+            "validate.ends-only", "Validation every {interval:,} steps is longer than the run of {steps:,} steps: "
+            "it is measured at the start and at the end only.",
             mend="Take a shorter interval to see a curve, or 0 to turn it off.",
             interval=every.validate_every_steps, steps=plan.steps),
             (_set("intervals.validate_every_steps", max(1, plan.steps // 10)),
@@ -52,9 +52,9 @@ def epochs(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     every = config.intervals
     if every.max_steps and every.epochs != IntervalOptions().epochs:
         yield Finding(Level.HINT, "intervals.epochs", message(
-            "epochs.unused", "{epochs} epochs do nothing: the run ends after {steps} steps.",
+            "epochs.unused", "{epochs:,} epochs do nothing: the run ends after {steps:,} steps.",
             mend="Set the steps to 0 if the epochs shall decide.", epochs=every.epochs, steps=every.max_steps),
-            (_set("intervals.max_steps", 0),))  # fmt: skip
+            (Fix(message("fix.epochs-decide", "Let the epochs decide"), {"intervals.max_steps": 0}),))  # fmt: skip
 
 
 def rests(config: RunConfig, facts: Facts) -> Iterator[Finding]:
