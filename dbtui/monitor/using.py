@@ -171,7 +171,8 @@ def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, s
 
     if draws_in_dbtui_alone(config):
         how = say(
-            "using.demo.how", "Type this in a terminal: it draws what was learned. Other words draw other pictures."
+            "using.demo.how",
+            "Type this in a terminal: it draws with what the run learned last. Other words draw other pictures.",
         )
         return Content("\n").join([Content.styled(safe(draw_with(run.name, run.home, config)), "bold $accent"),
                                    Content.styled(how, QUIET), Content(""), Content(why_alone())])  # fmt: skip

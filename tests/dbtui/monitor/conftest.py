@@ -16,6 +16,7 @@ from tests.dbtui.synthetic import SyntheticRun
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("DBTUI_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("DBTUI_GRAPHICS", "TERM", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     time.tzset()

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from core.events import Failed
 from core.machine import Reading
 from dbtui.monitor.machine import drawn, figures
-from dbtui.monitor.screen import PANES
+from dbtui.monitor.screen import PANES, ROOM_FOR_ALL
+from dbtui.widgets.plot import Plot
 from tests.dbtui import synthetic
 from tests.dbtui.monitor.bench import VAST, WIDE, Bench, settle
 from tests.dbtui.synthetic import SyntheticRun
@@ -37,6 +39,17 @@ async def test_the_subject_and_the_class_beside_it_are_each_large_enough(tmp_pat
         await settle(pilot)
         drawn = app.monitor.query_one("#pane-samples Picture > *").size
         assert drawn.height >= 12 and drawn.width >= 2 * 24
+
+
+async def test_under_a_long_notice_every_curve_is_still_drawn(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.in_training(run)
+    run.say(Failed(code="memory.full", message="There is not enough memory. " * 12, step=260))
+    app = Bench(run)
+    async with app.run_test(size=ROOM_FOR_ALL) as pilot:
+        await settle(pilot)
+        heights = [plot.size.height for plot in app.monitor.query(Plot)]
+        assert len(heights) == 2 and min(heights) >= 4, heights
 
 
 def test_what_was_not_measured_yet_is_said_to_come() -> None:
