@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Seen:
     """What one look found. `trouble` is what kept it from finding all; `holder` counts only where `knows_holder`.
-    `behind`: more of the journal waits. `others` are the events of the run that is drawn behind.
+    `waits`: its turn in the queue comes. `behind`: more of the journal waits. `others` are the events of the run that
+    is drawn behind.
     """
 
     happened: Sequence[Event] = ()
     holder: Owner | None = None
     knows_holder: bool = False
     has_exports: bool = False
+    waits: bool = False
     trouble: Message | None = None
     behind: bool = False
     others: Sequence[Event] = ()
@@ -50,4 +53,12 @@ class Watch:
         except UserError as error:
             return Seen(holder=holder, knows_holder=knows_holder, trouble=error.message)
         others = overlay.poll() if overlay is not None and not self._tail.behind else ()
-        return Seen(happened, holder, True, has_exports, None, self._tail.behind, others)
+        waits = holder is None and self._waits()
+        return Seen(happened, holder, True, has_exports, waits, None, self._tail.behind, others)
+
+    def _waits(self) -> bool:
+        from core.runs.queue import read_queue
+
+        with contextlib.suppress(UserError):  # the list of runs says what is wrong with the queue
+            return bool(read_queue(self.run.home).place(self.run.name))
+        return False

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 def notice(
     run: Run, history: History, trouble: Content, trains_here: bool, environment: Mapping[str, str],
-    demo: Demo | None = None,
+    demo: Demo | None = None, waits: bool = False,
 ) -> Content:  # fmt: skip
     """Empty when there is nothing to say. `trouble` is what kept the journal from being read; a `demo` explains itself
-    as long as nothing more pressing is to be said.
+    as long as nothing more pressing is to be said; `waits`: its turn in the queue comes.
     """
     if trouble.plain:
         return trouble
@@ -32,6 +32,8 @@ def notice(
         return _silent(history)
     state = history.state
     if state == "new":
+        if waits:
+            return Content.styled(say("notice.waits", "Waits its turn in the queue. r begins at once."), QUIET)
         return Content.styled(say("notice.new", "Nothing was trained yet. r begins."), QUIET)
     if state in ENDED:
         return _ended(run, history, state, demo)

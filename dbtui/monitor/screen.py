@@ -86,7 +86,7 @@ class MonitorScreen(MonitorActions):
         self._trouble = Content("")
         self._possible: tuple[bool, ...] = ()
         self.pace = Pace()
-        self._has_exports = False
+        self._has_exports = self._waits = False
         self._knows_the_past = False
         """Whether the journal was read to its end once: what it says from then on is news."""
 
@@ -207,6 +207,7 @@ class MonitorScreen(MonitorActions):
             self.history.observe(seen.holder)
         self._trouble = Content.styled(safe_message(seen.trouble), "$error") if seen.trouble else Content("")
         self._has_exports = seen.has_exports if seen.trouble is None else self._has_exports
+        self._waits = seen.waits
         happened = seen.happened
         self.history.add(happened)
         self.query_one(LogPane).add(happened)
@@ -234,7 +235,7 @@ class MonitorScreen(MonitorActions):
             return
         self.query_one(StateLines).tell(self._glance())
         here = self.trains_here
-        said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo)
+        said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo, self._waits)
         self.query_one(Notice).tell(said)
         self.set_class(any(sample.of_class for sample in self.history.samples), "-pairs")
         for pane in self.query(Pane):
