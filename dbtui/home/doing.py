@@ -51,7 +51,7 @@ class RunActions(Working):
             "duplicate": is_run,
             "rename": is_run and not entry.is_alive and not entry.place,
             "gallery": is_run,
-            "export": is_run and bool(entry.summary and entry.summary.step),
+            "export": is_run and (entry.state == "done" or bool(entry.summary and entry.summary.saved)),
             "use": is_run,
         }
         return possible[action]

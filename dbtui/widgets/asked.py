@@ -26,6 +26,11 @@ class Asked(ModalScreen[str | None]):
         super().__init__()
         self.title_text, self.text, self.label, self.value, self.wrong = title, text, label, value, wrong
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say("asked.help", "Change what stands in the line, then press Enter. What will not do is said below it. "
+                   "Esc closes the question, and nothing is done.")  # fmt: skip
+
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(Content(self.title_text).stylize("bold"), id="dialog-title", markup=False)

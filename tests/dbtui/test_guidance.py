@@ -8,6 +8,7 @@ import pytest
 
 from core.events import Done
 from dbtui.app import DbtuiApp
+from dbtui.widgets.asked import Asked
 from dbtui.widgets.guidance import Guidance
 from tests.dbtui import synthetic
 from tests.dbtui.after.ended import journal_of, make, opened
@@ -37,6 +38,15 @@ async def test_the_keys_of_a_screen_come_before_its_long_text(tmp_path: Path, sc
         await pilot.press("end")
         last = app.screen.topic.plain.split()[-1]  # type: ignore[attr-defined]
         await until(pilot, lambda: last in shown(app))
+
+
+async def test_a_line_to_be_typed_is_explained_too(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=SMALL) as pilot:
+        app.push_screen(Asked("How much?", "", "Epochs", "37", lambda typed: ""))
+        await at_rest(pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: "then press Enter" in shown(app))
 
 
 async def test_that_it_can_be_scrolled_is_said_only_where_something_is_out_of_sight(

@@ -228,6 +228,7 @@ async def test_a_run_of_which_nothing_was_saved_begins_again_and_one_with_a_stat
         assert ("step 0" in shown(app)) == ("r Start again" in shown(app)) == (not is_saved)
         assert state != "stopped" or ("100/300" if is_saved else " 0/300") in shown(app), "the rest was not kept"
         assert state != "lost" or not is_saved or "goes on from step 100" in shown(app)
+        assert ("e Export" in shown(app)) == is_saved, "there is nothing else to export"
         if not is_saved:
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and "r Start again" in shown(app))

@@ -11,7 +11,7 @@ from core.events import Done, Failed, Stopped, encode
 from core.runs.again import Share
 from core.runs.folder import Run
 from core.runs.lock import RunLock
-from core.runs.queue import add, begin, lock_path, read_queue
+from core.runs.queue import add, begin, lock_path, read_queue, remove
 from core.runs.queue import asked as asked_to_end
 from core.texts import UserError
 from dbtui.app import DbtuiApp
@@ -177,6 +177,18 @@ async def test_where_a_start_is_refused_all_stays_as_it_was(tmp_path: Path, monk
         await pilot.press("b")
         await until(pilot, lambda: refused == [100, 125] and done.config_path.read_bytes() == before)
     assert read_queue(tmp_path).place("clock") == 1
+
+
+async def test_the_monitor_of_what_waits_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock")
+    add(tmp_path, run)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "clock" in shown(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Waits its turn in the queue. r begins at once." in shown(app))
+        remove(tmp_path, "clock")
+        await until(pilot, lambda: "Nothing was trained yet" in shown(app))
 
 
 async def test_deleting_what_waits_takes_it_out_of_the_queue(tmp_path: Path) -> None:
