@@ -186,7 +186,7 @@ async def test_the_monitor_of_what_waits_says_so(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "clock" in shown(app))
         await pilot.press("enter")
-        await until(pilot, lambda: "Waits its turn in the queue. r begins at once." in shown(app))
+        await until(pilot, lambda: "It waits its turn in the queue. r starts it at once." in shown(app))
         remove(tmp_path, "clock")
         await until(pilot, lambda: "Nothing was trained yet" in shown(app))
 
