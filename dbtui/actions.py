@@ -82,7 +82,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("add_concept", "concepts", "f8", "Add", "Adds another subject to teach in the same run."),
     Action("copy_concept", "concepts", "ctrl+d", "Copy",
            "Adds another subject with the same texts, but for its pictures and its word.", False, True),
-    Action("remove_concept", "concepts", "f9", "Remove", "Takes the focused subject out of the run."),
+    Action("remove_concept", "concepts", "f9", "Remove", "Takes the focused subject out of the run, and asks before."),
     Action("start", "review", "s", "Start here", "Trains in this program and opens the monitor."),
     Action("start_background", "review", "b", "In background",
            "Trains in a process of its own: you can close everything and come back with `dbtui attach`."),

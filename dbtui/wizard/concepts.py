@@ -9,11 +9,15 @@ from textual.binding import BindingType
 from textual.screen import ActiveBinding
 
 from core.config.table import section_words
-from core.texts import say
+from core.texts import joined, say
 from dbtui.actions import bindings, shown_as
+from dbtui.safe import safe
+from dbtui.widgets.question import Answer, Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.parts import heading, section_options
 from dbtui.wizard.thumbnails import Thumbnails
+
+ASKED_OF_A_SUBJECT = ("instance.directory", "instance.identifier", "instance.class_noun")
 
 
 class ConceptsScreen(WizardScreen):
@@ -77,7 +81,25 @@ class ConceptsScreen(WizardScreen):
         await self.go_to_field(f"concepts.{self.context.concepts - 1}.instance.directory")
 
     async def action_remove_concept(self) -> None:
-        if self.focused_row is not None:
-            self.context.remove_concept(self.concept)
-            self.wizard.changed()
-            await self.rebuild()
+        """At once where nothing was typed for it, else after a question."""
+        number = self.concept
+        typed = [text for field in ASKED_OF_A_SUBJECT if (text := self.context.text(f"concepts.{number}.{field}"))]
+        if not typed:
+            await self._remove(number)
+            return
+        answers = (Answer("remove", "r", say("concepts.remove", "Take it out")),
+                   Answer("keep", "k", say("concepts.keep", "Keep it")))  # fmt: skip
+        question = Question(say("concepts.remove.question", "Take subject {number} out of the run?", number=number + 1),
+                            say("concepts.remove.text", "What was typed for it is lost: {typed}. Your pictures stay "
+                                "where they are.", typed=safe(joined(typed))), answers)  # fmt: skip
+
+        async def answered(answer: str | None) -> None:
+            if answer == "remove":
+                await self._remove(number)
+
+        self.app.push_screen(question, answered)
+
+    async def _remove(self, number: int) -> None:
+        self.context.remove_concept(number)
+        self.wizard.changed()
+        await self.rebuild()

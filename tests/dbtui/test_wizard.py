@@ -234,8 +234,26 @@ async def test_concepts_are_added_and_taken_out_with_their_texts(tmp_path: Path)
         screen.context.edit("concepts.1.instance.class_noun", "dog")
         row_of(screen, "concepts.0.instance.class_noun").control.focus()
         await pilot.press("f9")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "Take subject 1 out" in shown(app) and "alarm clock" in shown(app)
+        await pilot.press("k")
+        await until(pilot, lambda: app.screen is screen)
+        assert len(screen.context.config.concepts) == 2
+        await pilot.press("f9", "r")
         await until(pilot, lambda: len(screen.context.config.concepts) == 1)
         assert screen.context.text("concepts.0.instance.class_noun") == "dog"
+
+
+async def test_a_concept_for_which_nothing_was_typed_is_taken_out_at_once(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        await pilot.press("f8")
+        await until(pilot, lambda: len(screen.context.config.concepts) == 2)
+        await until(pilot, lambda: screen.focused_row is not None and screen.focused_row.path.startswith("concepts.1"))
+        await pilot.press("f9")
+        await until(pilot, lambda: len(screen.context.config.concepts) == 1)
+        assert app.screen is screen
 
 
 async def test_what_was_typed_is_on_disk_within_a_second(tmp_path: Path) -> None:
