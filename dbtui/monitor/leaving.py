@@ -60,7 +60,7 @@ def _endings(run: Run) -> tuple[Answer, Answer]:
     saved = saved_steps(run.path)
     lost = say("stop.discard.all", "nothing was saved yet: all is lost")
     if saved:
-        lost = say("stop.discard.help", "the state of step {step:,} stays, the rest is lost", step=saved[-1])
+        lost = say("stop.discard.help", "the state of step {step:,} stays, what came after is lost", step=saved[-1])
     return (
         Answer("save", "s", say("stop.save", "Save and stop"), say("stop.save.help", "can be resumed from here")),
         Answer("discard", "w", say("stop.discard", "Stop without saving"), lost),

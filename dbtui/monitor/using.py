@@ -154,7 +154,7 @@ def found_of(run: Run) -> Found:
 def _nothing(found: Found) -> str:
     """Why there is nothing to use, and what makes it."""
     if found.trains:
-        return say("using.trains", "There is no model to use yet: the run still trains, and writes it when it is done. "
+        return say("using.trains", "There is no model to use yet: the run is not over, and writes it when it is done. "
                    "To have it sooner, x in its monitor stops and saves the run; e exports it then.")  # fmt: skip
     if not found.is_saved:
         return say("using.not-saved", "There is no model to use yet: nothing of this run is saved. r in the list of "

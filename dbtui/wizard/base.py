@@ -12,12 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.screen import ActiveBinding
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from core.config.table import Option, generic, option_table
 from core.texts import say
-from dbtui.actions import bindings
+from dbtui.actions import bindings, said_as
 from dbtui.drafts import STEPS
 from dbtui.widgets.footer import Footer
 from dbtui.widgets.hanging import Hanging
@@ -299,6 +300,12 @@ class WizardScreen(Editing):
     async def action_more(self) -> None:
         self.context.more = not self.context.more
         await self.rebuild()
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """F5 is named for what it does next."""
+        active = super().active_bindings
+        return said_as(active, {"more": (say("wizard.less", "Less"), "")}) if self.context.more else active
 
     async def in_other_words(self) -> None:
         """The language has changed."""

@@ -42,9 +42,11 @@ async def test_each_option_stands_on_one_screen_and_the_rare_ones_behind_more(tm
             await screen.wizard.go(step)
             await pilot.pause()
             everyday |= {row.path for row in current(app).query(Row)}
+            assert "f5 More" in shown(app)
             await pilot.press("f5")
             await pilot.pause()
             every |= {row.path for row in current(app).query(Row)}
+            assert "Less" in shown(app)
             await pilot.press("f5")
             await pilot.pause()
     expected = {option.path.replace("*", "0") for option in option_table()}
