@@ -228,10 +228,12 @@ def size_in_words(count: float) -> str:
 
 
 def duration_in_words(seconds: float) -> str:
-    """Seconds as `42 s`, `3 min 05 s` or `2 h 10 min`."""
+    """Seconds as `42 s`, `3 min 05 s`, `2 h 10 min` or `10 days 6 h`."""
     whole = round(seconds)
     if whole < 60:
         return say("duration.seconds", "{seconds} s", seconds=whole)
     if whole < 3600:
         return say("duration.minutes", "{minutes} min {seconds:02d} s", minutes=whole // 60, seconds=whole % 60)
+    if whole >= 2 * 86400:
+        return say("duration.days", "{days} days {hours} h", days=whole // 86400, hours=whole % 86400 // 3600)
     return say("duration.hours", "{hours} h {minutes:02d} min", hours=whole // 3600, minutes=whole % 3600 // 60)

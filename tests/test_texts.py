@@ -82,6 +82,8 @@ def test_sizes_are_in_the_unit_that_a_person_would_use(count: float, words: str)
         (185, "3 min 05 s"),
         (3599.7, "1 h 00 min"),
         (7800, "2 h 10 min"),
+        (172_799, "47 h 59 min"),
+        (888_900, "10 days 6 h"),
     ],
 )
 def test_durations_never_say_sixty(seconds: float, words: str) -> None:
