@@ -71,7 +71,7 @@ def describe(
     commit = ""
     if not there:
         if not hub.is_hub_id(source):
-            near = nearest(path, _is_source) or (Path(DEMO) if get_close_matches(source.lower(), [DEMO]) else None)
+            near = nearest(path, _is_source) or _embedded(source)
             raise _missing(source, say("source.not-there", "there is no such file or folder"), near)
         path = hub.find(source, revision, variant, cache_dir)
         commit = path.name
@@ -111,6 +111,11 @@ def _no_path(error: Exception) -> str:
     if isinstance(error, RuntimeError):
         return say("source.no-home", "there is no user whose home that would be")
     return say("source.no-path", "that is no path")
+
+
+def _embedded(source: str) -> Path | None:
+    """The embedded model's name, where that alone was mistyped."""
+    return Path(DEMO) if "/" not in source and get_close_matches(source.lower(), [DEMO]) else None
 
 
 def _is_source(path: Path) -> bool:
