@@ -105,7 +105,7 @@ async def test_u_while_it_trains_says_when_there_will_be_something_to_use(run: R
             await opened(app, pilot, run)
             assert "u Use it" not in keys(app)
             await pilot.press("u")
-            await until(pilot, lambda: "the run still trains" in shown(app))
+            await until(pilot, lambda: "the run is not over" in shown(app))
             assert "e exports it now" not in shown(app)
 
 
