@@ -163,7 +163,8 @@ class MonitorScreen(MonitorActions):
     def _tick(self) -> None:
         self._ticks += 1
         watched = self.app.app_focus and self.is_on_top
-        idle = self.history.state in ENDED or self.history.state == "paused"
+        is_over = self.history.state in ENDED and not self._is_alive  # its process may still go: the keys change then
+        idle = is_over or self.history.state == "paused"
         now = time.monotonic()
         if getattr(self.app._driver, "is_behind", False):
             self.pace.held_up(now)

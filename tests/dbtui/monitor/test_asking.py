@@ -147,3 +147,20 @@ async def test_going_on_from_the_stop_question_asks_nothing(owned: SyntheticRun)
             await settle(pilot)
             assert app.screen is app.monitor
         assert not commands(owned)
+
+
+async def test_a_run_that_has_told_its_end_is_watched_until_its_process_has_gone(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.monitor.screen.TICK_SECONDS", 3600)
+    owned.say(synthetic.started(), *synthetic.steps(1, 5), Stopped(step=5, saved=True, time=NOON + 9))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert app.monitor.history.state == "stopped" and app.monitor.history.owner is not None
+        seen: list[int] = []
+        app.monitor.look_soon = lambda: seen.append(1)  # type: ignore[method-assign]
+        app.monitor.pace.is_due = lambda now: True  # type: ignore[method-assign]
+        for _ in range(3):
+            app.monitor._tick()
+        assert len(seen) == 3
