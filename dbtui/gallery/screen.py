@@ -19,7 +19,7 @@ from core.runs.grid import Grid, grid_of, nearest
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.texts import UserError, joined, say
-from dbtui.actions import as_fits, bindings
+from dbtui.actions import as_fits, bindings, shown_as
 from dbtui.copying import copy
 from dbtui.gallery.cells import Cell
 from dbtui.gallery.large import Large, facts_of
@@ -227,8 +227,11 @@ class GalleryScreen(Working):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """How to use it stands in the footer where there is room."""
-        return as_fits(self.app, super().active_bindings, ["use", "overlay"], self.size.width)
+        """How to use it stands in the footer where there is room, and something was drawn by it."""
+        active = super().active_bindings
+        if not self.grid.steps:
+            return shown_as(active, {"use": False})
+        return as_fits(self.app, active, ["use", "overlay"], self.size.width)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("move", "best", "export"):

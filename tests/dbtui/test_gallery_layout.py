@@ -87,7 +87,7 @@ async def test_a_run_without_previews_says_how_they_come(tmp_path: Path) -> None
     app = DbtuiApp(empty.home)
     async with app.run_test(size=NARROW) as pilot:
         await opened(app, pilot, empty)
-        assert "No previews yet" in shown(app)
+        assert "No previews yet" in shown(app) and "Use it" not in shown(app)
         assert "epochs" not in shown(app), "it may make them by steps"
         for key in ("left", "enter", "space", "c", "m", "e", "y"):
             await pilot.press(key)
