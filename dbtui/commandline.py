@@ -12,8 +12,8 @@ from dbtui.safe import safe
 
 
 def command_line(words: str, home: Path) -> str:
-    """`dbtui attach clock`, with `--home` where the runs are not kept in the usual place."""
-    return f"{_program()} {safe(words)}{safe(home_option(home))}"
+    """`dbtui attach clock`, with `--home` where the runs are not kept in the usual place. Without `words`: the app."""
+    return f"{_program()} {safe(words)}".rstrip() + safe(home_option(home))
 
 
 def as_typed_here(text: str) -> str:

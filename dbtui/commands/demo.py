@@ -67,7 +67,7 @@ def farewell(run: Run, demo: Demo) -> str:
         (say("demo.more", "Draw more"), draw_more(run.name, run.home)),
         (say("demo.curves", "The curves"), command_line(f"attach {run.name}", run.home)),
         (say("demo.compare", "Compare"), command_line(other, run.home)),
-        (say("demo.own", "Your own"), "dbtui"),
+        (say("demo.own", "Your own"), command_line("", run.home)),
     ]
     return "\n".join(["", demo.says("done", 1), "", *(f"{fitted(title, 10)}  {text}" for title, text in rows)])
 
