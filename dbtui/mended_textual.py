@@ -2,33 +2,31 @@
 
 It remembers what it drew of the last thousand widgets, long after they have gone: hundreds of thousands of objects in
 an app that stays open, which the collector of garbage walks through while no key is answered. And it dims what lies
-behind a dialog cell by cell, for each frame anew: that was most of the time that F1 took. And a character of two cells
-is lost wherever the edge of a widget that a notice lies over runs through it. And a screen that is closed once more, by
-a second Enter in the same moment, closes the one below it, or ends the program. And a list whose lines are not measured
-yet ends the program where a page of them is to be turned.
+behind a dialog for each frame anew (`dbtui.dimmed`). And a character of two cells is lost wherever the edge of a widget
+that a notice lies over runs through it. And a screen that is closed once more, by a second Enter in the same moment,
+closes the one below it, or ends the program. And a list whose lines are not measured yet ends the program where a page
+of them is to be turned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
 from rich.cells import get_character_cell_size
-from rich.segment import Segment
-from rich.style import Style as RichStyle
 from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
 from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.geometry import Region
-from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.style import Style
 from textual.widgets import OptionList
 
-_dimmed_by_textual = BackgroundScreen.process_segments
+from dbtui.dimmed import dim_line_by_line
+
 _dismissed_by_textual = Screen.dismiss
 _moved_by_textual = OptionList._move_page
 
@@ -37,7 +35,7 @@ def mend_textual() -> None:
     """May be called more than once."""
     StylesCache.get_inner_outer = _inner_outer  # type: ignore[method-assign, assignment]
     Compositor._render_chops = _chops  # type: ignore[method-assign, assignment]
-    BackgroundScreen.process_segments = staticmethod(_dimmed)  # type: ignore[method-assign]
+    dim_line_by_line()
     Screen.dismiss = _dismiss  # type: ignore[method-assign, assignment]
     OptionList._move_page = _move_page  # type: ignore[method-assign, assignment]
 
@@ -50,18 +48,6 @@ def _inner_outer(cache: StylesCache, base: Color, background: Color) -> tuple[St
 @lru_cache(1024)
 def _of_colours(base: Color, background: Color) -> tuple[Style, Style]:
     return Style(background=base + background), Style(background=base)
-
-
-def _dimmed(segments: Iterable[Segment], color: Color) -> Iterable[Segment]:
-    """The same with another colour laid over each."""
-    for text, style, control in segments:
-        yield Segment(text, style if control else _dimmed_style(style, color), control)
-
-
-@lru_cache(8192)
-def _dimmed_style(style: RichStyle | None, color: Color) -> RichStyle | None:
-    [segment] = _dimmed_by_textual([Segment(" ", style)], color)
-    return segment.style
 
 
 def _dismiss(screen: Screen[Any], result: Any = None) -> AwaitComplete:

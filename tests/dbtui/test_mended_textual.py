@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import pytest
 from rich.cells import cell_len
-from rich.segment import ControlType, Segment
-from rich.style import Style
 from textual._styles_cache import StylesCache
 from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.containers import Horizontal
-from textual.renderables.background_screen import BackgroundScreen
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
-from dbtui.mended_textual import _dimmed_by_textual, _is_within, mend_textual
-
-SEGMENTS = [
-    Segment("a", Style(color="#ff0000", bgcolor="#102030", bold=True)),
-    Segment("b", Style(color="red", link="https://example.org", meta={"@click": "x"})),
-    Segment("c", Style()),
-    Segment("d", None),
-    Segment("e", Style(bgcolor="default", dim=True)),
-    Segment("f", Style(color="#ff0000", bgcolor="#102030", bold=True)),
-    Segment("", None, [(ControlType.BELL,)]),
-]
-
-
-@pytest.mark.parametrize("color", [Color(10, 20, 30, 0.6), Color(0, 0, 0, 0), Color(255, 255, 255, 0.5)])
-def test_what_lies_behind_a_dialog_is_dimmed_as_textual_dims_it(color: Color) -> None:
-    mend_textual()
-    assert BackgroundScreen.process_segments is not _dimmed_by_textual
-    for _ in range(2):
-        assert list(BackgroundScreen.process_segments(SEGMENTS, color)) == list(_dimmed_by_textual(SEGMENTS, color))
+from dbtui.mended_textual import _is_within, mend_textual
 
 
 def test_the_colours_of_a_widget_do_not_keep_it() -> None:
