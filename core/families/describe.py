@@ -73,7 +73,8 @@ def describe(
         if not hub.is_hub_id(source):
             near = nearest(path, _is_source) or _embedded(source)
             raise _missing(source, say("source.not-there", "there is no such file or folder"), near)
-        path = hub.find(source, revision, variant, cache_dir)
+        near = nearest(path, _is_source) if path.parent.is_dir() else None
+        path = hub.find(source, revision, variant, cache_dir, near)
         commit = path.name
     found, parts = folder.read(path, variant) if path.is_dir() else single_file.read(path, family)
     check_whole(parts, found, path)

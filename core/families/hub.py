@@ -45,13 +45,24 @@ def patterns(variant: str = "") -> list[str]:
     return [INDEX, "scheduler/scheduler_config.json", *configs, *tokenizer, *weights]
 
 
-def find(repo: str, revision: str = "", variant: str = "", cache_dir: Path | None = None) -> Path:
-    """The local folder of a hub id that was downloaded; `UserError` `source.not-downloaded` where it was not."""
+def find(
+    repo: str, revision: str = "", variant: str = "", cache_dir: Path | None = None, near: Path | None = None
+) -> Path:
+    """The local folder of a hub id that was downloaded; `UserError` `source.not-downloaded` where it was not. `near`:
+    what is here and may have been meant.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(repo, INDEX, cache_dir=cache_dir, revision=revision or None)
     if isinstance(found, str) and _has_weights(Path(found).parent, variant):
         return Path(found).parent
+    if near is not None:
+        raise UserError(
+            "source.not-downloaded",
+            "{repo} is neither a file or folder here nor downloaded from the hub yet. Did you mean {near}?",
+            mend="If you mean the hub, it is downloaded when the run starts.",
+            repo=repo, near=near,
+        )  # fmt: skip
     raise UserError(
         "source.not-downloaded",
         "{repo} is neither a file or folder here nor downloaded from the hub yet.",

@@ -193,13 +193,26 @@ class LeaveDialog(ModalScreen[int | None]):
     def __init__(self, run: Run, handle: TrainingHandle) -> None:
         super().__init__()
         self.run, self.handle = run, handle
+        self._decided: list[int | None] = []
 
     def on_mount(self) -> None:
         self.app.push_screen(leave_question(self.run), self._answered)
 
+    def on_screen_resume(self) -> None:
+        self._close()
+
+    def _decide(self, code: int | None) -> None:
+        self._decided = [code]
+        self._close()
+
+    def _close(self) -> None:
+        """With what was decided; where another dialog has come over it meanwhile, once that has gone."""
+        if self._decided and self.app.screen is self:
+            self.dismiss(self._decided.pop())
+
     def _answered(self, answer: str | None) -> None:
         if answer not in ("background", "save", "discard"):
-            self.dismiss(None)
+            self._decide(None)
             return
         reason = "background" if answer == "background" else "user"
         ending = EndingScreen(self.run, self.handle, discard=answer == "discard", reason=reason)
@@ -208,6 +221,6 @@ class LeaveDialog(ModalScreen[int | None]):
         def ended(it_did: bool | None) -> None:
             if it_did:
                 cast("DbtuiApp", self.app).last_words = last_words(self.run, self.handle.ending, ending.process)
-            self.dismiss(code if it_did else None)
+            self._decide(code if it_did else None)
 
         self.app.push_screen(ending, ended)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -27,8 +27,13 @@ from dbtui.wizard.notes import finding_lines
 from dbtui.wizard.parts import Form, heading
 from dbtui.wizard.words import PlanLines, group_help, group_title, plan_in_words
 
-if TYPE_CHECKING:
-    from dbtui.wizard.flow import Wizard
+
+class Listed(Option):
+    """A line of the list, and what it stands for."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(Hanging.of(line.hung() for line in finding_lines(finding)))
+        self.finding = finding
 
 
 class Findings(OptionList, inherit_bindings=False):
@@ -59,10 +64,6 @@ class ReviewScreen(WizardScreen):
     ]
     AUTO_FOCUS = "#here"
     step = "review"
-
-    def __init__(self, wizard: Wizard) -> None:
-        super().__init__(wizard)
-        self._listed: list[Finding] = []
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
@@ -102,20 +103,20 @@ class ReviewScreen(WizardScreen):
     def show(self) -> None:
         if not self.is_ready:
             return
-        self._listed = list(self.context.findings)
         findings = self.query_one(Findings)
-        prompts = [Hanging.of(line.hung() for line in finding_lines(finding)) for finding in self._listed]
+        listed = [Listed(finding) for finding in self.context.findings]
         highlighted = findings.highlighted
         findings.clear_options()
-        findings.add_options([Option(prompt) for prompt in prompts])
-        findings.highlighted = min(highlighted or 0, len(prompts) - 1) if prompts else None
-        self.query_one("#findings-part").display = bool(prompts)
+        findings.add_options(listed)
+        findings.highlighted = min(highlighted or 0, len(listed) - 1) if listed else None
+        self.query_one("#findings-part").display = bool(listed)
         self.query_one(PlanLines).show(plan_in_words(self.context, self.wizard.is_busy))
         self.query_one(RateCurve).show(self.context.config, self.context.plan())
         super().show()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self._go_to(self._listed[event.option_index])
+        if isinstance(event.option, Listed):
+            self._go_to(event.option.finding)
 
     def _go_to(self, finding: Finding) -> None:
         step = step_of(finding.field)
@@ -219,7 +220,7 @@ class ReviewScreen(WizardScreen):
     def _fixes(self) -> list[Fix]:
         """Those of the highlighted finding while the list has the focus, else every one."""
         listing = self.query_one(Findings)
-        chosen = self._listed
+        chosen = [listed for listed in listing.options if isinstance(listed, Listed)]
         if listing.has_focus and listing.highlighted is not None:
-            chosen = [self._listed[listing.highlighted]]
-        return [fix for finding in chosen for fix in finding.fixes]
+            chosen = chosen[listing.highlighted : listing.highlighted + 1]
+        return [fix for listed in chosen for fix in listed.finding.fixes]

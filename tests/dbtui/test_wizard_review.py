@@ -25,7 +25,7 @@ from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.parts import Form
-from dbtui.wizard.review import Findings
+from dbtui.wizard.review import Findings, Listed
 from dbtui.wizard.words import PlanLines, roughly
 from dbtui.wizard.words import _steps as steps_in_words
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
@@ -265,6 +265,26 @@ async def test_the_arrows_go_through_the_findings_and_on_into_the_plan(
         await until(pilot, lambda: (findings.highlighted, form.scroll_y) == (0, 0))
         await pilot.press("end")
         await until(pilot, lambda: form.scroll_y == form.max_scroll_y)
+
+
+async def test_enter_goes_to_the_finding_that_was_chosen_though_the_list_has_changed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    wrong = {"concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", FILLED | wrong)
+        findings = screen.query_one(Findings)
+        chosen = findings.options[-1]
+        assert isinstance(chosen, Listed)
+        went: list[str] = []
+        monkeypatch.setattr(screen.wizard, "turn_to", lambda step, field: went.append(field))
+        findings.post_message(Findings.OptionSelected(findings, chosen, findings.option_count - 1))
+        screen.context.findings.clear()
+        screen.show()
+        await until(pilot, lambda: went == [chosen.finding.field])
+        assert screen._fixes() == []
 
 
 async def test_the_list_stands_on_the_run_that_was_put_into_the_queue(

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from core.families.describe import describe
+from core.planning.checks.pictures import meant
 from core.texts import UserError
 from tests.families.conftest import changed
 from tests.tiny import change_json, make_tiny_sd1
@@ -100,6 +101,17 @@ def test_a_mistyped_demo_is_taken_for_what_it_is(typed: str, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"Did you mean demo\?"):
         describe(typed)
+
+
+def test_a_mistyped_path_of_two_parts_may_be_a_hub_id_but_what_is_near_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert "mean models" not in str(refused("models/sd51"))
+    (tmp_path / "models/sd15").mkdir(parents=True)
+    problem = refused("models/sd51")
+    assert problem.code == "source.not-downloaded" and "Did you mean models/sd15?" in str(problem)
+    assert [fix.changes for fix in meant(problem, "model.source")] == [{"model.source": "models/sd15"}]
 
 
 def test_what_is_no_regular_file(tmp_path: Path):

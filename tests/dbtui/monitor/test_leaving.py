@@ -17,7 +17,7 @@ from dbtui.monitor.screen import MonitorScreen
 from dbtui.monitor.state import StateLines
 from dbtui.widgets.question import Answer, Question
 from tests.dbtui import synthetic
-from tests.dbtui.app_driving import shown
+from tests.dbtui.app_driving import shown, until
 from tests.dbtui.monitor.bench import (
     NARROW,
     Bench,
@@ -86,6 +86,21 @@ async def test_staying_leaves_everything_as_it_is(owned: SyntheticRun) -> None:
             assert app.screen is app.monitor
             assert not any(isinstance(screen, LeaveDialog) for screen in app.screen_stack)
     assert handle.requests == []
+
+
+async def test_staying_holds_where_another_dialog_came_in_the_same_moment(owned: SyntheticRun) -> None:
+    app = Bench(owned, SteadyHandle())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+        leaving = app.screen_stack[-2]
+        assert isinstance(leaving, LeaveDialog)
+        app.screen.dismiss("stay")
+        app.push_screen(Question("Another?", "", [Answer("yes", "y", "Yes")]))
+        await settle(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: app.screen is app.monitor)
 
 
 async def test_d_saves_and_hands_over_to_a_process(owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch) -> None:
