@@ -72,6 +72,8 @@ def line_of(event: events.Event) -> str | None:
                 "log.not-exact", " (not exact: the settings or the machine differ)")  # fmt: skip
         case events.Phase():
             what = PHASES.get(event.name, safe(event.name))
+            if event.name == "resting":
+                return say("log.rests", "{phase}: {time}", phase=what, time=duration_in_words(event.total))
             if event.total > 1 and event.name != "training":
                 return say("log.phase", "{phase}: {count:,}", phase=what, count=event.total)
             return what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from core.runs.queue import add
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import PANES
 from dbtui.monitor.state import Notice, StateLines
+from dbtui.monitor.words import line_of
 from tests.dbtui import synthetic
 from tests.dbtui.monitor.bench import (
     NARROW,
@@ -77,6 +79,15 @@ async def test_before_the_first_step_it_says_what_is_done_and_how_much(owned: Sy
         owned.say(Phase(name="caching", done=2, total=6, time=NOON))
         await look(app, pilot)
         assert "2/6" in screen_text(app)
+        owned.say(Phase(name="resting", total=90, time=NOON))
+        await look(app, pilot)
+        assert re.search(r"resting .* of 1 min 30 s", screen_text(app))
+
+
+def test_the_log_tells_how_many_pictures_or_how_long_a_rest() -> None:
+    assert line_of(Phase(name="class-images", total=30)) == "Making class pictures: 30"
+    assert line_of(Phase(name="resting", total=90)) == "Resting: 1 min 30 s"
+    assert line_of(Phase(name="training", total=600)) == "Training"
 
 
 async def test_the_state_line_tells_step_time_left_loss_and_rate(owned: SyntheticRun) -> None:
