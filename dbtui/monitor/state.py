@@ -126,8 +126,9 @@ def _progress(glance: Glance) -> tuple[float, str]:
         what = PHASES.get(name, safe(name)).lower()
         if name == "resting":
             waited = min(glance.waited, float(total))
-            return waited / max(total, 1), say("figure.rest", "{what} {waited} of {whole}", what=what,
-                                               waited=duration_in_words(waited), whole=duration_in_words(total))  # fmt: skip
+            told = say("figure.rest", "{what} {waited} of {whole}", what=what, waited=duration_in_words(waited),
+                       whole=duration_in_words(total))  # fmt: skip
+            return waited / max(total, 1), told
         if total > 1:
             return done / total, f"{what} {done:,}/{total:,}"
         return 0.0, what if glance.waited < NOTICEABLE_SECONDS else beside((what, duration_in_words(glance.waited)))
