@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from core.runs.history import History
 
 TITLES = Texts("pane", {
-    "loss": "Loss", "rate": "Learning rate", "samples": "Samples", "machine": "Machine", "log": "Log",
+    "loss": "Loss", "rate": "Learning rate", "samples": "Previews", "machine": "Machine", "log": "Log",
 })  # fmt: skip
 
 

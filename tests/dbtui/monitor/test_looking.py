@@ -112,7 +112,7 @@ async def test_the_previews_come_first_once_there_are_any_unless_another_pane_wa
             run.say(synthetic.preview(run, 5, "a photo of sks clock"))
             await app.monitor.look()
             await settle(pilot)
-            assert ("[1 Loss]" if chosen else "[3 Samples]") in screen_text(app)
+            assert ("[1 Loss]" if chosen else "[3 Previews]") in screen_text(app)
             assert ("a photo of sks clock" in screen_text(app)) is not chosen
 
 

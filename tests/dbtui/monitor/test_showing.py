@@ -193,7 +193,7 @@ async def test_a_click_on_a_tab_chooses_it(owned: SyntheticRun) -> None:
     app = Bench(owned)
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
-        column = screen_text(app).splitlines()[2].index("Samples")
+        column = screen_text(app).splitlines()[2].index("Previews")
         await pilot.click("TabLine", offset=(column, 0))
         await settle(pilot)
         assert app.monitor.query_one(SamplesPane).is_seen
