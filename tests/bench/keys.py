@@ -2,18 +2,19 @@
 
     python -m tests.bench.keys [--steps 150] [--size 80x24]
 
-A key counts as answered when what it brings has been drawn: F1 the help, F1 again the monitor. They come at uneven
-times, so that they meet every part of a step. (Esc alone is told from the start of another key by waiting 100 ms.)
+A key counts as answered when what it brings has been drawn: the help, a question, the list of runs, the gallery, a
+pane, all commands, and the monitor again. They come at uneven times, so that they meet every part of a step. (Esc alone
+is told from the start of another key by waiting 100 ms: it is pressed, not measured.)
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,35 +23,70 @@ from core.runs.journal import read_journal
 from tests.bench.app_share import make_run
 from tests.bench.on_terminal import OnTerminal
 
-F1 = b"\x1bOP"
-BRINGS = "Esc closes", "Learning"
-"""A part of the help, and of the monitor."""
+F1, ESC, ENTER, CTRL_P = b"\x1bOP", b"\x1b", b"\r", b"\x10"
+MONITOR = "Learning"
+"""A part of what the monitor draws, whole."""
 PAUSE = 0.15, 0.6
 LONGEST = 600.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """A key and a part of what it brings, and the same for the way back."""
+
+    name: str
+    key: bytes
+    brings: str
+    back: bytes
+    returns: str = MONITOR
+
+
+WAYS = (
+    Way("help", F1, "Esc closes", F1),
+    Way("question (x)", b"x", "Stop without saving", b"g"),
+    Way("question (q)", b"q", "Go on in the background", b"g"),
+    Way("runs (h)", b"h", "Demo", ENTER),
+    Way("gallery (g)", b"g", "Back", b"g"),
+    Way("commands (Ctrl+P)", CTRL_P, "Search", ESC),
+)
+PANES = {False: Way("pane (4)", b"4", "CPU", b"1", "Loss"), True: Way("pane (4)", b"4", "CPU", b"4")}
+"""The machine, and the loss or everything again: whether the terminal is wide enough for everything."""
 
 
 @dataclass(frozen=True)
 class Press:
     """`moment` is a unix time."""
 
+    name: str
     moment: float
     seconds: float
 
 
-def presses(run_folder: Path, program: OnTerminal, chance: random.Random) -> list[Press]:
-    """Press F1 until the program ends."""
+def presses(run_folder: Path, program: OnTerminal, chance: random.Random, ways: tuple[Way, ...]) -> list[Press]:
+    """Go these ways and back, as chance has it, until the program ends."""
     done: list[Press] = []
-    for brings in itertools.cycle(BRINGS):
-        program.drain(chance.uniform(*PAUSE))
-        if program.child.poll() is not None or (run_folder / "figures").exists():
-            return done
-        began = program.press(F1)
-        try:
-            done.append(Press(time.time(), program.until(brings, 10) - began))
-        except TimeoutError:
-            if program.child.poll() is None:
-                raise
-    raise AssertionError("the cycle has no end")
+    while True:
+        way = chance.choice(ways)
+        for name, key, brings in ((way.name, way.key, way.brings), (f"back: {way.name}", way.back, way.returns)):
+            program.drain(chance.uniform(*PAUSE))
+            if program.child.poll() is not None or (run_folder / "figures").exists():
+                return done
+            began = program.press(key)
+            try:
+                seconds = program.until(brings, 10) - began
+            except TimeoutError:
+                if program.child.poll() is None:
+                    raise
+                continue
+            if key != ESC:
+                done.append(Press(name, time.time() - seconds, seconds))
+
+
+def told(title: str, these: Iterable[Press]) -> str:
+    taken = sorted(1000 * one.seconds for one in these)
+    middle, late = taken[len(taken) // 2], taken[int(0.95 * len(taken))]
+    return (f"{title}: {len(taken)} keys, median {middle:.0f} ms, 95 of 100 within {late:.0f} ms, "
+            f"longest {taken[-1]:.0f} ms")  # fmt: skip
 
 
 def main() -> None:
@@ -65,7 +101,7 @@ def main() -> None:
         program = OnTerminal(command, (columns, rows))
         try:
             program.until("Menu", LONGEST)
-            done = presses(run.path, program, random.Random(0))
+            done = presses(run.path, program, random.Random(0), (*WAYS, PANES[columns >= 120]))
         finally:
             program.end()
         events = read_journal(run.journal_path)
@@ -75,11 +111,11 @@ def main() -> None:
         ("while it loads", [one for one in done if one.moment < trains]),
         ("while it trains", [one for one in done if trains <= one.moment < ended]),
     ):
-        taken = sorted(1000 * one.seconds for one in these)
-        if taken:
-            middle, late = taken[len(taken) // 2], taken[int(0.95 * len(taken))]
-            print(f"{title}: {len(taken)} keys, median {middle:.0f} ms, 95 of 100 within {late:.0f} ms, "
-                  f"longest {taken[-1]:.0f} ms")  # fmt: skip
+        if these:
+            print(told(title, these))
+    trained = [one for one in done if trains <= one.moment < ended]
+    for name in sorted({one.name for one in trained}):
+        print("  " + told(name, [one for one in trained if one.name == name]))
 
 
 if __name__ == "__main__":

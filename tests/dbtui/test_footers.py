@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
-from textual.widgets import Footer
 
 from core.events import Continued, Done, Export, Failed, Paused, Phase, Stopped
 from core.runs.history import Summary
@@ -24,13 +23,16 @@ from dbtui.home.rows import Entry
 from dbtui.home.screen import HomeScreen, RunList
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.states import STATES
+from dbtui.widgets.footer import Footer
 from dbtui.widgets.guidance import keys_of
+from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from tests.dbtui import synthetic
-from tests.dbtui.app_driving import FILLED, imagined, open_wizard, until
+from tests.dbtui.app_driving import FILLED, imagined, open_wizard, shown, until
 from tests.dbtui.synthetic import NOON, SyntheticRun
 from tests.dbtui.test_gallery import opened
 from tests.dbtui.test_gallery import run as gallery_run  # noqa: F401 - a fixture
+from tests.dbtui.test_home import a_step, begun, make_run
 
 WIDTH = 80
 
@@ -53,8 +55,12 @@ def keys(app: DbtuiApp) -> str:
 
 def room(app: DbtuiApp) -> int:
     """The cells that the menu leaves free: it has a line to its left and a space to its right."""
-    menu = app.screen.active_bindings["ctrl+p"].binding
-    return WIDTH - cell_len(f"|{app.get_key_display(menu)} {menu.description} ")
+    return WIDTH - cell_len(menu(app))
+
+
+def menu(app: DbtuiApp) -> str:
+    bound = app.screen.active_bindings["ctrl+p"].binding
+    return f"▏{app.get_key_display(bound)} {bound.description} "
 
 
 class Seen:
@@ -82,10 +88,50 @@ async def test_what_is_counted_here_is_what_is_drawn(tmp_path: Path) -> None:
     async with opened_app(tmp_path) as (app, pilot, _):
         await open_wizard(pilot, "concepts", dict(FILLED))
         footer = app.screen.query_one(Footer)
-        await until(pilot, lambda: len(footer.children) > 4)
-        *shown, menu = footer.children
-        await until(pilot, lambda: shown[-1].region.right == cell_len(keys(app)))
-        assert menu.region.x == room(app)
+        await until(pilot, lambda: len(footer.places) > 4 and footer.places[-2].end == cell_len(keys(app)))
+        assert footer.places[-1].start == room(app) and footer.places[-1].end == WIDTH
+        drawn = shown(app).splitlines()[-1]
+        assert drawn.startswith(keys(app)) and drawn.endswith(menu(app)) and cell_len(drawn) == WIDTH
+
+
+async def test_a_footer_too_narrow_for_its_keys_keeps_the_menu(tmp_path: Path) -> None:
+    async with opened_app(tmp_path) as (app, pilot, _):
+        await open_wizard(pilot, "concepts", dict(FILLED))
+        await pilot.resize_terminal(20, 24)
+        await until(pilot, lambda: cell_len(drawn := shown(app).splitlines()[-1]) == 20 and drawn.endswith(menu(app)))
+        assert shown(app).splitlines()[-1].startswith(keys(app)[:5])
+
+
+async def test_a_footer_is_drawn_anew_only_when_another_key_stands_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    render = Footer.render
+    monkeypatch.setattr(Footer, "render", lambda footer: (drawn.append(""), render(footer))[1])
+    async with opened_app(tmp_path) as (app, pilot, _):
+        await until(pilot, lambda: keys(app) in shown(app))
+        before = len(drawn)
+        for _ in range(3):
+            app.screen.refresh_bindings()
+            await pilot.pause()
+        assert len(drawn) == before
+        make_run(tmp_path, "clock", begun(), a_step(5))
+        app.screen.look()  # type: ignore[attr-defined]
+        await until(pilot, lambda: " d " in shown(app).splitlines()[-1])
+        assert len(drawn) > before
+
+
+async def test_a_click_on_a_key_does_what_the_key_does_and_the_mouse_over_it_is_told_what(tmp_path: Path) -> None:
+    async with opened_app(tmp_path) as (app, pilot, _):
+        footer = app.screen.query_one(Footer)
+        await until(pilot, lambda: any(place.key.key == "q" for place in footer.places))
+        [leave] = [place for place in footer.places if place.key.key == "q"]
+        await pilot.hover(Footer, offset=(leave.start, 0))
+        assert footer.tooltip == leave.key.help and footer.pointed == leave.key
+        await pilot.hover(Footer, offset=(footer.places[-2].end + 3, 0))
+        assert footer.tooltip is None and footer.pointed is None
+        await pilot.click(Footer, offset=(leave.end - 1, 0))
+        await until(pilot, lambda: isinstance(app.screen, Question))
 
 
 async def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

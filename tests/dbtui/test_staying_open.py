@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets._footer import FooterKey
 
 from dbtui.app import DbtuiApp
 from tests.dbtui.app_driving import shown, until
 from tests.dbtui.test_home import a_step, begun, make_run
 
-GROWS = ("Widget", "Footer", "FooterKey", "Strip", "StylesCache", "Guidance")
+GROWS = ("Widget", "Footer", "Strip", "StylesCache", "Guidance")
 
 
 def kept() -> Counter[str]:
@@ -41,22 +40,6 @@ async def test_what_was_opened_and_closed_is_forgotten(tmp_path: Path) -> None:
         await help_opened_and_closed(pilot, 10)
         more = kept() - before
         assert sum(more.values()) < 100, more
-
-
-async def test_the_footer_is_made_anew_only_when_another_key_stands_in_it(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        await pilot.pause()
-        before = list(app.screen.query(FooterKey))
-        for _ in range(3):
-            app.screen.refresh_bindings()
-            await pilot.pause()
-        assert list(app.screen.query(FooterKey)) == before
-        make_run(tmp_path, "clock", begun(), a_step(5))
-        app.screen.look()  # type: ignore[attr-defined]
-        await until(pilot, lambda: "Delete" in shown(app))
-        assert list(app.screen.query(FooterKey)) != before
 
 
 async def test_the_collector_of_garbage_comes_seldom_while_the_app_is_open_but_comes(
