@@ -48,7 +48,12 @@ _OPENING = "（［｛〈《「『【〔“‘"
 _MARKS = "、。，．；：？！（）［］｛｝〈〉《》「」『』【】〔〕"
 _LATIN = rf"(?:[^\s`{_IDEOGRAPH}{_MARKS}“”‘’(\[{{]|[(\[{{](?![{_IDEOGRAPH}])|’(?=\w))+"
 _CLOSED = rf"(?:[{_CLOSING})\]}}]|[,.;:!?%/]+(?=$|[\s{_IDEOGRAPH}{_CLOSING}{_OPENING}]))*"
-_WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
+_UNIT = r"(?:s|ms|min|h|bytes|[kMGT]B|px|°C|W|%)(?!\w)"
+_MEASURED = re.compile(rf"\d (?={_UNIT})")
+_COUNTED = rf"\d[\d.,/]*(?: {_UNIT}| ?[{_IDEOGRAPH}])"
+_WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|{_COUNTED}|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
+_PART = re.compile(r"[/\\_-]+(?=\w)")
+_SPACED = re.compile(r"\s*\S+\s*")
 _CHINESE = re.compile(f"[{_IDEOGRAPH}{_MARKS}]")
 
 
@@ -56,14 +61,27 @@ def break_lines_between_characters() -> None:
     """Let a line of Chinese end after any character (rich and Textual break lines at spaces alone).
 
     But no line begins with a mark that closes or ends with one that opens, a command between backticks stays whole
-    where it fits, and the last line is no single character. Text without Chinese is broken as before.
+    where it fits, and the last line is no single character. Text without Chinese is broken as before, but not between a
+    number and its unit.
     """
     rich_text.divide_line = textual_content.divide_line = _divide  # type: ignore[attr-defined]
 
 
 def _divide(text: str, width: int, fold: bool = True) -> list[int]:
     """Where the lines of `text` begin, the first one left out: `rich._wrap.divide_line` for Chinese."""
-    return list(_starts(text, width, fold)) if _CHINESE.search(text) else divide_line(text, width, fold)
+    if _CHINESE.search(text) or (fold and _is_parted(text, width)):
+        return list(_starts(text, width, fold))
+    return divide_line(_together(text), width, fold)
+
+
+def _together(text: str) -> str:
+    """Without the spaces between numbers and their units; as long as `text`."""
+    return _MEASURED.sub(lambda found: f"{found[0][:-1]}0", text)
+
+
+def _is_parted(text: str, width: int) -> bool:
+    """Whether a word (a path, a hub id) is longer than a line and has parts."""
+    return len(text) > width and any(len(word) > width and _PART.search(word) for word in text.split())
 
 
 @lru_cache(maxsize=4096)
@@ -97,9 +115,16 @@ def _chopped(word: str, width: int) -> list[str]:
 def _words(text: str, width: int) -> list[str]:
     """What stays on one line of `width` cells."""
     words: list[str] = []
-    for word in _WORD.findall(text):
-        words += [word] if cell_len(word.rstrip()) <= width else re.findall(r"\s*\S+\s*", word) or [word]
+    for found in _WORD.findall(text) if _CHINESE.search(text) else _SPACED.findall(_together(text)):
+        for word in [found] if cell_len(found.rstrip()) <= width else _SPACED.findall(found) or [found]:
+            words += [word] if cell_len(word.rstrip()) <= width else _parts(word)
     if len(words) > 1 and len(re.findall(f"[{_IDEOGRAPH}]", words[-1])) == 1:
         last = "".join(words[-2:])
         words[-2:] = [last] if cell_len(last.rstrip()) <= width else words[-2:]
     return words
+
+
+def _parts(word: str) -> list[str]:
+    """A path, or a name of many words, behind each slash or dash."""
+    ends = [found.end() for found in _PART.finditer(word)]
+    return [word[start:end] for start, end in zip([0, *ends], [*ends, len(word)], strict=True)]

@@ -110,7 +110,7 @@ def test_a_command_too_long_for_a_line_ends_at_its_spaces() -> None:
     ]  # fmt: skip
 
 
-@given(st.text("ab c.,:(`-–…’“”\t", max_size=60), st.integers(1, 40), st.booleans())
+@given(st.text("ab c.,:(`–…’“”\t", max_size=60), st.integers(1, 40), st.booleans())
 def test_english_is_broken_as_before(text: str, width: int, fold: bool) -> None:
     assert _divide(text, width, fold) == divide_line(text, width, fold)
 
@@ -137,3 +137,35 @@ def test_a_text_seen_before_costs_nothing() -> None:
     for _ in range(1000):
         _divide(text, 60)
     assert time.perf_counter() - begun < 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("it took about 12 s in all", 16, ["it took about", "12 s in all"]),
+        ("of 1.5 GB free, 8.96 GB", 20, ["of 1.5 GB free,", "8.96 GB"]),
+        ("3 min 05 s", 8, ["3 min", "05 s"]),
+        ("12 samples", 4, ["12", "samp", "les"]),
+        ("停在第 20 步，已保存", 8, ["停在第", "20 步，", "已保存"]),
+        ("大约需要 1 秒左右", 11, ["大约需要", "1 秒左右"]),
+        ("显存用到 10.2 GB 为止", 13, ["显存用到", "10.2 GB 为止"]),
+        ("共有 3 张图", 6, ["共有", "3 张图"]),
+    ],
+)
+def test_a_number_stays_with_its_unit(text: str, width: int, expected: list[str]) -> None:
+    assert [line.rstrip() for line in lines(text, width)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("from stable-diffusion-v1-5", 16, ["from stable-", "diffusion-v1-5"]),
+        ("stable-diffusion-v1-5/stable-diffusion-v1-5", 24, ["stable-diffusion-v1-5/", "stable-diffusion-v1-5"]),
+        ("see /home/me/pictures/clock for more", 16, ["see /home/me/", "pictures/clock", "for more"]),
+        ("底模 stable-diffusion-v1-5/sd-v1-5", 14, ["底模 stable-", "diffusion-v1-", "5/sd-v1-5"]),
+        ("--resume", 8, ["--resume"]),
+        ("abcdefghij-klm", 6, ["abcdef", "ghij-", "klm"]),
+    ],
+)
+def test_a_path_too_long_for_a_line_ends_behind_a_slash_or_a_dash(text: str, width: int, expected: list[str]) -> None:
+    assert [line.rstrip() for line in lines(text, width)] == expected
