@@ -50,7 +50,8 @@ _LATIN = rf"(?:[^\s`{_IDEOGRAPH}{_MARKS}“”‘’(\[{{]|[(\[{{](?![{_IDEOGRAP
 _CLOSED = rf"(?:[{_CLOSING})\]}}]|[,.;:!?%/]+(?=$|[\s{_IDEOGRAPH}{_CLOSING}{_OPENING}]))*"
 _UNIT = r"(?:s|ms|min|h|bytes|[kMGT]B|px|°C|W|%)(?!\w)"
 _MEASURED = re.compile(rf"\d (?={_UNIT})")
-_COUNTED = rf"\d[\d.,/]*(?: {_UNIT}| ?[{_IDEOGRAPH}])"
+_MEASURE_WORDS = "秒分时天步轮次张个条行项种位份倍批组页像核"
+_COUNTED = rf"\d[\d.,/]*(?: {_UNIT}| ?[{_MEASURE_WORDS}])"
 _WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|{_COUNTED}|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
 _PART = re.compile(r"[/\\_-]+(?=\w)")
 _SPACED = re.compile(r"\s*\S+\s*")

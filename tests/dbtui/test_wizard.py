@@ -22,6 +22,7 @@ from core.runs.folder import Run
 from dbtui.app import DbtuiApp
 from dbtui.drafts import STEPS, list_drafts
 from dbtui.home.screen import HomeScreen
+from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.question import Question
 from dbtui.wizard.context import WizardContext, step_of
 from dbtui.wizard.rows import Row
@@ -244,6 +245,10 @@ async def test_concepts_are_added_and_taken_out_with_their_texts(tmp_path: Path)
         await pilot.press("f9", "r")
         await until(pilot, lambda: len(screen.context.config.concepts) == 1)
         assert screen.context.text("concepts.0.instance.class_noun") == "dog"
+        await until(pilot, lambda: screen.is_ready and screen.focused_row is not None)
+        assert "Subject 2" not in shown(app)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, Guidance))
 
 
 async def test_a_concept_for_which_nothing_was_typed_is_taken_out_at_once(tmp_path: Path) -> None:
