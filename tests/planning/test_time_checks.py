@@ -87,3 +87,12 @@ def test_previews_that_nobody_makes_are_remarked_on() -> None:
     alone = {"concepts.0.sample.count": 0, "concepts.0.sample.with_class": True, "intervals.sample_every_epochs": 0}
     finding = found("sample.class-unused", alone)
     assert all("sample.class-unused" not in left for left in mended(finding, alone))
+
+
+@pytest.mark.parametrize("changes", [{"intervals.sample_every_epochs": 101}, {"intervals.sample_every_steps": 1201}])
+def test_with_previews_at_the_start_it_is_the_start_and_the_end(changes: dict[str, Any]) -> None:
+    changes = changes | {"intervals.sample_at_start": True}
+    finding = found("sample.ends-only", changes)
+    assert "at the start and at the end only" in finding.message.text
+    assert "sample.never" not in codes(changes)
+    assert all("sample.ends-only" not in left for left in mended(finding, changes))

@@ -8,7 +8,7 @@ from core.choices.schedulers import SCHEDULERS
 from core.config.findings import Finding, Fix, Level
 from core.config.options import IntervalOptions, RunConfig
 from core.planning.facts import Facts
-from core.planning.plan import Plan, make_plan
+from core.planning.plan import make_plan
 from core.texts import counted, message
 
 
@@ -36,7 +36,7 @@ def intervals(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             interval = getattr(every, f"{what}_every_{unit}")
             too_long = interval * (plan.steps_per_epoch if unit == "epochs" else 1) > plan.steps
             if too_long and wanted:
-                yield _never(f"intervals.{what}_every_{unit}", what, unit, interval, length, plan)
+                yield _never(f"intervals.{what}_every_{unit}", what, unit, interval, length, every.sample_at_start)
     if every.validate_every_steps > plan.steps:
         yield Finding(Level.HINT, "intervals.validate_every_steps", message(
             "validate.ends-only", "Validation every {interval:,} steps is longer than the run of {steps:,} steps: "
@@ -99,7 +99,7 @@ def previews(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 CHECKS = (warmup, intervals, epochs, rests, previews)
 
 
-def _never(field: str, what: str, unit: str, interval: int, length: int, plan: Plan) -> Finding:
+def _never(field: str, what: str, unit: str, interval: int, length: int, at_start: bool) -> Finding:
     is_epochs = unit == "epochs"
     values = {
         "interval": counted(interval, "epoch", unit) if is_epochs else counted(interval, "step", unit),
@@ -108,6 +108,10 @@ def _never(field: str, what: str, unit: str, interval: int, length: int, plan: P
     if what == "save":
         said = message("save.never", "Saving every {interval} never happens: the run has {length}. It would only save "
                        "at the end.", mend="Take a shorter interval, or 0 to turn it off.", **values)  # fmt: skip
+    elif at_start:
+        said = message("sample.ends-only", "Previews every {interval} are made at the start and at the end only: the "
+                       "run has {length}.", mend="Take a shorter interval to see it learn, or 0 to turn it off.",
+                       **values)  # fmt: skip
     else:
         said = message("sample.never", "Previews every {interval} are made at the end only: the run has {length}.",
                        mend="Take a shorter interval to see it learn, or 0 to turn it off.", **values)  # fmt: skip
