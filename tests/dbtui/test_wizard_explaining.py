@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets._toast import Toast
 
 from core.config.findings import Fix
 from core.texts import message
@@ -13,7 +14,7 @@ from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.explaining import HINT_LINES, shortened
 from dbtui.wizard.flow import start
-from tests.dbtui.app_driving import imagined, until
+from tests.dbtui.app_driving import FILLED, imagined, open_wizard, row_of, until
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,38 @@ async def test_ways_to_mend_several_fields_say_which_field_each_is_of(
         app.screen.action_fix()
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert [answer.help for answer in app.screen.answers] == named
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_what_is_mended_is_asked_by_its_name_and_told_without_covering_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        wrong = {"batch.size": "4", "intervals.save_every_epochs": "900"}
+        screen = await open_wizard(pilot, "parameters", FILLED | wrong)
+
+        async def asked() -> str:
+            await pilot.press("f2")
+            await until(pilot, lambda: isinstance(app.screen, Question))
+            assert isinstance(app.screen, Question)
+            title = app.screen.title_text
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is screen)
+            return title
+
+        assert screen.focused_row is not None and screen.focused_row.path == "intervals.epochs"
+        assert await asked() == "What shall be mended?"
+        row_of(screen, "batch.size").control.focus()
+        assert await asked() == "Which way?"
+        row_of(screen, "intervals.save_every_epochs").control.focus()
+        assert await asked() == "Save every: which way?"
+        await pilot.press("f2", "1")
+        await until(pilot, lambda: screen.query(Toast))
+        (notice,) = app._notifications
+        assert (notice.title, notice.message) == ("Mended: Save every", "Set it to 25")
+        toast = screen.query_one(Toast)
+        await until(pilot, lambda: toast.region.height)
+        for place in ("#ending", "#hint", "Footer"):
+            assert not toast.region.overlaps(screen.query_one(place).region)

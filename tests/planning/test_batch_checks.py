@@ -26,6 +26,12 @@ def test_batches_that_do_not_come_out_even_are_an_error_and_each_fix_mends_it() 
         assert not left or left <= {"batch.wrap", "batch.drop"}
 
 
+def test_a_pair_names_one_picture_and_several() -> None:
+    offered = [str(fix.label) for fix in found("batch.incomplete", {"batch.size": 4}, facts(scans=(scan_of(3),))).fixes]
+    assert "Batch size 3 × accumulation 1 = 3 pictures an update" in offered
+    assert "Batch size 1 × accumulation 1 = 1 picture an update" in offered
+
+
 def test_repeats_count_when_batches_are_divided() -> None:
     world = facts(scans=(scan_of(6),))
     assert codes({"batch.size": 4, "concepts.0.instance.repeats": 2}, world) == set()

@@ -136,8 +136,8 @@ def _divisors(number: int) -> set[int]:
 
 def _pair_fixes(samples: int, size: int, accumulation: int, processes: int) -> tuple[Fix, ...]:
     return tuple(
-        Fix(message("fix.batch", "Batch size {size} × accumulation {accumulation}{several} = {product} pictures an "
-                    "update", size=first, accumulation=second, product=first * second * processes,
+        Fix(message("fix.batch", "Batch size {size} × accumulation {accumulation}{several} = {pictures} an update",
+                    size=first, accumulation=second, pictures=counted(first * second * processes, "picture"),
                     several=_several(processes)),
             {"batch.size": first, "batch.accumulation": second})
         for first, second in valid_pairs(samples, size, accumulation, processes)[:MOST_PAIRS]
