@@ -338,7 +338,7 @@ async def test_a_preset_that_was_passed_over_says_which_values_are_in_force_and_
         await pilot.press("down")
         await until(pilot, lambda: "No preset is chosen" in shown(app))
         said = " ".join(line.text for line in row_of(screen, "preset").state.lines)
-        assert "Epochs 33, Learning rate auto, Class pictures for each of yours 0" in said
+        assert "Epochs 33, Learning rate auto, Class pictures each 0" in said
         screen.context.edit("preset", "face")
         screen.show()
         await until(pilot, lambda: "No preset" not in shown(app))
