@@ -118,7 +118,7 @@ class Editing(Working):
             answers = [Answer(str(number), key_of(number), safe_message(fix.label), "" if is_one else field)
                        for number, (fix, field) in enumerate(zip(fixes, changed, strict=True), 1)]  # fmt: skip
             which = say("wizard.which-way", "Which way?")
-            if not any(all(fix in finding.fixes for fix in fixes) for finding in self.context.findings):
+            if not any(all(fix in finding.fixes for fix in fixes) for finding in self._findings()):
                 which = say("wizard.which-first", "What shall be mended?")
             elif is_one:
                 which = say("wizard.which-way.field", "{field}: which way?", field=changed[0])
