@@ -108,7 +108,7 @@ async def test_the_second_screen_begins_with_the_pictures_also_with_every_option
         await until(pilot, lambda: current(app).step == "concepts" and current(app).focused_row is not None)
         row = current(app).focused_row
         assert row is not None and row.path == "concepts.0.instance.directory"
-        assert [row.path for row in current(app).query(Row)][0] == "concepts.0.name"
+        assert next(row.path for row in current(app).query(Row)) == "concepts.0.name"
 
 
 async def test_a_switch_that_is_off_bears_no_cross(tmp_path: Path) -> None:
