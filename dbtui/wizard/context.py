@@ -47,7 +47,7 @@ NOT_COPIED = ("name", "instance.directory", "instance.identifier")
 
 WITHOUT_CLASS = ("class.options-unused", "prior.off", "prior.scaled-unused", "prior.weight-unused")
 OF_LENGTH = ("save.never", "sample.never", "sample.ends-only", "validate.ends-only", "warmup.long", "epochs.unused",
-             "text-encoder.never")  # fmt: skip
+             "interval.never", "text-encoder.never")  # fmt: skip
 HANGS_ON = {"images_per_instance": WITHOUT_CLASS, "epochs": OF_LENGTH, "max_steps": OF_LENGTH}
 """Name of an option → what is found because of its value: nobody knows while the field holds none."""
 

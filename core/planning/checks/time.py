@@ -34,8 +34,18 @@ def intervals(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     for what, wanted in (("save", True), ("sample", any(concept.sample.count for concept in config.concepts))):
         for unit, length in (("epochs", plan.epochs), ("steps", plan.steps)):
             interval = getattr(every, f"{what}_every_{unit}")
-            too_long = interval * (plan.steps_per_epoch if unit == "epochs" else 1) > plan.steps
-            if too_long and wanted:
+            per = {"epochs": plan.steps_per_epoch, "steps": 1}
+            if not wanted or interval * per[unit] <= plan.steps:
+                continue
+            other = "steps" if unit == "epochs" else "epochs"
+            instead = getattr(every, f"{what}_every_{other}")
+            if 0 < instead * per[other] <= plan.steps:
+                yield Finding(Level.HINT, f"intervals.{what}_every_{unit}", message(
+                    "interval.never", "Every {interval} never comes: the run has {length}. Every {instead} counts.",
+                    mend="Set it to 0.", interval=_in_units(interval, unit), instead=_in_units(instead, other),
+                    length=_in_units(length, unit)),
+                    (_set(f"intervals.{what}_every_{unit}", 0),))  # fmt: skip
+            else:
                 yield _never(f"intervals.{what}_every_{unit}", what, unit, interval, length, every.sample_at_start)
     if every.validate_every_steps > plan.steps:
         yield Finding(Level.HINT, "intervals.validate_every_steps", message(
@@ -100,11 +110,7 @@ CHECKS = (warmup, intervals, epochs, rests, previews)
 
 
 def _never(field: str, what: str, unit: str, interval: int, length: int, at_start: bool) -> Finding:
-    is_epochs = unit == "epochs"
-    values = {
-        "interval": counted(interval, "epoch", unit) if is_epochs else counted(interval, "step", unit),
-        "length": counted(length, "epoch") if is_epochs else counted(length, "step"),
-    }
+    values = {"interval": _in_units(interval, unit), "length": _in_units(length, unit)}
     if what == "save":
         said = message("save.never", "Saving every {interval} never happens: the run has {length}. It would only save "
                        "at the end.", mend="Take a shorter interval, or 0 to turn it off.", **values)  # fmt: skip
@@ -118,6 +124,10 @@ def _never(field: str, what: str, unit: str, interval: int, length: int, at_star
     fixes = [_set(field, max(1, length // parts)) for parts in ((4, 2) if what == "save" else (10, 4)) if length > 1]
     unique = {tuple(fix.changes.items()): fix for fix in (*fixes, _set(field, 0))}
     return Finding(Level.WARNING, field, said, tuple(unique.values()))
+
+
+def _in_units(number: int, unit: str) -> str:
+    return counted(number, "epoch") if unit == "epochs" else counted(number, "step")
 
 
 def _set(field: str, value: int) -> Fix:
