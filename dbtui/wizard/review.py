@@ -15,7 +15,7 @@ from core.config.findings import Finding, Fix, Level
 from core.machine import Card
 from core.runs.folder import Run
 from core.runs.queue import add
-from core.texts import UserError, say
+from core.texts import UserError, joined, say
 from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.safe import safe
@@ -150,14 +150,25 @@ class ReviewScreen(WizardScreen):
         return self.focused is self.query_one("#here")
 
     def illustrate(self) -> None:
-        """What Enter does in the list is promised only while it does it."""
-        keys = say("review.findings.there", "Shift+Tab goes there")
-        if self.query_one(Findings).has_focus:
-            keys = say("review.findings.keys", "Enter goes to the field, F2 mends")
-        self._tell("#findings-heading", heading_words(say("review.findings", "To look at"), keys))
+        """What keys do in the list is promised only while they do it."""
+        keys = [say("review.findings.there", "Shift+Tab goes there")]
+        chosen = self._chosen
+        if chosen is not None:
+            keys = (
+                [say("review.findings.enter", "Enter goes to the field")] if step_of(chosen.field) != "review" else []
+            )
+            keys += [say("review.findings.mends", "F2 mends")] if chosen.fixes else []
+        self._tell("#findings-heading", heading_words(say("review.findings", "To look at"), joined(keys)))
 
     def on_option_list_option_highlighted(self) -> None:
+        self.illustrate()
         self._keys_changed()
+
+    @property
+    def _chosen(self) -> Finding | None:
+        """The finding that keys act on, while the list has the focus."""
+        listed = self.query_one(Findings).highlighted_option
+        return listed.finding if isinstance(listed, Listed) and self.query_one(Findings).has_focus else None
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if isinstance(event.option, Listed):
@@ -264,8 +275,6 @@ class ReviewScreen(WizardScreen):
 
     def _fixes(self) -> list[Fix]:
         """Those of the highlighted finding while the list has the focus, else every one."""
-        listing = self.query_one(Findings)
-        chosen = [listed for listed in listing.options if isinstance(listed, Listed)]
-        if listing.has_focus and listing.highlighted is not None:
-            chosen = chosen[listing.highlighted : listing.highlighted + 1]
-        return [fix for listed in chosen for fix in listed.finding.fixes]
+        chosen = self._chosen
+        listed = [option.finding for option in self.query_one(Findings).options if isinstance(option, Listed)]
+        return [fix for finding in ([chosen] if chosen is not None else listed) for fix in finding.fixes]

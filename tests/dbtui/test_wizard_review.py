@@ -322,13 +322,18 @@ async def test_what_is_to_be_looked_at_has_the_focus_and_no_key_promises_more_th
         screen = await open_wizard(pilot, "review", {**FILLED, "intervals.save_every_epochs": "900"})
         findings = screen.query_one(Findings)
         assert screen.focused is findings
-        await until(pilot, lambda: "Enter goes to the field" in shown(app))
-        await pilot.press("tab")
+        for place, finding in enumerate(screen.context.findings):
+            keys = "Enter goes to the field, F2 mends" if finding.fixes else "Enter goes to the field"
+            await until(
+                pilot, lambda keys=keys: shown(app).split("To look at  ")[1].splitlines()[0].startswith(f"{keys} ")
+            )
+            await pilot.press("down" if place < len(screen.context.findings) - 1 else "tab")
         await until(pilot, lambda: screen.focused is screen.query_one("#here"))
         await until(pilot, lambda: "Shift+Tab goes there" in shown(app))
         assert "Enter goes to" not in shown(app)
         await pilot.press("shift+tab", "enter")
-        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.step == "parameters")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.step == "concepts")
+        assert screen.context.findings[-1].field.startswith("concepts.")
     assert not started
 
 
