@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.padding import Padding
 from rich.text import Text
 
 from core.config.findings import Finding, Level
@@ -21,7 +20,7 @@ from core.texts import Texts, beside, counted, headed, listed, say, size_in_word
 from dbtui.boundary import DONE, REFUSED
 from dbtui.commands.configs import read_assignments, read_config
 from dbtui.commands.processes import place_of
-from dbtui.printing import console, print_json, table
+from dbtui.printing import console, print_json, print_paragraph, table
 from dbtui.safe import safe, safe_message
 
 MARKS = {Level.ERROR: ("✗", "red"), Level.WARNING: ("!", "yellow"), Level.HINT: ("·", "cyan")}
@@ -70,11 +69,11 @@ def print_findings(findings: Sequence[Finding], *, on_stderr: bool = False) -> N
         if finding.field:
             head.append(f"  {safe(finding.field)}", "bold")
         out.print(head)
-        out.print(Padding(Text(safe_message(finding.message)), (0, 0, 0, 4)))
+        print_paragraph(out, safe_message(finding.message), indent=4)
         for fix in finding.fixes:
             settings = " ".join(f"--set {shlex.quote(f'{path}={value}')}" for path, value in fix.changes.items())
-            told = say("check.fix", "→ {label}: {settings}", label=fix.label.text, settings=settings)
-            out.print(Padding(Text(safe(told), "dim"), (0, 0, 0, 4)))
+            told = say("check.fix", "→ {label}: {settings}", label=fix.label.text, settings=f"`{settings}`")
+            print_paragraph(out, safe(told), indent=4, style="dim")
     if not findings:
         out.print(Text(say("check.good", "✓ Nothing is wrong with it."), "green"))
 

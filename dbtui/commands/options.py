@@ -26,7 +26,7 @@ def show_options(*, markdown: bool, as_json: bool) -> int:
     if as_json:
         print_json([asdict(option) for option in option_table()])
     elif markdown:
-        print_lines(as_markdown())
+        print(as_markdown(), flush=True)
     else:
         _print_options()
     return DONE
@@ -56,7 +56,7 @@ def show_presets(*, as_json: bool) -> int:
             _print_values(out, values, "        ")
         out.print()
     where = say("presets.own", "Your own presets lie in {folder}: Ctrl+S in the wizard saves one.", folder=own)
-    out.print(Text(safe(where)))
+    print_lines(where)
     return DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +111,15 @@ class TestCheck:
         said = capsys.readouterr().out
         assert "600 steps: 100 epochs of 6 steps" in said
         assert "30, 30 of them to be made" in said
+
+    @pytest.mark.parametrize("columns", [40, 80])
+    def test_a_fix_is_one_piece_to_be_copied(
+        self, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said, columns: int
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert main(["check", "run.toml", "--set", "concepts.0.instance.prompt=a {foo} on the moon, at night"]) == 2
+        said = capsys.readouterr().out
+        assert re.search(r"`--set 'concepts\.0\.instance\.prompt=.*night.*'`\n", said)
 
     def test_every_bad_option_is_named_at_once(self, capsys: Said) -> None:
         text = Path("run.toml").read_text()
