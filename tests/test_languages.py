@@ -245,7 +245,7 @@ def test_every_section_has_a_chinese_name_and_the_example_words_find_fields() ->
         assert any(word in option.title for option in find_options(word, options)), word
 
 
-COMMANDS = ("cli.", "bench.", "doctor.", "config.", "new.", "run.name-in-use", "run.no-name", "queue.done-already")
+COMMANDS = ("cli.", "bench.", "doctor.", "config.", "new.", "run.name-in-use", "run.no-name", "train.finished")
 """Texts that only a command says, or only of a line or a file."""
 
 
