@@ -5,7 +5,8 @@ an app that stays open, which the collector of garbage walks through while no ke
 behind a dialog for each frame anew (`dbtui.dimmed`). And a character of two cells is lost wherever the edge of a widget
 that a notice lies over runs through it. And a screen that is closed once more, by a second Enter in the same moment,
 closes the one below it, or ends the program. And a list whose lines are not measured yet ends the program where a page
-of them is to be turned.
+of them is to be turned. And a screen that is made anew while a dialog over it closes gives the focus to what is about
+to go, and with it every key from then on.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from rich.cells import get_character_cell_size
+from textual import events
 from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
+from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.geometry import Region
@@ -28,6 +31,7 @@ from textual.widgets import OptionList
 from dbtui.dimmed import dim_line_by_line
 
 _dismissed_by_textual = Screen.dismiss
+_told_by_textual = App.on_event
 _moved_by_textual = OptionList._move_page
 
 
@@ -36,6 +40,7 @@ def mend_textual() -> None:
     StylesCache.get_inner_outer = _inner_outer  # type: ignore[method-assign, assignment]
     Compositor._render_chops = _chops  # type: ignore[method-assign, assignment]
     dim_line_by_line()
+    App.on_event = _on_event  # type: ignore[method-assign]
     Screen.dismiss = _dismiss  # type: ignore[method-assign, assignment]
     OptionList._move_page = _move_page  # type: ignore[method-assign, assignment]
 
@@ -48,6 +53,13 @@ def _inner_outer(cache: StylesCache, base: Color, background: Color) -> tuple[St
 @lru_cache(1024)
 def _of_colours(base: Color, background: Color) -> tuple[Style, Style]:
     return Style(background=base + background), Style(background=base)
+
+
+async def _on_event(app: App[Any], event: events.Event) -> None:
+    """A key is for nothing that is gone."""
+    if isinstance(event, events.Key) and app.focused is not None and not app.focused.is_attached:
+        app.screen.set_focus(None)
+    await _told_by_textual(app, event)
 
 
 def _dismiss(screen: Screen[Any], result: Any = None) -> AwaitComplete:

@@ -326,7 +326,7 @@ class WizardScreen(Editing):
             if found.path == path:
                 found.control.focus()
                 return
-        if self.focused is None:
+        if self.focused is None or not self.focused.is_attached:
             self.set_focus(next((found.control for found in self.query(Row)), None))
 
     def on_unmount(self) -> None:

@@ -8,8 +8,9 @@ from textual._styles_cache import StylesCache
 from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.containers import Horizontal
+from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from dbtui.mended_textual import _is_within, mend_textual
 
@@ -108,3 +109,23 @@ async def test_a_page_of_a_list_that_was_filled_this_moment_can_be_turned(is_see
         listing.highlighted = 1
         listing.action_page_down()
         assert listing.highlighted == (2 if is_seen else 1)
+
+
+async def test_a_key_is_for_nothing_that_is_gone() -> None:
+    class Keys(App[None]):
+        BINDINGS = [("x", "exit", "Exit")]
+
+        def compose(self) -> ComposeResult:
+            yield Input()
+
+        def action_exit(self) -> None:
+            self.exit(None)
+
+    mend_textual()
+    app = Keys()
+    async with app.run_test() as pilot:
+        gone = app.query_one(Input)
+        await gone.remove()
+        app.screen.set_reactive(Screen.focused, gone)
+        await pilot.press("x")
+        assert app.screen.focused is None and app._exit

@@ -251,6 +251,21 @@ async def test_concepts_are_added_and_taken_out_with_their_texts(tmp_path: Path)
         await until(pilot, lambda: isinstance(app.screen, Guidance))
 
 
+async def test_keys_go_on_after_the_focused_concept_was_taken_out(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        await pilot.press("ctrl+d")
+        await until(pilot, lambda: screen.focused_row is not None and screen.focused_row.path.startswith("concepts.1"))
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("r")
+        await until(pilot, lambda: screen.is_ready and len(screen.context.config.concepts) == 1)
+        assert screen.focused is not None and screen.focused.is_attached
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, Guidance))
+
+
 async def test_a_concept_for_which_nothing_was_typed_is_taken_out_at_once(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
