@@ -151,4 +151,4 @@ def test_check_says_what_is_unknown_of_a_checkpoint(tmp_path: Path, capsys: pyte
     given = ["--instance", str(tmp_path / "dog"), "--source", "nobody/nothing", "--preset", "object", *words]
     assert main(["new", "dog", *given, "-o", str(file)]) == 0
     main(["check", str(file)])
-    assert "次，大小要等模型到位后才知道" in capsys.readouterr().out
+    assert "个检查点，大小要等模型到位后才知道" in capsys.readouterr().out

@@ -126,7 +126,7 @@ class TestCheck:
     def test_people_read_findings_and_plan(self, capsys: Said) -> None:
         assert main(["check", "run.toml"]) == 0
         said = capsys.readouterr().out
-        assert "600 steps: 100 epochs of 6 steps" in said
+        assert "600 = 100 epochs of 6 steps" in said
         assert "30, 30 of them to be made" in said
 
     @pytest.mark.parametrize("columns", [40, 80])
@@ -137,6 +137,11 @@ class TestCheck:
         assert main(["check", "run.toml", "--set", "concepts.0.instance.prompt=a {foo} on the moon, at night"]) == 2
         said = capsys.readouterr().out
         assert re.search(r"`--set 'concepts\.0\.instance\.prompt=.*night.*'`\n", said)
+
+    def test_the_plan_has_the_rows_of_review(self, capsys: Said) -> None:
+        assert main(["check", "run.toml"]) == 0
+        titles = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
+        assert {"Steps", "Text encoder", "Saves", "Previews", "Time", "Disk", "Memory"} <= set(titles)
 
     def test_every_bad_option_is_named_at_once(self, capsys: Said) -> None:
         text = Path("run.toml").read_text()
