@@ -252,7 +252,7 @@ class TestExport:
         monkeypatch.setattr("core.export.run.export_run", export_run)
         run = make_run("clock")
         assert main(["export", "clock", "-o", "out.ckpt"]) == 0
-        assert capsys.readouterr().out == f"{tmp_path / 'out.ckpt'}, 2.0 kB\n"
+        assert capsys.readouterr().out == f"Exported {tmp_path / 'out.ckpt'}, 2.0 kB\n"
         open_wishes = {"step": None, "format": None, "half": None, "prompts": False, "average": False,
                        "output": tmp_path / "out.ckpt"}  # fmt: skip
         assert asked == [(run.path, open_wishes)]
