@@ -99,7 +99,7 @@ def put(raw: dict[str, Any], path: str, value: Any) -> None:
 
 
 def in_plain_digits(text: str) -> str:
-    """A number as an input method for Chinese may write it, full-width, in the digits of all others: `２０％` → `20%`."""
+    """A number as an input method for Chinese may write it, full-width, in the usual digits: `２０％` → `20%`."""
     return unicodedata.normalize("NFKC", text)
 
 

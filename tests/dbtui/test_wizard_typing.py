@@ -46,7 +46,7 @@ async def test_keys_act_in_the_order_they_were_typed_however_slow_the_screen(tmp
 async def test_a_number_in_full_width_digits_is_taken_as_it_is_meant(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
-        screen, field = await at_field(pilot, "parameters", "intervals.epochs")
+        screen, _ = await at_field(pilot, "parameters", "intervals.epochs")
         press(app, *["backspace"] * 3, *"２０")
         await until(pilot, lambda: screen.context.config.intervals.epochs == 20)
         assert not row_of(screen, "intervals.epochs").state.lines
