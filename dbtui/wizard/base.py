@@ -111,7 +111,14 @@ class WizardScreen(Editing):
         return bool(self.context.value(path)) and not self.context.value(everyday)
 
     def row(self, path: str, option: Option, choices: Sequence[tuple[str, str]] = ()) -> Row:
-        return Row(path, option, self._state(path), choices)
+        row = Row(path, option, self._state(path), choices)
+        row.set_class(path == self._goal, "goal")
+        return row
+
+    def begin_at(self, path: str) -> None:
+        """Before it is shown: the focus begins at this field, so that what is typed ahead goes nowhere else."""
+        self._goal = path
+        self.AUTO_FOCUS = ".goal .control"
 
     def on_mount(self) -> None:
         self.is_ready = True
@@ -294,8 +301,13 @@ class WizardScreen(Editing):
             await self.rebuild()
         for row in self.query(Row):
             if row.path == path or row.path.startswith(f"{path}."):
-                row.control.focus()
+                self.set_focus(row.control)
                 return
+        self._focus_any()
+
+    def _focus_any(self) -> None:
+        if self.focused is None or not self.focused.is_attached:
+            self.set_focus(next((row.control for row in self.query(Row)), None))
 
     async def action_more(self) -> None:
         self.context.more = not self.context.more
@@ -324,10 +336,9 @@ class WizardScreen(Editing):
         self.show()
         for found in self.query(Row):
             if found.path == path:
-                found.control.focus()
+                self.set_focus(found.control)
                 return
-        if self.focused is None or not self.focused.is_attached:
-            self.set_focus(next((found.control for found in self.query(Row)), None))
+        self._focus_any()
 
     def on_unmount(self) -> None:
         self.wizard.save_soon()

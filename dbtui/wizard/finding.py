@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -27,20 +28,29 @@ TITLE_CELLS, SECTION_CELLS, VALUE_CELLS = 32, 18, 18
 
 
 class Wanted(Field):
-    """The words that are looked for; the arrows walk through the list below."""
+    """The words that are looked for; the arrows walk through the list below. What is typed ahead counts: no key of it
+    acts before the letters that came first are in the list.
+    """
 
     BINDINGS = [
-        Binding("up", "walk(-1)", show=False, priority=True),
-        Binding("down", "walk(1)", show=False, priority=True),
-        Binding("enter", "take", show=False, priority=True),
+        Binding("up", "walk(-1)", show=False),
+        Binding("down", "walk(1)", show=False),
+        Binding("enter", "take", show=False),
     ]
 
     def action_walk(self, by: int) -> None:
-        listing = self.screen.query_one(OptionList)
+        listing = self._listing()
         (listing.action_cursor_down if by > 0 else listing.action_cursor_up)()
 
     def action_take(self) -> None:
-        self.screen.query_one(OptionList).action_select()
+        self._listing().action_select()
+
+    def _listing(self) -> OptionList:
+        """Of what is typed now."""
+        screen = self.screen
+        assert isinstance(screen, FindField)
+        screen.catch_up(self.value)
+        return screen.query_one(OptionList)
 
 
 class FindField(ModalScreen[str | None]):
@@ -52,6 +62,7 @@ class FindField(ModalScreen[str | None]):
         super().__init__()
         self.context, self.number = context, number
         self.found: list[Option] = []
+        self._listed = ""
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
@@ -72,9 +83,20 @@ class FindField(ModalScreen[str | None]):
         self.query_one(Wanted).focus()
         self._list("")
 
+    async def on_key(self, event: events.Key) -> None:
+        """What is typed before the field has the focus belongs into it, too."""
+        if not self.query_one(Wanted).has_focus and event.key != "escape":
+            event.stop()
+            self.query_one(Wanted).post_message(event)
+
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._list(event.value)
+        self.catch_up(event.input.value)
+
+    def catch_up(self, text: str) -> None:
+        """List what is meant by `text`, unless it is listed."""
+        if text != self._listed:
+            self._list(text)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         self._explain_again()  # a letter may have changed the list since
@@ -84,6 +106,7 @@ class FindField(ModalScreen[str | None]):
         self.dismiss(event.option_id)
 
     def _list(self, text: str) -> None:
+        self._listed = text
         self.found = find_options(text, option_table())
         listing = self.query_one("#found", OptionList)
         listing.clear_options()

@@ -11,6 +11,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from core.config.options import RunConfig
+from core.config.table import generic, option_table
 from core.families.vocabulary import count_tokens, pieces
 from core.planning.survey import survey
 from core.runs.pace import former_paces
@@ -64,6 +65,8 @@ class Wizard:
         while self.app.screen is not shown:
             self.app.pop_screen()  # not waited for: who asked may stand in what is taken away
         screen = self.screen(step)
+        if any(option.path == generic(field) for option in option_table()):
+            screen.begin_at(field)
         self._draw_no_more()
         await self.app.switch_screen(screen)
         self.changed()

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList
 
-from core.config.table import find_option
+from core.config.searching import find_options
+from core.config.table import find_option, option_table
 from dbtui.app import DbtuiApp
 from dbtui.widgets.guidance import Guidance
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.finding import FindField
-from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
+from dbtui.wizard.rows import Row
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, press, shown, until
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +40,39 @@ async def test_a_rare_field_of_another_screen_is_found_and_shown(tmp_path: Path,
         assert "Offset noise" in shown(app) and "Performance" in shown(app)
         await pilot.press("enter")
         await until(pilot, lambda: focused(app) == "performance.offset_noise")
+
+
+@pytest.mark.parametrize("word", ["validate", "shuffle", "prior loss weight"])
+async def test_what_is_typed_faster_than_it_is_drawn_is_found_and_typed_into(tmp_path: Path, word: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        [option] = find_options(word, option_table())[:1]
+        press(app, "ctrl+f", *word, "enter")
+        await until(pilot, lambda: focused(app) == option.path)
+        assert screen.context.config.model.name == FILLED["model.name"]
+
+
+async def test_a_screen_begins_at_the_field_that_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED))
+        focus: list[str] = []
+        monkeypatch.setattr(Row, "on_descendant_focus", lambda row: focus.append(row.path), raising=False)
+        await screen.wizard.go("parameters", "intervals.validate_every_steps")
+        await until(pilot, lambda: focused(app) == "intervals.validate_every_steps")
+        await at_rest(pilot)
+        assert set(focus) == {"intervals.validate_every_steps"}
+
+
+async def test_a_screen_told_of_a_field_that_is_not_there_begins_at_its_first(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "model", dict(FILLED))
+        await screen.wizard.go("concepts", "concepts.3.instance.identifier")
+        await until(pilot, lambda: focused(app).startswith("concepts.0."))
 
 
 async def test_the_arrows_choose_and_escape_changes_nothing(tmp_path: Path) -> None:
