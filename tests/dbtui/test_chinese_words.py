@@ -101,7 +101,7 @@ def test_a_mistyped_language_is_refused_in_ones_own(
 def test_help_leaves_nothing_out(command: str, language: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help", "--language", language]) == 0
     told = capsys.readouterr().out
-    assert "…" not in told.replace("VALUE …'", "").replace("选项=值 …'", "").replace("seed + 1 …", "").replace(
+    assert "…" not in told.replace("VALUE …'", "").replace("参数=值 …'", "").replace("seed + 1 …", "").replace(
         "seed + 1, …", ""
     )
     if language == "zh":
