@@ -85,6 +85,8 @@ def _side_by_side(before: str, after: str, path: bool) -> str:
             return before[:-1] + after
         if (_is_chinese(before[-1:]) or before.endswith("”")) and after[:1] == " " and _is_chinese(after[1:2]):
             return before + after[1:]
+        if before.endswith("）") and after[:1] == " ":
+            return before + after[1:]
     ends, begins = before[-1:], after[:1]
     if path and _is_chinese(ends) and _is_chinese(begins):
         return f"{before} {after}"

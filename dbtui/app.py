@@ -340,7 +340,7 @@ class DbtuiApp(Preferences):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the keys of `screen` do now, from the same table; then what is possible everywhere."""
         seen = {"command_palette"}
-        from dbtui.widgets.guidance import active_in
+        from dbtui.widgets.guidance import active_in, key_in_words
 
         for active in active_in(screen):
             binding = active.binding
@@ -348,7 +348,7 @@ class DbtuiApp(Preferences):
             if binding.tooltip and active.enabled and does not in seen and not binding.system:
                 seen.add(does)
                 title = say("palette.entry", "{title}  ({key})", title=binding.description,
-                            key=self.get_key_display(binding))  # fmt: skip
+                            key=key_in_words(binding))  # fmt: skip
                 yield SystemCommand(title, binding.tooltip, self._doing(binding.action, active.node))
 
     def _doing(self, action: str, node: Any) -> Callable[[], Any]:

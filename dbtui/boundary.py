@@ -66,10 +66,10 @@ def complain(paragraph: str) -> None:
     so that they work here.
     """
     from dbtui.commandline import as_typed_here
+    from dbtui.printing import wrapped
 
-    paragraph = as_typed_here(paragraph)
     with contextlib.suppress(OSError):
-        print(paragraph, file=sys.stderr, flush=True)
+        print(wrapped(as_typed_here(paragraph), sys.stderr), file=sys.stderr, flush=True)
 
 
 def _paragraph(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import IO, Any
 
 from rich import box
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dbtui.safe import safe, safe_lines
-from dbtui.widths import break_lines_between_characters
+from dbtui.widths import break_lines_between_characters, paragraph
 
 USUAL_WIDTH = 80
 
@@ -28,8 +29,26 @@ def console(stream: IO[str] | None = None) -> Console:
 
 
 def print_lines(text: object = "") -> None:
-    """One or several lines on stdout."""
-    print(safe_lines(text), flush=True)
+    """One or several lines on stdout, a path as it is."""
+    lines = safe_lines(text)
+    print(lines if isinstance(text, PurePath) else wrapped(lines, sys.stdout), flush=True)
+
+
+def wrapped(text: str, stream: IO[str]) -> str:
+    """`text` in lines that fit, broken between words, where `stream` is a terminal: that would break them anywhere."""
+    if not stream.isatty():
+        return text
+    return "\n".join(_in_lines(text, console(stream).width))
+
+
+def print_paragraph(out: Console, text: str, *, indent: int = 0, style: str = "") -> None:
+    """`text`, which is safe to show, broken between words, and what is to be copied from it whole."""
+    for line in _in_lines(text, out.width - indent):
+        out.print(Text(" " * indent + line, style), soft_wrap=True)
+
+
+def _in_lines(text: str, width: int) -> list[str]:
+    return [line for part in text.split("\n") for line in paragraph(part, width)]
 
 
 def print_json(value: Any) -> None:

@@ -20,8 +20,8 @@ def lines_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, 
     if draws_in_dbtui_alone(config):
         return [
             why_alone(),
-            say("using.draw", "Draw with it: {command}", command=draw_with(run.name, run.home, config)),
+            say("using.draw", "Draw with it: `{command}`", command=draw_with(run.name, run.home, config)),
         ]
     line = scp_line(path, environment)
-    fetch = [say("using.fetch", "Fetch it, on your own computer: {command}", command=line)] if line else []
+    fetch = [say("using.fetch", "Fetch it, on your own computer: `{command}`", command=line)] if line else []
     return [*fetch, *(headed(use.program, apart((use.place, use.then))) for use in uses(path, config))]

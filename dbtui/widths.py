@@ -55,7 +55,26 @@ _COUNTED = rf"\d[\d.,/]*(?: {_UNIT}| ?[{_MEASURE_WORDS}])"
 _WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|{_COUNTED}|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
 _PART = re.compile(r"[/\\_-]+(?=\w)")
 _SPACED = re.compile(r"\s*\S+\s*")
+_COPIED = re.compile(r"`[^`]*`|(?<!\S)[~.]{0,2}/[^\s，。；：、）]+")
 _CHINESE = re.compile(f"[{_IDEOGRAPH}{_MARKS}]")
+
+
+def paragraph(text: str, width: int) -> list[str]:
+    """`text` in lines of `width` cells, broken between words and indented as it is itself.
+
+    What is to be copied stays whole, for the terminal to wrap where it is too long: a command between backticks, a
+    path, any word longer than a line.
+    """
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    rest = text[len(indent) :]
+    starts = _divide(_COPIED.sub(_as_one_word, rest), max(1, width - len(indent)), fold=False)
+    ends = [*starts, len(rest)]
+    return [indent + rest[start:end].rstrip() for start, end in zip([0, *starts], ends, strict=True)]
+
+
+def _as_one_word(found: re.Match[str]) -> str:
+    """As wide as what was found, and nowhere to be broken."""
+    return re.sub(f"[{_IDEOGRAPH}{_MARKS}]", "🀄", found[0]).replace(" ", "_")
 
 
 def break_lines_between_characters() -> None:
@@ -89,7 +108,7 @@ def _is_parted(text: str, width: int) -> bool:
 def _starts(text: str, width: int, fold: bool) -> tuple[int, ...]:
     starts: list[int] = []
     place = used = 0
-    for word in _words(text, width):
+    for word in _words(text, width, fold):
         if used and used + cell_len(word.rstrip()) > width:
             starts.append(place)
             used = 0
@@ -113,12 +132,12 @@ def _chopped(word: str, width: int) -> list[str]:
     return pieces
 
 
-def _words(text: str, width: int) -> list[str]:
-    """What stays on one line of `width` cells."""
+def _words(text: str, width: int, fold: bool) -> list[str]:
+    """What stays on one line of `width` cells; without `fold`, however long a word is."""
     words: list[str] = []
     for found in _WORD.findall(text) if _CHINESE.search(text) else _SPACED.findall(_together(text)):
         for word in [found] if cell_len(found.rstrip()) <= width else _SPACED.findall(found) or [found]:
-            words += [word] if cell_len(word.rstrip()) <= width else _parts(word)
+            words += [word] if not fold or cell_len(word.rstrip()) <= width else _parts(word)
     if len(words) > 1 and len(re.findall(f"[{_IDEOGRAPH}]", words[-1])) == 1:
         last = "".join(words[-2:])
         words[-2:] = [last] if cell_len(last.rstrip()) <= width else words[-2:]

@@ -17,7 +17,8 @@ from tests.guide import GUIDE, PAGES, entry, in_words
 from tests.languages import ROOT
 from tests.whole.drawings import slim
 
-PAPERS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(GUIDE.glob("*.md"))]
+README, CHINESE = ROOT / "README.md", ROOT / "docs" / "README.zh-CN.md"
+PAPERS = [README, CHINESE, ROOT / "CONTRIBUTING.md", *sorted(GUIDE.glob("*.md"))]
 SCREENS = ROOT / "docs" / "screens"
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 by_name = pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
@@ -95,8 +96,28 @@ def test_each_page_of_the_guide_is_in_its_contents() -> None:
     assert {page.name for page in GUIDE.glob("*.md")} - {"README.md"} <= set(LINK.findall(contents))
 
 
-def test_readme_names_every_command() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def typed_in(text: str) -> list[list[str]]:
+    """The lines of each block, without what is said beside them; blocks that are drawings left out."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [[re.split(r"\s+#\s", line)[0] for line in block.splitlines()] for block in blocks if "│" not in block]
+
+
+def test_the_chinese_readme_has_the_same_parts_and_commands_as_the_english_one() -> None:
+    english, chinese = (paper.read_text(encoding="utf-8") for paper in (README, CHINESE))
+    assert typed_in(chinese) == typed_in(english)
+    assert list(commands_in(chinese)) == list(commands_in(english))
+    inside = [set(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)))
+              for text in (chinese, english)]  # fmt: skip
+    assert inside[0] == inside[1]
+    assert [line.split()[0] for line in chinese.splitlines() if line.startswith("#")] == [
+        line.split()[0] for line in english.splitlines() if line.startswith("#")
+    ]
+    assert "docs/README.zh-CN.md" in english.split("\n\n")[1] and "../README.md" in chinese.split("\n\n")[1]
+
+
+@pytest.mark.parametrize("paper", [README, CHINESE], ids=lambda paper: paper.name)
+def test_readme_names_every_command(paper: Path) -> None:
+    text = paper.read_text(encoding="utf-8")
     commands: Any = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert not [name for name in commands if f"`{name}" not in text and f"`dbtui {name}" not in text]
 

@@ -212,6 +212,7 @@ def test_what_is_said_is_said_in_the_language_in_force() -> None:
         ("必须是{x}，而不是", "auto", "必须是 auto，而不是"),
         ("必须是{x}，而不是", "整数", "必须是整数，而不是"),
         ("{x} 有 3 个", "这台电脑", "这台电脑有 3 个"),
+        ("{x} 45.3 MB", "图片（训练）", "图片（训练）45.3 MB"),
         ("{x} 有 3 个", "NVIDIA H100", "NVIDIA H100 有 3 个"),
         ("学习率{x}，", 0.5, "学习率 0.5，"),
         ("还有 {x:.1f}{x!r}张", 2, "还有 2.02 张"),
@@ -245,7 +246,7 @@ def test_every_section_has_a_chinese_name_and_the_example_words_find_fields() ->
         assert any(word in option.title for option in find_options(word, options)), word
 
 
-COMMANDS = ("cli.", "bench.", "doctor.", "config.", "new.", "run.name-in-use", "run.no-name", "queue.done-already")
+COMMANDS = ("cli.", "bench.", "doctor.", "config.", "new.", "run.name-in-use", "run.no-name", "train.finished")
 """Texts that only a command says, or only of a line or a file."""
 
 

@@ -13,12 +13,13 @@ from core.choices.adapters import METHODS
 from core.config.options import RunConfig
 from core.config.parsing import read_assignment, with_changes
 from core.families import FAMILIES
-from core.texts import UserError, joined
+from core.texts import Texts, UserError, joined
 
 FULL = "full"
 """What people say for the model itself."""
 METHOD_CHOICES = (FULL, *METHODS)
 USUAL_METHODS = (FULL, "lora")
+KINDS = Texts("bench.kind", {"family": "family", "method": "method"})
 FEWEST_PICTURES = 4
 QUIET: Mapping[str, Any] = {
     "model.name": "bench",
@@ -111,11 +112,17 @@ def _options(variant: str) -> dict[str, str]:
 
 
 def _assignments(variant: str) -> Iterator[tuple[str, str]]:
-    return map(read_assignment, variant.split())
+    for text in variant.split():
+        if "=" not in text:
+            raise UserError(
+                "config.assignment", "--setting takes section.option=value; {text!r} has no =.",
+                mend="For example: --setting 'performance.compile=true performance.attention=sdpa'", text=text,
+            )  # fmt: skip
+        yield read_assignment(text)
 
 
 def _known(what: str, names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise UserError("bench.unknown", "There is no {what} {name!r}.", mend="Choose one of {known}.",
-                            what=what, name=name, known=joined(known))  # fmt: skip
+                            what=KINDS[what], name=name, known=joined(known))  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +13,7 @@ from pydantic import ValidationError
 from core.config.findings import ConfigError, Finding, Fix, Level
 from core.config.options import RunConfig
 from core.config.prompts import slug
-from core.config.table import did_you_mean, find_option, generic, option_table
+from core.config.table import did_you_mean, english_table, find_option, generic, option_table
 from core.texts import Message, UserError, message
 
 Raw = Mapping[str, Any]
@@ -96,8 +98,29 @@ def put(raw: dict[str, Any], path: str, value: Any) -> None:
     table[last] = value
 
 
+def in_plain_digits(text: str) -> str:
+    """A number as an input method for Chinese may write it, full-width, in the usual digits: `２０％` → `20%`."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def _with_plain_digits(raw: Any, path: str = "") -> Any:
+    """`raw` with every text of an option that takes a number in plain digits."""
+    if isinstance(raw, Mapping):
+        return {name: _with_plain_digits(value, f"{path}.{name}" if path else str(name)) for name, value in raw.items()}
+    if isinstance(raw, (list, tuple)):
+        return type(raw)(_with_plain_digits(value, f"{path}.{number}") for number, value in enumerate(raw))
+    if isinstance(raw, str) and not raw.isascii() and generic(path) in _numbers():
+        return in_plain_digits(raw)
+    return raw
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> frozenset[str]:
+    return frozenset(option.path for option in english_table() if option.takes_number)
+
+
 def _validate(raw: Raw, *, strict: bool) -> tuple[RunConfig | None, list[Finding]]:
-    values = dict(raw)
+    values = dict(raw) if strict else _with_plain_digits(raw)
     if isinstance(values.get("concepts"), list):
         values["concepts"] = tuple(values["concepts"])
     try:

@@ -44,6 +44,11 @@ class Option:
         return self.path.rpartition(".")[2]
 
     @property
+    def takes_number(self) -> bool:
+        """Whether a number can be its value, beside a word (`auto`) or with a sign (`10%`)."""
+        return self.type in ("integer", "number") or bool(self.expects) or self.name in ("warmup_steps", "resolution")
+
+    @property
     def expectation(self) -> str:
         """What a value must be, in words: `a whole number from 1 to 1024`."""
         if self.choices:

@@ -9,19 +9,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.padding import Padding
 from rich.text import Text
 
 from core.config.findings import Finding, Level
+from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.planning.checks import check
+from core.planning.duration import Duration, estimate
+from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
 from core.planning.survey import survey
-from core.texts import Texts, beside, counted, headed, listed, say, size_in_words
+from core.runs.pace import former_paces
+from core.texts import Texts, counted, say, size_in_words
 from dbtui.boundary import DONE, REFUSED
 from dbtui.commands.configs import read_assignments, read_config
 from dbtui.commands.processes import place_of
-from dbtui.printing import console, print_json, table
+from dbtui.planned import Rows, disk_in_words, saves_rows, steps_rows, time_rows
+from dbtui.printing import console, print_json, print_paragraph, table
 from dbtui.safe import safe, safe_message
 
 MARKS = {Level.ERROR: ("✗", "red"), Level.WARNING: ("!", "yellow"), Level.HINT: ("·", "cyan")}
@@ -41,7 +45,7 @@ def check_file(
                     "plan": asdict(plan) if plan is not None else None})  # fmt: skip
     else:
         print_findings(findings)
-        print_plan(plan)
+        print_plan(config, facts, plan, home)
     return REFUSED if has_error(findings) else DONE
 
 
@@ -70,67 +74,50 @@ def print_findings(findings: Sequence[Finding], *, on_stderr: bool = False) -> N
         if finding.field:
             head.append(f"  {safe(finding.field)}", "bold")
         out.print(head)
-        out.print(Padding(Text(safe_message(finding.message)), (0, 0, 0, 4)))
+        print_paragraph(out, safe_message(finding.message), indent=4)
         for fix in finding.fixes:
             settings = " ".join(f"--set {shlex.quote(f'{path}={value}')}" for path, value in fix.changes.items())
-            told = say("check.fix", "→ {label}: {settings}", label=fix.label.text, settings=settings)
-            out.print(Padding(Text(safe(told), "dim"), (0, 0, 0, 4)))
+            told = say("check.fix", "→ {label}: {settings}", label=fix.label.text, settings=f"`{settings}`")
+            print_paragraph(out, safe(told), indent=4, style="dim")
     if not findings:
         out.print(Text(say("check.good", "✓ Nothing is wrong with it."), "green"))
 
 
-def print_plan(plan: Plan | None) -> None:
+def print_plan(config: RunConfig, facts: Facts, plan: Plan | None, home: Path) -> None:
     """What the run would do, in words."""
     out = console()
     out.print()
     if plan is None:
         out.print(Text(say("check.no-plan", "There is no plan yet: mend the errors above first.")))
         return
-    out.print(table((say("review.plan", "The plan"), ""), _plan_rows(plan)))
+    took = estimate(config, facts, plan, former_paces(home))
+    out.print(table((say("review.plan", "The plan"), ""), _plan_rows(config, facts, plan, took)))
 
 
-def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
+def _plan_rows(config: RunConfig, facts: Facts, plan: Plan, took: Duration | None) -> Rows:
     made = say("check.class-pictures", "{wanted:,}, {missing:,} of them to be made", wanted=plan.class_wanted,
                missing=plan.class_missing)  # fmt: skip
-    whole = plan.text_encoder_steps >= plan.steps
-    trained = say("plan.text-encoder.whole", "trains for the whole run") if whole else say(
-        "check.text-encoder", "trains for the first {steps}",
-                  steps=counted(plan.text_encoder_steps, "step"))  # fmt: skip
-    shapes = [(bucket.size.words, counted(bucket.samples, "picture")) for bucket in plan.buckets if bucket.size]
-    sampled = beside((counted(plan.sample_pictures, "picture"), counted(plan.sample_steps, "time")))
-    length = say("check.length", "{steps}: {epochs} of {per_epoch}, {pictures} each", steps=counted(plan.steps, "step"),
-                 epochs=counted(plan.epochs, "epoch"), per_epoch=counted(plan.steps_per_epoch, "step"),
-                 pictures=counted(plan.images_per_step, "picture"))  # fmt: skip
-    times = counted(plan.save_steps, "time")
-    saved = say("check.saves-unknown", "{times}, of a size unknown until the model is here", times=times)
-    if plan.checkpoint_bytes is not None:
-        saved = say("check.saves", "{times}, {size} each", times=times, size=_size(plan.checkpoint_bytes))
     shared = say("check.shared", "{processes}, {pictures} of each step for each", processes=plan.processes,
                  pictures=counted(plan.images_per_step // plan.processes, "picture"))  # fmt: skip
     memory = _size(plan.memory.total if plan.memory else None)
     if plan.processes > 1:
         memory = say("check.memory-each", "{size} for each process", size=memory)
     return [
-        (say("check.pictures", "Your pictures"), f"{plan.instance_pictures:,}"),
+        (say("check.pictures", "Your pictures"), say("check.count", "{count:,}", count=plan.instance_pictures)),
         (say("check.class", "Class pictures"), made if plan.class_wanted else say("value.none", "none")),
-        (say("check.steps", "Length"), length),
+        *steps_rows(plan),
         *([(say("check.processes", "Processes"), shared)] if plan.processes > 1 else []),
-        *([(say("plan.shapes", "Shapes"), listed((headed(words, count) for words, count in shapes), 20))]
-          if len(shapes) > 1 else []),
-        (say("plan.text-encoder", "Text encoder"),
-         trained if plan.text_encoder_steps else say("check.text-encoder.not", "is not trained")),
-        (say("check.warm-up", "Warm-up"), counted(plan.warmup, "update")),
-        (say("plan.previews", "Previews"),
-         sampled if plan.sample_pictures else say("plan.previews.none", "only when you ask")),
-        (say("check.saved", "Saved states"), saved),
+        (say("check.warm-up", "Warm-up"), counted(plan.warmup, "step")),
+        *saves_rows(config, plan),
+        *time_rows(took),
         (say("check.export", "Export"), _size(plan.export_bytes)),
-        (say("plan.disk", "Disk"), _size(plan.disk_bytes)),
+        (say("plan.disk", "Disk"), disk_in_words(facts, plan) or _size(None)),
         (say("plan.memory", "Memory"), memory),
         *_memory_rows(plan),
     ]  # fmt: skip
 
 
-def _memory_rows(plan: Plan) -> list[tuple[str, str]]:
+def _memory_rows(plan: Plan) -> Rows:
     """What the memory is for, the largest first, and what a GPU leaves to the computer."""
     if plan.memory is None:
         return []

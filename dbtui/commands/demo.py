@@ -64,12 +64,17 @@ def farewell(run: Run, demo: Demo) -> str:
         (say("demo.pictures", "Pictures"), say("demo.before", "{folder}  before it learned", folder=samples[0])),
         ("", after),
         (say("demo.model", "The model"), joined(sorted(run.exports.iterdir()))),
-        (say("demo.more", "Draw more"), draw_more(run.name, run.home)),
-        (say("demo.curves", "The curves"), command_line(f"attach {run.name}", run.home)),
-        (say("demo.compare", "Compare"), command_line(other, run.home)),
-        (say("demo.own", "Your own"), command_line("", run.home)),
+        (say("demo.more", "Draw more"), _to_copy(draw_more(run.name, run.home))),
+        (say("demo.curves", "The curves"), _to_copy(command_line(f"attach {run.name}", run.home))),
+        (say("demo.compare", "Compare"), _to_copy(command_line(other, run.home))),
+        (say("demo.own", "Your own"), _to_copy(command_line("", run.home))),
     ]
     return "\n".join(["", demo.says("done", 1), "", *(f"{fitted(title, 10)}  {text}" for title, text in rows)])
+
+
+def _to_copy(command: str) -> str:
+    """Whole, however narrow the terminal is."""
+    return f"`{command}`"
 
 
 class DemoDisplay:

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rich.padding import Padding
 from rich.text import Text
 
 from core.files import free_bytes, probe_writable
@@ -21,7 +20,7 @@ from core.texts import UserError, joined, say, size_in_words
 from dbtui import __version__
 from dbtui.boundary import DONE, FAILED
 from dbtui.commands.terminal_probe import ask_for_graphics
-from dbtui.printing import console, print_json
+from dbtui.printing import console, print_json, print_paragraph
 from dbtui.probes import run_probe
 from dbtui.safe import safe
 
@@ -244,4 +243,4 @@ def _print(diagnoses: list[Diagnosis]) -> None:
         line.append(safe(one.finding), "default")
         out.print(line)
         if one.mend:
-            out.print(Padding(Text(safe(one.mend), "dim"), (0, 0, 0, 4)))
+            print_paragraph(out, safe(one.mend), indent=4, style="dim")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.config.options import RunConfig
 from core.demo.preset import chosen
-from core.demo.source import is_demo
+from core.demo.source import DEMO, MODEL, is_demo
 from core.families import hub
 from core.families.describe import SourceDescription, describe
 from core.files import probe_writable
@@ -39,7 +39,7 @@ def generate_pictures(
 ) -> int:
     """Make `count` pictures of each prompt in the folder `output`; prints their paths. Raises `UserError`.
 
-    A run's name goes before a path, and before `demo`, the embedded model.
+    A run's name goes before a path, and before `demo`, the embedded model, which its folder names for sure.
     """
     run = Run(home, target) if is_run_name(target) and is_run(runs_directory(home) / target) else None
     source, size = _source_of_run(run) if run is not None else _source(target, home)
@@ -55,8 +55,7 @@ def generate_pictures(
     from core.training.precision import autocast
 
     state = _newest_state(run) if run is not None else None
-    complain(safe(say("generate.loading", "Loading {name} …",
-                      name=target if run or is_demo(target) else source.path)))  # fmt: skip
+    complain(safe(_loading(run, source)))
     machine = inspect_machine()
     clip_skip = run.config().model.clip_skip if run is not None else 1
     model = load_model(source, device=machine.device, clip_skip=clip_skip)
@@ -74,7 +73,18 @@ def generate_pictures(
     return DONE
 
 
+def _loading(run: Run | None, source: SourceDescription) -> str:
+    """What is drawn with: a run may have the name of another thing."""
+    if run is not None:
+        return say("generate.loading-run", "Loading the run {name} ({folder}) …", name=run.name, folder=run.path)
+    if is_demo(source.source):
+        return say("generate.loading-demo", "Loading the small model that comes with the program …")
+    return say("generate.loading", "Loading {name} …", name=source.path)
+
+
 def _source(target: str, home: Path) -> tuple[SourceDescription, int]:
+    if Path(target).expanduser().resolve() == MODEL.resolve():
+        target = DEMO
     if not is_demo(target) and not Path(target).expanduser().exists():
         if not hub.is_hub_id(target):
             raise UserError("generate.unknown", "{target} is neither a run in {folder} nor a file or folder.",

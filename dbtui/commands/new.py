@@ -11,6 +11,7 @@ from core.config.parsing import with_changes
 from core.config.presets import LORA_ENABLED, Preset, load_presets, user_presets_directory
 from core.config.runfile import to_toml
 from core.config.settle import absolute_paths
+from core.data.scan import scan
 from core.demo.preset import chosen
 from core.families import FAMILIES
 from core.families.describe import describe
@@ -20,7 +21,7 @@ from dbtui import __version__
 from dbtui.boundary import DONE, complain
 from dbtui.commands.configs import read_assignments
 from dbtui.printing import print_lines
-from dbtui.safe import safe
+from dbtui.safe import safe, safe_message
 
 
 def write_new(
@@ -54,6 +55,7 @@ def write_new(
     lora = asked.lora.enabled if LORA_ENABLED in changes else None
     config = chosen(RunConfig(), found, source=asked.model.source, family=family, lora=lora)
     config = absolute_paths(with_changes(config, changes))
+    _look_at_pictures(config)
     try:
         write_atomic(output, to_toml(config, __version__))
     except OSError as error:
@@ -65,16 +67,26 @@ def write_new(
 
 def _family(asked: RunConfig, preset: Preset) -> str:
     """The family of the source, for which the preset may have other numbers; where it cannot be known yet, the one that
-    was named, else none: said where that makes a difference.
+    was named, else none. Says what is wrong with the source, and where the numbers may be others.
     """
     model = asked.model
     try:
         return describe(model.source, model.revision, model.variant, family=model.family).family
-    except UserError:
-        if model.family in FAMILIES:
-            return model.family
-        if preset.depends_on_family:
-            complain(safe(say("new.family-unknown", "What {source} is cannot be told yet, so the numbers are those of "
-                              "the preset for Stable Diffusion 1. If it is another one, say so with --set "
-                              "model.family=…", source=model.source)))  # fmt: skip
-        return ""
+    except UserError as error:
+        named = model.family in FAMILIES
+        unsure = preset.depends_on_family and not named
+        if unsure or error.code != "source.not-downloaded":
+            told = [say("new.note", "Note: {problem}", problem=safe(error.message.text))]
+            if unsure:
+                told.append(say("new.numbers", "For now the numbers are those for Stable Diffusion 1: if it is another "
+                                "kind, say so with `--set model.family=sdxl`."))  # fmt: skip
+            complain(say("message.gap", " ").join(told))
+        return model.family if named else ""
+
+
+def _look_at_pictures(config: RunConfig) -> None:
+    """Say it where the folder cannot be looked into."""
+    try:
+        scan(Path(config.concepts[0].instance.directory), decode=False)
+    except UserError as error:
+        complain(say("new.note", "Note: {problem}", problem=safe_message(error.message)))

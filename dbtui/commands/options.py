@@ -13,7 +13,7 @@ from rich.text import Text
 from core.config.presets import LORA, load_presets, user_presets_directory
 from core.config.table import Option, option_table
 from core.families import FAMILIES
-from core.texts import Texts, beside, joined, say
+from core.texts import Texts, beside, joined, noted, say
 from dbtui.boundary import DONE, complain
 from dbtui.printing import console, print_json, print_lines
 from dbtui.safe import safe, safe_message
@@ -26,7 +26,7 @@ def show_options(*, markdown: bool, as_json: bool) -> int:
     if as_json:
         print_json([asdict(option) for option in option_table()])
     elif markdown:
-        print_lines(as_markdown())
+        print(as_markdown(), flush=True)
     else:
         _print_options()
     return DONE
@@ -43,11 +43,8 @@ def show_presets(*, as_json: bool) -> int:
         return DONE
     out = console()
     for preset in presets.known.values():
-        out.print(
-            Text(safe(preset.id), "bold"),
-            Text(safe(preset.title)),
-            Text(say("preset.yours", "(yours)") if preset.is_own else ""),
-        )
+        title = noted(preset.title, say("preset.yours", "yours")) if preset.is_own else preset.title
+        out.print(Text(safe(preset.id), "bold"), Text(safe(title)))
         if preset.help:
             out.print(Text(safe(preset.help)), style="default")
         _print_values(out, preset.values, "    ")
@@ -56,7 +53,7 @@ def show_presets(*, as_json: bool) -> int:
             _print_values(out, values, "        ")
         out.print()
     where = say("presets.own", "Your own presets lie in {folder}: Ctrl+S in the wizard saves one.", folder=own)
-    out.print(Text(safe(where)))
+    print_lines(where)
     return DONE
 
 

@@ -33,11 +33,7 @@ def add_targets(home: Path, targets: Sequence[str], *, assignments: Sequence[str
                 complain(say("queue.refused", "{target} was not added: mend what stands above.", target=safe(target)))
                 code = REFUSED
                 continue
-            seen = summary(run)
-            if seen.state == "done" and not assignments:
-                raise UserError("queue.done-already", "{name} is trained to its end: there is nothing left to do.",
-                                mend="To train it longer: --set intervals.epochs=N.", name=run.name)  # fmt: skip
-            add(home, run, processes=processes or 1, seconds=takes(run, seen, lengthened=bool(assignments)))
+            add(home, run, processes=processes or 1, seconds=takes(run, summary(run), lengthened=bool(assignments)))
         except UserError as error:
             complain(safe_message(error.message))
             code = REFUSED

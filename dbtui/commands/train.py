@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -17,8 +18,10 @@ from core.events import Event, Failed, Stopped
 from core.export.using import exported_files
 from core.place import ALONE, Place
 from core.planning.checks import check
+from core.planning.plan import make_plan
 from core.planning.survey import survey
-from core.runs.folder import Run, name_in_use
+from core.runs.folder import Run, is_run, is_run_name, name_in_use, runs_directory
+from core.runs.history import summary
 from core.runs.launch import TrainingHandle, launch_background, launch_thread
 from core.runs.logout import ended_at_logout
 from core.runs.output import captured_output
@@ -38,8 +41,13 @@ from dbtui.terminal.signals import handled
 from dbtui.using import lines_of
 
 T = TypeVar("T")
+_FILE_ENDING = re.compile(r"\.[A-Za-z]+")
 
 POLL_SECONDS = 0.25
+
+
+class FinishedError(UserError):
+    """A run that has nothing left to train."""
 
 
 def train_target(
@@ -56,7 +64,11 @@ def train_target(
         )  # fmt: skip
     if place.rank > 0:
         return train_along(place)
-    run = made_ready(target, home, resume=resume, assignments=assignments, place=place)
+    try:
+        run = made_ready(target, home, resume=resume, assignments=assignments, place=place)
+    except FinishedError as finished:
+        complain(safe_message(finished.message))
+        return DONE
     if run is None:
         return REFUSED
     if background:
@@ -68,10 +80,12 @@ def made_ready(
     target: str, home: Path, *, resume: bool, assignments: Sequence[str] = (), place: Place = ALONE
 ) -> Run | None:
     """The run that a file or a name stands for, made and changed as is asked; `None` where what was found on the way,
-    which is printed, holds an error. Raises `UserError`.
+    which is printed, holds an error. Raises `UserError`, for a run that is finished a `FinishedError`.
     """
     run, changes = _target(target, home, read_assignments(assignments), resume)
     config = with_changes(run.config(), changes) if isinstance(run, Run) else run
+    if isinstance(run, Run) and not place.launched:  # the other processes wait for this one
+        _refuse_if_finished(run, config)
     found = check(config, survey(config, home, decode=True, resuming=isinstance(run, Run), place=place))
     findings = [finding for finding in found if finding.level is not Level.HINT]
     findings.sort(key=lambda finding: finding.level is Level.ERROR)  # last: a log's last words say why
@@ -86,12 +100,25 @@ def made_ready(
     return run
 
 
+def _refuse_if_finished(run: Run, config: RunConfig) -> None:
+    seen = summary(run)
+    if seen.state != "done":
+        return
+    plan = make_plan(config, survey(config, run.home, decode=False, resuming=True))
+    if plan is not None and plan.steps <= seen.step:
+        raise FinishedError(
+            "train.finished", "{name} is finished ({step}/{total}): there is nothing left to train.",
+            mend="To train it longer add `--set intervals.epochs=N`: so far {epochs}.", name=run.name,
+            step=seen.step, total=plan.steps, epochs=plan.epochs,
+        )  # fmt: skip
+
+
 def _target(
     target: str, home: Path, changes: Mapping[str, Any], resume: bool
 ) -> tuple[Run | RunConfig, Mapping[str, Any]]:
     """The run that exists and what is to change in it; or, from a file, the configuration of a new one."""
     path = Path(target)
-    if not (path.is_file() or target.endswith(".toml")):
+    if not (path.is_file() or _is_named_like_a_file(target, home)):
         run = _run_called(target, home)
         if run.started and not resume:
             raise name_in_use(run)
@@ -103,6 +130,13 @@ def _target(
     if asked.model.name and Run(home, asked.model.name).path.exists():
         raise name_in_use(Run(home, asked.model.name))
     return asked, {}
+
+
+def _is_named_like_a_file(target: str, home: Path) -> bool:
+    """Whether a target that is not there was meant as a file; a run may have a dot in its name."""
+    if is_run_name(target) and is_run(runs_directory(home) / target):
+        return False
+    return os.sep in target or bool(_FILE_ENDING.fullmatch(Path(target).suffix))
 
 
 def _run_called(name: str, home: Path) -> Run:

@@ -28,7 +28,7 @@ from core.events import (
 )
 from core.texts import counted, duration_in_words, say, size_in_words
 from dbtui.monitor.words import measured_in_words, seen_in
-from dbtui.printing import console
+from dbtui.printing import console, print_paragraph
 from dbtui.safe import safe
 from dbtui.states import PHASES
 
@@ -228,7 +228,7 @@ class ProgressDisplay:
         self._bar.refresh()
 
     def remark(self, text: str) -> None:
-        self._console.print(Text(safe(text)), soft_wrap=True)
+        print_paragraph(self._console, safe(text))
 
     def close(self) -> None:
         self._bar.stop()

@@ -76,7 +76,7 @@ def longer_question(run: Run, length: Length) -> Asked:
 
 
 def _wrong_number(typed: str) -> str:
-    if typed.isdecimal() and typed.isascii() and 1 <= int(typed) <= MOST_EPOCHS:
+    if typed.isdecimal() and 1 <= int(typed) <= MOST_EPOCHS:
         return ""
     return say("longer.wrong", "Type a whole number from 1 to {most:,}.", most=MOST_EPOCHS)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.keys import format_key
 from textual.screen import ActiveBinding, ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -14,6 +18,9 @@ from textual.widgets import Static
 from core.texts import say
 from dbtui.actions import actions, binding
 from dbtui.widgets.hanging import Hanging, Hung
+
+NAMES = {"escape": "Esc", "enter": "Enter", "backspace": "Backspace", "pageup": "PgUp", "pagedown": "PgDn",
+         "home": "Home", "end": "End", "delete": "Del"}  # fmt: skip
 
 
 class Guidance(ModalScreen[None]):
@@ -88,6 +95,15 @@ def active_in(screen: Screen[object]) -> Iterator[ActiveBinding]:
                 yield ActiveBinding(app, bound, True, bound.tooltip)
 
 
+def key_in_words(bound: Binding) -> str:
+    """A key as all texts name it, `Ctrl+C` and `PgUp`: the footer, with less room, has `^c`."""
+    modifiers, key = bound.parse_key()
+    name = say("key.space", "Space") if key == "space" else NAMES.get(key, format_key(key))
+    if modifiers or re.fullmatch(r"f\d+", name):
+        name = name[0].upper() + name[1:]
+    return "+".join([*map(str.capitalize, modifiers), name])
+
+
 def keys_of(screen: Screen[object]) -> Hanging:
     """One line for each key that does something now, with what it does."""
     lines: list[Hung | Content] = [Content(""), Content(say("help.keys.title", "Keys")).stylize("bold")]
@@ -97,9 +113,9 @@ def keys_of(screen: Screen[object]) -> Hanging:
         if not (active.enabled and bound.description and bound.tooltip) or bound.action in seen:
             continue
         seen.add(bound.action)
-        key = screen.app.get_key_display(bound)
         told = say("help.key", "{title}: {help}", title=bound.description, help=bound.tooltip)
-        lines.append(Hung(Content.styled(f"  {key:<8}", "bold"), Content(told)))
+        key = key_in_words(bound)
+        lines.append(Hung(Content.styled(f"  {key}{' ' * (8 - cell_len(key))}", "bold"), Content(told)))
     tab = say("help.tab", "To the next field or list; Shift+Tab goes back.")
     lines.append(Hung(Content.styled("  Tab     ", "bold"), Content(tab)))
     return Hanging.of(lines)

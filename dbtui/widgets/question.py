@@ -58,9 +58,7 @@ class Question(ModalScreen[str | None]):
                     yield Static(self.text, markup=False)
             yield OptionList(*(Option(_line(answer), id=answer.id) for answer in self.answers), compact=True,
                              id="answers", markup=False)  # fmt: skip
-            keys = say("question.keys", "↑ ↓ and Enter, the key in front, or its number · Esc closes")
-            if all(answer.key in DIGITS for answer in self.answers):
-                keys = say("question.keys.numbers", "↑ ↓ and Enter, or the key in front · Esc closes")
+            keys = say("question.keys", "↑ ↓ and Enter, or the key in front · Esc closes")
             yield Static(keys, id="dialog-keys", markup=False)
 
     def on_mount(self) -> None:

@@ -97,7 +97,7 @@ def preset_title(preset: Preset) -> str:
     """As lists show it: not so long that nothing else is seen, and told from the program's own."""
     title = safe(preset.title)
     short = title if cell_len(title) <= LONGEST_TITLE else fitted(title, LONGEST_TITLE).rstrip()
-    return f"{short} {say('preset.yours', '(yours)')}" if preset.is_own else short
+    return noted(short, say("preset.yours", "yours")) if preset.is_own else short
 
 
 def _line(title: str, text: str, whole: bool = False) -> Hung:

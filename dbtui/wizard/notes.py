@@ -94,8 +94,8 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
     purpose = _first_sentence(preset.help) or preset_title(preset)
     lines[:0] = [Line(*GOOD, safe(purpose)), Line(*QUIET, safe(said))]
     if preset.depends_on_family and context.config.model.source and not (context.family or busy):
-        unknown = say("preset.sets.family", "These are its numbers for Stable Diffusion 1, until it is known which one "
-                      "the source is; F5, Family says it.")  # fmt: skip
+        unknown = say("preset.sets.family", "For now these are its numbers for Stable Diffusion 1, as the model's kind "
+                      "is not known yet. If it is another one, choose it in Family (F5 shows it).")  # fmt: skip
         lines.insert(2, Line(*QUIET, unknown))
     return lines
 

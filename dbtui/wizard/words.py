@@ -6,12 +6,12 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from core.config.options import RunConfig
 from core.demo.source import is_demo
 from core.machine import Card
 from core.planning.facts import Facts
 from core.planning.plan import Plan
-from core.texts import beside, counted, duration_in_words, joined, listed, say, size_in_words
+from core.texts import beside, counted, joined, listed, say, size_in_words
+from dbtui.planned import Rows, disk_in_words, saves_rows, steps_rows, time_rows
 from dbtui.safe import safe
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.explaining import preset_title
@@ -21,9 +21,6 @@ MOST_CARDS = 3
 """That are not used, each in a line of its own."""
 ALREADY_FULL = 0.5
 """A card with less than this share of its memory free is in use by others."""
-
-Rows = list[tuple[str, str]]
-"""Title and text, one a line."""
 
 
 class PlanLines(Vertical):
@@ -52,39 +49,8 @@ def plan_in_words(context: WizardContext, busy: bool) -> Rows:
     if facts is None or plan is None:
         looking = say("plan.looking", "Looking at the pictures …")
         return [("", looking if busy else say("plan.none", "There is no plan yet: mend what stands above first."))]
-    return [*_what(context, facts), *_pictures(plan), *_steps(plan), *_saves(context.config, plan),
-            *_time(context), *_device(context, facts), *_needs(facts, plan)]  # fmt: skip
-
-
-def _time(context: WizardContext) -> Rows:
-    """Minutes, the parts apart; only where a former run of the same kind tells."""
-    took = context.duration()
-    title = say("plan.time", "Time")
-    if took is None:
-        return [(title, say("plan.time.unknown", "unknown until the first steps: no run of this kind has been trained "
-                            "here yet"))]  # fmt: skip
-    about = say("plan.time.about", "about {time}, as a former run went", time=roughly(took.total))
-    if not took.is_whole:
-        about = say("plan.time.at-least", "{time} or more, as a former run went", time=roughly(took.total))
-    named = (
-        (took.start, say("plan.time.start", "start")), (took.class_pictures, say("plan.time.class", "class pictures")),
-        (took.training, say("plan.time.training", "training")), (took.previews, say("plan.time.previews", "previews")),
-        (took.saves, say("plan.time.saves", "saves")), (took.exports, say("plan.time.exports", "exports")),
-        (took.validations, say("plan.time.validations", "validations")), (took.rests, say("plan.time.rests", "rests")),
-    )  # fmt: skip
-    parts = [say("plan.time.part", "{what} {time}", what=what, time=roughly(seconds))
-             for seconds, what in named if seconds]  # fmt: skip
-    unknown = [what for seconds, what in named if seconds is None]
-    if unknown:
-        parts.append(say("plan.time.not-known", "not known: {what}", what=joined(unknown)))
-    return [(title, about), ("", beside(parts))]
-
-
-def roughly(seconds: float) -> str:
-    """As exact as an estimate is: `40 s`, `4 min`, `2 h 10 min`."""
-    if 90 <= seconds < 3600:
-        return say("duration.about", "{minutes} min", minutes=round(seconds / 60))
-    return duration_in_words(seconds)
+    return [*_what(context, facts), *_pictures(plan), *steps_rows(plan), *saves_rows(context.config, plan),
+            *time_rows(context.duration()), *_device(context, facts), *_needs(facts, plan)]  # fmt: skip
 
 
 def _device(context: WizardContext, facts: Facts) -> Rows:
@@ -169,50 +135,9 @@ def _pictures(plan: Plan) -> Rows:
     return rows
 
 
-def _steps(plan: Plan) -> Rows:
-    length = say("plan.length", "{steps:,} = {epochs} of {per_epoch}, {pictures} a step", steps=plan.steps,
-                 epochs=counted(plan.epochs, "epoch"), per_epoch=counted(plan.steps_per_epoch, "step"),
-                 pictures=counted(plan.images_per_step, "picture"))  # fmt: skip
-    rows = [(say("plan.steps", "Steps"), length)]
-    if len(plan.buckets) > 1:
-        shapes = (
-            say("plan.shape", "{size}: {count:,}", size=bucket.size.words, count=bucket.samples)
-            for bucket in plan.buckets
-            if bucket.size
-        )
-        rows.append((say("plan.shapes", "Shapes"), listed(shapes)))
-    if plan.text_encoder_steps:
-        whole = plan.text_encoder_steps >= plan.steps
-        trained = (
-            say("plan.text-encoder.whole", "trains for the whole run")
-            if whole
-            else say("plan.text-encoder.trains", "trains for the first {steps:,} steps", steps=plan.text_encoder_steps)
-        )
-    else:
-        trained = say("plan.text-encoder.stays", "stays as it is")
-    return [*rows, (say("plan.text-encoder", "Text encoder"), trained)]
-
-
-def _saves(config: RunConfig, plan: Plan) -> Rows:
-    kept = min(plan.save_steps, config.saving.keep_checkpoints)
-    states = counted(plan.save_steps, "state")
-    if plan.checkpoint_bytes is not None:
-        states = say("plan.saves.each", "{states}, {size} each", states=states,
-                     size=size_in_words(plan.checkpoint_bytes))  # fmt: skip
-    saves = say("plan.saves.kept", "{states}; the last {kept} kept", states=states, kept=kept)
-    previews = say("plan.previews.times", "{times}, {pictures} in all", times=counted(plan.sample_steps, "time"),
-                   pictures=counted(plan.sample_pictures, "picture"))  # fmt: skip
-    none = say("plan.previews.none", "only when you ask")
-    return [(say("plan.saves", "Saves"), saves),
-            (say("plan.previews", "Previews"), previews if plan.sample_pictures else none)]  # fmt: skip
-
-
 def _needs(facts: Facts, plan: Plan) -> Rows:
     rows: Rows = []
-    if plan.disk_bytes is not None:
-        disk = say("plan.disk.up-to", "up to {size}", size=size_in_words(plan.disk_bytes))
-        if facts.free_bytes is not None:
-            disk = say("plan.disk.free", "{needed}; {size} free", needed=disk, size=size_in_words(facts.free_bytes))
+    if disk := disk_in_words(facts, plan):
         rows.append((say("plan.disk", "Disk"), disk))
     if plan.memory is not None:
         machine = facts.machine

@@ -36,6 +36,26 @@ def test_a_number_that_was_deleted_is_called_empty() -> None:
     assert caught.value.findings[0].message.text.endswith("; it is empty.")
 
 
+@pytest.mark.parametrize(
+    ("path", "typed", "value"),
+    [
+        ("intervals.epochs", "１０", 10),
+        ("concepts.0.sample.count", "２", 2),
+        ("prior_loss.weight", "０．５", 0.5),
+        ("learning_rate.rate", "１ｅ－６", 1e-6),
+        ("learning_rate.warmup_steps", "１０％", "10%"),
+        ("model.resolution", "５１２", 512),
+    ],
+)
+def test_a_number_in_full_width_digits_is_one(path: str, typed: str, value: object) -> None:
+    assert value_at(with_changes(RunConfig(), {path: typed}), path) == value
+
+
+def test_what_is_no_number_stays_as_it_was_typed() -> None:
+    path = "concepts.0.instance.directory"
+    assert value_at(with_changes(RunConfig(), {path: "/图片/２０"}), path) == "/图片/２０"
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     raw = {
         "btach": {"size": 2},

@@ -425,4 +425,4 @@ async def test_the_key_that_leaves_is_the_same_over_a_dialog(tmp_path: Path) -> 
                 app.push_screen(over)
                 await pilot.pause()
             told = keys_of(app.screen).plain
-            assert "^c" in told and "^q" not in told
+            assert "Ctrl+C" in told and "Ctrl+Q" not in told

@@ -101,7 +101,7 @@ def test_a_mistyped_language_is_refused_in_ones_own(
 def test_help_leaves_nothing_out(command: str, language: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help", "--language", language]) == 0
     told = capsys.readouterr().out
-    assert "…" not in told.replace("VALUE …'", "").replace("选项=值 …'", "").replace("seed + 1 …", "").replace(
+    assert "…" not in told.replace("VALUE …'", "").replace("参数=值 …'", "").replace("seed + 1 …", "").replace(
         "seed + 1, …", ""
     )
     if language == "zh":
@@ -151,4 +151,4 @@ def test_check_says_what_is_unknown_of_a_checkpoint(tmp_path: Path, capsys: pyte
     given = ["--instance", str(tmp_path / "dog"), "--source", "nobody/nothing", "--preset", "object", *words]
     assert main(["new", "dog", *given, "-o", str(file)]) == 0
     main(["check", str(file)])
-    assert "次，大小要等模型到位后才知道" in capsys.readouterr().out
+    assert "个检查点，大小要等模型到位后才知道" in capsys.readouterr().out

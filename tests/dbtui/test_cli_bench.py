@@ -103,3 +103,5 @@ def test_where_nothing_could_be_measured_the_code_is_1_and_for_a_wrong_setting_2
     assert main(["bench", "--family", "sd9"]) == 2
     assert main(["bench", "--setting", "performance.compile=perhaps"]) == 2
     assert "Compile must be" in capsys.readouterr().err
+    assert main(["bench", "--setting", "compile"]) == 2
+    assert "--setting takes section.option=value; 'compile' has no =." in capsys.readouterr().err

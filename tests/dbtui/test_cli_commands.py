@@ -61,7 +61,7 @@ class TestRuns:
         for run in runs:
             assert [line for line in lines if line.split()[:3] == [run.name, "stopped", "3"]]
         assert str(runs[0].path.parent) in said
-        assert len(lines) == 2 + 2 + ("They lie in" in said)
+        assert " ".join(lines[2 + 2 :]) == (f"They lie in {runs[0].path.parent}" if "They lie in" in said else "")
         assert columns < 300 or all(str(run.path) in said for run in runs)
         widest = max(len(line.rstrip()) for line in lines if "They lie in" not in line)
         assert widest <= max(columns, 90)
@@ -252,7 +252,7 @@ class TestExport:
         monkeypatch.setattr("core.export.run.export_run", export_run)
         run = make_run("clock")
         assert main(["export", "clock", "-o", "out.ckpt"]) == 0
-        assert capsys.readouterr().out == f"{tmp_path / 'out.ckpt'}, 2.0 kB\n"
+        assert capsys.readouterr().out == f"Exported {tmp_path / 'out.ckpt'}, 2.0 kB\n"
         open_wishes = {"step": None, "format": None, "half": None, "prompts": False, "average": False,
                        "output": tmp_path / "out.ckpt"}  # fmt: skip
         assert asked == [(run.path, open_wishes)]

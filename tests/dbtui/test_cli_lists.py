@@ -12,6 +12,7 @@ from PIL import Image
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.config.table import option_table
+from core.demo.source import MODEL
 from core.runs.folder import Run
 from dbtui import probes
 from dbtui.__main__ import main
@@ -35,6 +36,29 @@ class TestGenerate:
         assert main(["generate", "nothing", "--prompt", "x", "-o", "out"]) == 2
         assert "neither a run in" in capsys.readouterr().err
         assert not Path("out").exists()
+
+    @pytest.mark.parametrize(
+        ("target", "said"),
+        [("demo", "Loading the run demo ("), (str(MODEL), "Loading the small model that comes with the program …")],
+    )
+    def test_which_of_two_is_meant_is_said(
+        self, target: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+    ) -> None:
+        def stop(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        Run.create(home, with_changes(RunConfig(), {"model.name": "demo", "model.source": "demo"}), "")
+        monkeypatch.setattr("core.families.load.load_model", stop)
+        monkeypatch.setattr("dbtui.commands.generate._newest_state", lambda run: run.path)
+        assert main(["generate", target, "--prompt", "x", "-o", "out"]) == 3
+        assert said in capsys.readouterr().err
+
+    def test_the_small_model_is_meant_by_its_name_where_no_run_has_it(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: Said
+    ) -> None:
+        monkeypatch.setattr("core.families.load.load_model", lambda *_, **__: 1 / 0)
+        assert main(["generate", "demo", "--prompt", "x", "-o", "out"]) == 1
+        assert "Loading the small model" in capsys.readouterr().err
 
     def test_a_run_without_a_state_is_refused(self, home: Path, tiny_sd1: Path, capsys: Said) -> None:
         Run.create(home, with_changes(RunConfig(), {"model.name": "clock", "model.source": str(tiny_sd1)}), "")

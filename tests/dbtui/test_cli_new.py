@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,11 +47,28 @@ class TestNew:
         assert (config.lora.enabled, config.learning_rate.rate, config.lora.rank) == numbers
         assert capsys.readouterr().err == ""
 
-    def test_a_source_that_cannot_be_told_yet_is_said_to_be(self, pictures: Path, capsys: Said) -> None:
-        assert write_new() == 0
-        assert "those of the preset for Stable Diffusion 1" in capsys.readouterr().err
+    def test_a_source_that_is_not_there_is_said_to_be_and_whose_numbers_it_gets(
+        self, pictures: Path, capsys: Said
+    ) -> None:
+        assert write_new("--set", "model.source=/no/such.safetensors") == 0
+        said = capsys.readouterr().err
+        assert "Note: The source model /no/such.safetensors cannot be found: there is no such file or folder." in said
+        assert "For now the numbers are those for Stable Diffusion 1" in said
+        assert write_new("--set", "model.source=/no/such.safetensors", "--preset", "object", "-o", "object.toml") == 0
+        assert "/no/such.safetensors cannot be found" in capsys.readouterr().err
+
+    def test_pictures_that_are_not_there_are_said_not_to_be(self, pictures: Path, capsys: Said) -> None:
+        assert write_new("--set", "model.source=demo", "--set", "concepts.0.instance.directory=nowhere") == 0
+        assert "nowhere does not exist. Check how it is spelled." in capsys.readouterr().err
+
+    def test_a_source_that_is_not_downloaded_yet_is_said_to_be(self, pictures: Path, capsys: Said) -> None:
+        hub = "model.source=somebody/else"
+        assert write_new("--set", hub) == 0
+        said = capsys.readouterr().err
+        assert "somebody/else is neither a file or folder here nor downloaded from the hub yet." in said
+        assert "For now the numbers are those for Stable Diffusion 1" in said
         assert read(Path("run.toml")).performance.text_encoder_ratio == 0.7
-        assert write_new("--set", "model.family=sdxl", "-o", "xl.toml") == 0
+        assert write_new("--set", hub, "--set", "model.family=sdxl", "-o", "xl.toml") == 0
         assert capsys.readouterr().err == ""
         assert read(Path("xl.toml")).performance.text_encoder_ratio == 0
 
@@ -108,8 +126,22 @@ class TestCheck:
     def test_people_read_findings_and_plan(self, capsys: Said) -> None:
         assert main(["check", "run.toml"]) == 0
         said = capsys.readouterr().out
-        assert "600 steps: 100 epochs of 6 steps" in said
+        assert "600 = 100 epochs of 6 steps" in said
         assert "30, 30 of them to be made" in said
+
+    @pytest.mark.parametrize("columns", [40, 80])
+    def test_a_fix_is_one_piece_to_be_copied(
+        self, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said, columns: int
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert main(["check", "run.toml", "--set", "concepts.0.instance.prompt=a {foo} on the moon, at night"]) == 2
+        said = capsys.readouterr().out
+        assert re.search(r"`--set 'concepts\.0\.instance\.prompt=.*night.*'`\n", said)
+
+    def test_the_plan_has_the_rows_of_review(self, capsys: Said) -> None:
+        assert main(["check", "run.toml"]) == 0
+        titles = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
+        assert {"Steps", "Text encoder", "Saves", "Previews", "Time", "Disk", "Memory"} <= set(titles)
 
     def test_every_bad_option_is_named_at_once(self, capsys: Said) -> None:
         text = Path("run.toml").read_text()

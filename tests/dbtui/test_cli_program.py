@@ -12,7 +12,7 @@ import pytest
 from core.texts import UserError
 from dbtui import __version__
 from dbtui.__main__ import _split, main
-from dbtui.boundary import guarded
+from dbtui.boundary import complain, guarded
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -100,6 +100,17 @@ def test_errors_are_one_paragraph_and_their_exit_code(
     assert words in said
     assert said.count("\n") == 1
     assert "Traceback" not in said
+
+
+def test_a_terminal_is_told_in_lines_that_end_between_words_and_a_command_stays_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    complain("The alarm clock was trained to its end. `dbtui export my-alarm-clock --step 40` writes it.")
+    assert capsys.readouterr().err.splitlines() == [
+        "The alarm clock was trained to its end.", "`dbtui export my-alarm-clock --step 40`", "writes it.",
+    ]  # fmt: skip
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,6 +132,48 @@ def test_a_run_that_was_made_and_never_trained_needs_no_resume(
     assert [resume for _, resume in trainer.lives] == [False]
 
 
+@pytest.fixture
+def finished(run_toml: Path, home: Path, trainer: type[Trainer]) -> Run:
+    """A run of 3 steps in one epoch, trained to its end."""
+    run = Run.create(home, with_changes(read(run_toml), {"intervals.epochs": 1}), "")
+    assert main(["train", "clock"]) == 0
+    return run
+
+
+@pytest.mark.parametrize(
+    "more", [["clock"], ["clock", "--background"], ["clock", "--set", "intervals.epochs=1"], ["run.toml"]]
+)
+def test_a_finished_run_is_not_loaded_again_but_says_how_to_train_it_longer(
+    more: list[str], finished: Run, trainer: type[Trainer], capfd: Said
+) -> None:
+    Path("run.toml").write_text(to_toml(finished.config()))
+    capfd.readouterr()
+    assert main(["train", *more, "--resume"]) == 0
+    said = capfd.readouterr()
+    assert "clock is finished (3/3)" in said.err
+    assert "`--set intervals.epochs=N`: so far 1." in said.err
+    assert (len(trainer.lives), said.out) == (1, "")
+
+
+def test_a_finished_run_with_more_epochs_goes_on(finished: Run, trainer: type[Trainer]) -> None:
+    finished.extend({"intervals.epochs": 2}, "")
+    assert main(["train", "clock", "--resume"]) == 0
+    assert len(trainer.lives) == 2
+
+
+@pytest.mark.parametrize("target", ["run.tml", "runs/clock", "./clock", "pictures.txt"])
+def test_what_is_written_like_a_file_is_looked_for_as_one(target: str, run_toml: Path, capfd: Said) -> None:
+    assert main(["train", target]) == 2
+    assert f"{Path(target)} cannot be read: No such file or directory." in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["clock.new", "clock-1.5"])
+def test_a_run_may_have_a_dot_in_its_name(name: str, run_toml: Path, home: Path, trainer: type[Trainer]) -> None:
+    Run.create(home, with_changes(read(run_toml), {"model.name": name}), "")
+    assert main(["train", name]) == 0
+    assert len(trainer.lives) == 1
+
+
 def test_resume_takes_what_can_be_extended_and_records_it(run_toml: Path, home: Path, trainer: type[Trainer]) -> None:
     assert main(["train", "run.toml"]) == 0
     assert main(["train", "clock", "--resume", "--set", "intervals.epochs=150"]) == 0
@@ -188,7 +230,7 @@ def test_the_errors_that_refuse_it_are_its_last_words(run_toml: Path, trainer: t
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("nothing.toml", "cannot be read"), ("nothing", "There is no run nothing"), ("../x", "cannot be the name"),
+    [("nothing.toml", "cannot be read"), ("nothing", "There is no run nothing"), ("../x", "cannot be read"),
      ("a\x1bb", "cannot be the name")],
 )  # fmt: skip
 def test_what_is_not_there_is_refused(target: str, words: str, home: Path, capfd: Said) -> None:

@@ -14,7 +14,7 @@ from dbtui.__main__ import main
 WRONG = {
     "--nope": "没有选项 --nope。是不是 --home？",
     "train -x": "没有选项 -x。",
-    "train": "缺少参数“RUN.toml|任务名”。",
+    "train": "缺少参数“RUN.toml|任务名称”。",
     "train a --procesess 3": "没有选项 --procesess。是不是 --processes、--resume？",
     "train a b": "多出了参数：b。",
     "trian": "没有命令“trian”。是不是 train？",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.binding import Binding
 
 from core.events import Done
 from dbtui.app import DbtuiApp
 from dbtui.widgets.asked import Asked
-from dbtui.widgets.guidance import Guidance
+from dbtui.widgets.guidance import Guidance, key_in_words
 from tests.dbtui import synthetic
 from tests.dbtui.after.ended import journal_of, make, opened
 from tests.dbtui.app_driving import at_rest, imagined, open_wizard, shown, until
@@ -61,3 +62,12 @@ async def test_that_it_can_be_scrolled_is_said_only_where_something_is_out_of_si
             await until(pilot, lambda: isinstance(app.screen, Guidance))  # noqa: B023
             await at_rest(pilot)
             assert (SCROLLS in shown(app)) == (size == SMALL)
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [("ctrl+c", "Ctrl+C"), ("f1", "F1"), ("escape", "Esc"), ("pageup", "PgUp"), ("space", "Space"), ("enter", "Enter"),
+     ("shift+tab", "Shift+Tab"), ("q", "q"), ("plus", "+"), ("left_square_bracket", "["), ("up", "↑")],
+)  # fmt: skip
+def test_a_key_is_named_as_in_all_texts(key: str, named: str) -> None:
+    assert key_in_words(Binding(key, "nothing")) == named

@@ -148,7 +148,7 @@ async def test_a_finished_run_is_trained_longer(tmp_path: Path, monkeypatch: pyt
         await pilot.press("0", "enter")  # nothing is no number of epochs
         await pilot.pause()
         assert "from 1 to" in shown(app)
-        await pilot.press("backspace", "4", "0", "enter")
+        await pilot.press("backspace", "４", "0", "enter")  # as an input method for Chinese may write it
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert run.config().intervals.epochs == 100
         await pilot.press("b")

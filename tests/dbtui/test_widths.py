@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 from textual.content import Content
 
-from dbtui.widths import _divide, break_lines_between_characters
+from dbtui.widths import _divide, break_lines_between_characters, paragraph
 
 NEVER_FIRST = "、。，．；：？！）］｝〉》」』】〕”’…"
 NEVER_LAST = "（［｛〈《「『【〔“‘"
@@ -170,3 +170,25 @@ def test_a_number_stays_with_its_unit(text: str, width: int, expected: list[str]
 )
 def test_a_path_too_long_for_a_line_ends_behind_a_slash_or_a_dash(text: str, width: int, expected: list[str]) -> None:
     assert [line.rstrip() for line in lines(text, width)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("go on with `dbtui train dog --resume` now", 24, ["go on with", "`dbtui train dog --resume`", "now"]),
+        ("  saved in /home/me/my-pictures/clock, 12 s", 20, ["  saved in", "  /home/me/my-pictures/clock,", "  12 s"]),
+        ("请先运行 `dbtui train dog --resume`。", 14, ["请先运行", "`dbtui train dog --resume`。"]),
+        ("已保存到 /图片/我的闹钟/模型/第一步，再看", 14, ["已保存到", "/图片/我的闹钟/模型/第一步，", "再看"]),
+        ("any `lone mark", 8, ["any", "`lone", "mark"]),
+        ("", 8, [""]),
+    ],
+)
+def test_what_a_command_says_is_broken_between_words_and_what_is_to_be_copied_stays_whole(
+    text: str, width: int, expected: list[str]
+) -> None:
+    assert paragraph(text, width) == expected
+
+
+@given(PROSE, st.integers(1, 60))
+def test_a_paragraph_loses_nothing(text: str, width: int) -> None:
+    assert "".join("".join(paragraph(text, width)).split()) == "".join(text.split())

@@ -145,7 +145,7 @@ def test_a_family_that_was_named_counts_where_the_source_cannot_be_read(tmp_path
     context.edit(SOURCE, "nowhere/xl")
     looked_at(context)
     (_, _, told) = lines_for(context, "preset", busy=False)
-    assert "numbers for Stable Diffusion 1, until it is known" in told.text
+    assert "numbers for Stable Diffusion 1, as the model's kind is not known" in told.text
     context.edit("model.family", "sdxl")
     looked_at(context)
     assert context.text("performance.text_encoder_ratio") == "0"

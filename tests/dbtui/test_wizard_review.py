@@ -22,12 +22,12 @@ from core.texts import UserError
 from dbtui.app import DbtuiApp
 from dbtui.drafts import list_drafts
 from dbtui.home.screen import HomeScreen
+from dbtui.planned import roughly, steps_rows
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.parts import Form
 from dbtui.wizard.review import Findings, Listed
-from dbtui.wizard.words import PlanLines, roughly
-from dbtui.wizard.words import _steps as steps_in_words
+from dbtui.wizard.words import PlanLines
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 from tests.dbtui.test_home import a_step, make_run
 
@@ -225,7 +225,7 @@ async def test_a_button_that_leads_to_what_is_wrong_leaves_the_app_alive(tmp_pat
 def test_a_text_encoder_that_trains_to_the_end_is_not_given_a_number_of_steps(trained: int, said: str) -> None:
     plan: Any = SimpleNamespace(steps=300, epochs=50, steps_per_epoch=6, images_per_step=1, buckets=(),
                                 text_encoder_steps=trained)  # fmt: skip
-    assert steps_in_words(plan)[-1] == ("Text encoder", said)
+    assert steps_rows(plan)[-1] == ("Text encoder", said)
 
 
 async def test_every_key_that_scrolls_elsewhere_scrolls_the_plan_and_a_mark_tells_that_there_is_more(

@@ -43,6 +43,15 @@ async def test_keys_act_in_the_order_they_were_typed_however_slow_the_screen(tmp
         await until(pilot, lambda: screen.context.text("intervals.epochs") == "70")
 
 
+async def test_a_number_in_full_width_digits_is_taken_as_it_is_meant(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen, _ = await at_field(pilot, "parameters", "intervals.epochs")
+        press(app, *["backspace"] * 3, *"２０")
+        await until(pilot, lambda: screen.context.config.intervals.epochs == 20)
+        assert not row_of(screen, "intervals.epochs").state.lines
+
+
 async def test_what_is_typed_without_a_pause_lands_in_the_fields_it_was_meant_for(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:

@@ -193,7 +193,7 @@ def class_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             yield Finding(Level.HINT, field, message(
                 "class.there", "The run {run} has made class pictures of the same kind already: {there}, and this one "
                 "needs {wanted:,}.", mend="Use them, and none has to be made. They stay in the folder of that run and "
-                "go with it.", run=there.run, there=counted(there.count, "picture"), wanted=wanted),
+                "are deleted with it.", run=there.run, there=counted(there.count, "picture"), wanted=wanted),
                 (Fix(message("fix.class-there", "Use the class pictures of {run}", run=there.run),
                      {field: str(there.directory)}),))  # fmt: skip
 
