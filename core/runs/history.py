@@ -199,9 +199,11 @@ class History:
         return age if age > heartbeat_limit(self.median_step) else None
 
     def observe(self, holder: Owner | None) -> None:
-        """Tell who holds the run's lock now (`None`: nobody). Look before reading the journal, then tell."""
+        """Tell who holds the run's lock now (`None`: nobody). Look before reading the journal, then tell. Who only
+        changes the run for an instant is nobody here.
+        """
         self._observed = True
-        self._owner = holder
+        self._owner = holder if holder is not None and holder.trains else None
 
     @property
     def has_points(self) -> bool:
