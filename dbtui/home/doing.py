@@ -146,6 +146,8 @@ class RunActions(Working):
         from core.runs import queue
         from core.runs.again import share_of
         from core.runs.folder import Run
+        from core.runs.longer import take_out
+        from dbtui import __version__
         from dbtui.home.beginning import offer_start, start_queue
 
         name = entry.name if entry is not None else ""
@@ -157,7 +159,7 @@ class RunActions(Working):
             "interrupt": lambda: queue.ask_to_end(self.home, now=True),
             "go-on": lambda: queue.take_back(self.home),
             "add": lambda: queue.add(self.home, run := Run.open(self.home, name), **asdict(share_of(run))),
-            "remove": lambda: queue.remove(self.home, name),
+            "remove": lambda: take_out(self.home, name, __version__),
         }
 
         def changed(_: object) -> None:
