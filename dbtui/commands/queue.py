@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.runs.history import summary
-from core.runs.queue import LOG, Queue, Waiting, add, ask_to_end, queue_directory, read_queue, start
 from core.runs.longer import take_out
+from core.runs.queue import LOG, Queue, Waiting, add, ask_to_end, queue_directory, read_queue, start
 from core.runs.takes import takes
 from core.runs.worker import Worker
 from core.texts import Message, Texts, UserError, duration_in_words, say
