@@ -130,12 +130,26 @@ class History:
 
     @property
     def step(self) -> int:
-        """The last step that was trained; where the run went on from if there is none yet."""
+        """The last step that was trained; where the run went on from if there is none yet. Of one that begins anew the
+        newest saved one.
+        """
+        if self.begins_anew:
+            return self._saved
         if self.last_step is not None:
             return self.last_step.step
         if self.ending is not None and self.ending.step is not None:
             return self.ending.step
         return (self.run.resumed_from or 0) if self.run else 0
+
+    @property
+    def kept_step(self) -> int:
+        """The same; where it was stopped without saving, how far what is kept of it has come."""
+        discarded = isinstance(self.ending, Stopped) and not self.ending.saved
+        return self._saved if discarded else self.step
+
+    @property
+    def _saved(self) -> int:
+        return self.checkpoints[-1].step if self.checkpoints else 0
 
     @property
     def total(self) -> int:

@@ -77,8 +77,12 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
         return Content.styled(lost, "$error") + Content(resume)
     if isinstance(ending, events.Stopped):
         said = [resume]
-        if not ending.saved and ending.step and history.checkpoints:
-            said.insert(0, say("notice.discarded", "What was trained after the last saved state was not kept."))
+        if not ending.saved and ending.step:
+            said.insert(0, say("notice.discarded", "Stopped at step {step:,}; what was trained since the last saved "
+                               "state was not kept.", step=ending.step))  # fmt: skip
+            if not history.checkpoints:
+                said = [say("notice.all-discarded", "Stopped at step {step:,} and not saved: r begins again at step 0 "
+                            "({command}).", step=ending.step, command=command)]  # fmt: skip
         if history.checkpoints:
             said.append(say("notice.export-saved", "e exports the model as it is saved."))
         return Content.styled(say("message.gap", " ").join(said), QUIET)

@@ -64,7 +64,7 @@ def glance(name: str, history: History, *, now: float, asked: str = "") -> Glanc
     return Glance(
         name=name,
         state=state,
-        step=0 if history.begins_anew else history.step,
+        step=0 if history.begins_anew else history.kept_step,
         total=0 if history.begins_anew else history.total,
         epoch=last.epoch if last else 0,
         epochs=-(-history.total // per_epoch) if per_epoch else 0,
