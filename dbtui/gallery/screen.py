@@ -78,7 +78,7 @@ class GalleryScreen(Working):
         yield Vertical(id="gallery")
         yield Static("", id="gallery-about", markup=False)
         yield Static("", id="gallery-empty", markup=False)
-        yield Footer(compact=True)
+        yield Footer()
 
     async def in_other_words(self) -> None:
         """The language has changed."""

@@ -27,7 +27,10 @@ def number(value: float | None) -> str:
 
 
 def rate_in_words(rate: float | None) -> str:
-    return "-" if rate is None else f"{rate:.2g}"
+    """`2.5e-06`: in one notation while it rises and falls, so that two of them can be compared."""
+    if rate is None:
+        return "-"
+    return f"{rate:.1e}" if rate else "0"
 
 
 def clock(moment: float) -> str:
