@@ -30,14 +30,32 @@ async def test_zooming_out_ends_at_the_run_and_the_curve_grows_with_it_again(tmp
             assert (plot._x_min, plot._x_max, plot.zoomed) == (1, 200, False)
             await pilot.press("+", "+")
             await settle(pilot)
-            assert plot.zoomed and plot._x_min > 1 and plot._x_max < 200
+            assert plot.zoomed and plot._x_min > 1 and plot._x_max == 200, "the newest step stays in sight"
             plot._pan(1e6, 0)
-            assert plot._x_min == 1 and plot.zoomed
+            assert plot._x_min == 1 and plot.zoomed and plot._x_max < 200
             await pilot.press("-", "-", "-")
             run.say(*synthetic.steps(201, 260))
             await app.monitor.look()
             await settle(pilot)
             assert (plot._x_min, plot._x_max) == (1, 260)
+
+
+async def test_a_stretch_that_shows_the_newest_step_goes_on_with_it(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.in_training(run, 200)
+    app = Bench(run)
+    with synthetic.held(run):
+        async with app.run_test(size=NARROW) as pilot:
+            await pilot.press("1")
+            await settle(pilot)
+            await pilot.press("+", "+")
+            await settle(pilot)
+            plot = app.monitor.query_one(Plot)
+            span = plot._x_max - plot._x_min
+            run.say(*synthetic.steps(201, 230))
+            await app.monitor.look()
+            await settle(pilot)
+            assert plot._x_max == 230 and plot._x_max - plot._x_min == pytest.approx(span)
 
 
 @pytest.mark.parametrize(
