@@ -180,6 +180,10 @@ class Plot(PlotWidget, can_focus=False):
             for part in self.query(Canvas):
                 batch.enter_context(part.batch_refresh())
             super()._render_plot()
+            frame, style = self._scale_rectangle, str(self.get_component_rich_style("plot--axis"))
+            corners = ((0, 0, "┏"), (frame.right, 0, "┓"), (0, frame.bottom, "┗"), (frame.right, frame.bottom, "┛"))
+            for x, y, corner in corners:  # a tick there would make a cross of it
+                canvas.set_pixel(x, y, corner, style=style)
 
 
 def limits(values: Sequence[float | None]) -> tuple[float, float]:
