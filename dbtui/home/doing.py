@@ -7,15 +7,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textual import events
+
 from core.texts import say
 from dbtui.home.rows import RESUMABLE, Entry
 from dbtui.home.waiting import can_wait
 from dbtui.home.welcome import demo_words
+from dbtui.safe import safe
 from dbtui.working import Result, Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.queue import Queue
+
+
+STOPPED_FIRST = ("l", "m", "d", "delete")
+"""Keys that do nothing while a run trains, and say so."""
 
 
 class RunActions(Working):
@@ -55,6 +62,13 @@ class RunActions(Working):
             "use": is_run,
         }
         return possible[action]
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that comes here did nothing."""
+        entry = self.selected
+        if event.key in STOPPED_FIRST and entry is not None and entry.is_alive:
+            self.app.notify(say("home.trains", "{name} is in training. Stop it first: x in its monitor, which Enter "
+                                "opens.", name=safe(entry.name)), severity="warning", markup=False)  # fmt: skip
 
     def on_option_list_option_selected(self) -> None:
         self.action_open()
