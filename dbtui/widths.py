@@ -52,7 +52,8 @@ _UNIT = r"(?:s|ms|min|h|bytes|[kMGT]B|px|°C|W|%)(?!\w)"
 _MEASURED = re.compile(rf"\d (?={_UNIT})")
 _MEASURE_WORDS = "秒分时天步轮次张个条行项种位份倍批组页像核"
 _COUNTED = rf"\d[\d.,/]*(?: {_UNIT}| ?[{_MEASURE_WORDS}])"
-_WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|{_COUNTED}|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
+_KEY = rf"(?:[a-z]|F\d+) [{_IDEOGRAPH}]"
+_WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|{_COUNTED}|{_KEY}|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
 _PART = re.compile(r"[/\\_-]+(?=\w)")
 _SPACED = re.compile(r"\s*\S+\s*")
 _CHINESE = re.compile(f"[{_IDEOGRAPH}{_MARKS}]")

@@ -13,7 +13,7 @@ from core.texts import duration_in_words, joined, say
 from dbtui.commandline import command_line
 from dbtui.demo import Demo, draw_more
 from dbtui.monitor.words import ENDED, QUIET
-from dbtui.safe import safe
+from dbtui.safe import safe, shown_path
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
@@ -92,7 +92,7 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
         return Content(demo.says("done", history.step)) + "\n" + Content.styled(more, QUIET)
     done = say("notice.done", "e exports the model.")
     if history.exports:
-        exported = joined(safe(export.path) for export in history.exports[-2:])
+        exported = joined(shown_path(run.path / export.path) for export in history.exports[-2:])
         done = say("notice.exported", "Exported: {files}. u tells how to use it, e exports it in another form.",
                    files=exported)  # fmt: skip
     longer = say("notice.longer", "l trains it longer.")

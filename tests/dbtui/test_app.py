@@ -355,7 +355,7 @@ async def test_the_notice_of_an_export_has_the_name_of_the_file_in_one_piece(
         monkeypatch.setattr("dbtui.home.exporting.asyncio.create_subprocess_exec", started)
         await export(app, tmp_path, "a-clock", "diffusers")
         await until(pilot, lambda: "Exported" in shown(app), 4)
-        assert name in shown(app) and "4.27 GB" in shown(app) and "some-where" not in shown(app)
+        assert name in shown(app) and "4.27 GB" in shown(app) and "some-where" in shown(app)
 
 
 async def test_what_is_exported_already_is_said_and_not_written_again(
@@ -367,7 +367,9 @@ async def test_what_is_exported_already_is_said_and_not_written_again(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await export(app, tmp_path, "clock", "safetensors")
         await until(pilot, lambda: "Exported already" in shown(app), 4)
-        assert "clock.safetensors" in shown(app) and "u in the list of runs" in shown(app)
+        assert (
+            "clock.safetensors" in shown(app) and "clock/export" in shown(app) and "u in the list of runs" in shown(app)
+        )
         assert "Exporting" not in shown(app)
 
 

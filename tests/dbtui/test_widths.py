@@ -64,6 +64,12 @@ def test_nothing_is_lost_and_every_line_fits(text: str, width: int) -> None:
     assert all(cell_len(part.rstrip()) <= width for part in parts)
 
 
+def test_no_line_ends_between_a_key_and_its_word() -> None:
+    text = "已导出：模型。u 说明怎样使用，e 导出成另一种格式。l 加训。F2 列出办法。LoRA 训练"
+    for width in range(6, 60):
+        assert not any(re.search(r"(?<![A-Za-z])[a-z]$|F2$", line.rstrip()) for line in lines(text, width)), width
+
+
 MARKED = st.lists(
     st.sampled_from(
         [
