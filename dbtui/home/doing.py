@@ -67,7 +67,7 @@ class RunActions(Working):
         """A key that comes here did nothing."""
         entry = self.selected
         if event.key in STOPPED_FIRST and entry is not None and entry.is_alive:
-            self.app.notify(say("home.trains", "{name} is in training. Stop it first: x in its monitor, which Enter "
+            self.app.notify(say("home.trains", "{name} has not ended. Stop it first: x in its monitor, which Enter "
                                 "opens.", name=safe(entry.name)), severity="warning", markup=False)  # fmt: skip
 
     def on_option_list_option_selected(self) -> None:

@@ -77,7 +77,8 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
         return Content.styled(lost, "$error") + Content(resume)
     if isinstance(ending, events.Stopped):
         said = [resume]
-        if not ending.saved and ending.step:
+        kept = history.checkpoints[-1].step if history.checkpoints else 0
+        if not ending.saved and (ending.step or 0) > kept:
             said.insert(0, say("notice.discarded", "Stopped at step {step:,}; what was trained since the last saved "
                                "state was not kept.", step=ending.step))  # fmt: skip
             if not history.checkpoints:

@@ -152,6 +152,20 @@ async def test_what_was_stopped_and_not_saved_stands_at_what_is_kept_of_it(tmp_p
         assert "step 0/600" in text and " 0%" in text
 
 
+@pytest.mark.parametrize(("saved", "is_lost"), [(60, True), (65, False)])
+async def test_what_is_saved_at_the_step_where_it_stopped_is_not_said_to_be_lost(
+    tmp_path: Path, saved: int, is_lost: bool
+) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    state = Checkpoint(step=saved, path=f"checkpoints/step-{saved:06d}", bytes=1, seconds=0.1, time=NOON + 190)
+    run.say(synthetic.started(), *synthetic.steps(1, 65), state, Stopped(step=65, saved=False, time=NOON + 200))
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        text = " ".join(screen_text(app).split())
+        assert ("was not kept" in text) is is_lost and f"r trains on from step {saved}" in text
+
+
 async def test_whoever_waits_to_look_finds_the_screen_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = SyntheticRun(tmp_path, "clock")
     synthetic.stopped(run)
