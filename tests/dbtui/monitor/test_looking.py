@@ -150,6 +150,7 @@ async def test_what_was_stopped_and_not_saved_stands_at_what_is_kept_of_it(tmp_p
         text = " ".join(screen_text(app).split())
         assert "Stopped at step 65 and not saved: r begins again at step 0" in text
         assert "step 0/600" in text and " 0%" in text
+        assert not any(word in text for word in ("epoch", "loss 0", "memory")), "those are of the step that is lost"
 
 
 @pytest.mark.parametrize(("saved", "is_lost"), [(60, True), (65, False)])
