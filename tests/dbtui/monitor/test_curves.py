@@ -12,6 +12,7 @@ from dbtui.monitor.loss import LossPane
 from dbtui.monitor.rate import RatePane
 from dbtui.widgets.plot import Plot, _within
 from tests.dbtui import synthetic
+from tests.dbtui.app_driving import until
 from tests.dbtui.monitor.bench import NARROW, Bench, screen_text, settle
 from tests.dbtui.synthetic import SyntheticRun
 
@@ -23,6 +24,7 @@ async def test_zooming_out_ends_at_the_run_and_the_curve_grows_with_it_again(tmp
     with synthetic.held(run):
         async with app.run_test(size=NARROW) as pilot:
             await pilot.press("1")
+            await until(pilot, lambda: app.monitor.query(Plot))
             await settle(pilot)
             plot = app.monitor.query_one(Plot)
             await pilot.press("-", "-")
@@ -46,6 +48,7 @@ async def test_the_frame_has_corners_where_a_tick_falls_on_one_too(tmp_path: Pat
     app = Bench(run)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("1")
+        await until(pilot, lambda: app.monitor.query(Plot))
         await settle(pilot)
         plot = app.monitor.query_one(Plot)
         plot._whole = plot._usual = (1.0, 201.0, 0.0, 0.4)
@@ -66,6 +69,7 @@ async def test_a_stretch_that_shows_the_newest_step_goes_on_with_it(tmp_path: Pa
     with synthetic.held(run):
         async with app.run_test(size=NARROW) as pilot:
             await pilot.press("1")
+            await until(pilot, lambda: app.monitor.query(Plot))
             await settle(pilot)
             await pilot.press("+", "+")
             await settle(pilot)
