@@ -25,9 +25,10 @@ from core.events import (
 )
 from core.runs import history as history_module
 from core.runs.folder import Run
-from core.runs.history import SERIES, History, Series
+from core.runs.history import SERIES, History
 from core.runs.journal import JournalWriter, summary
 from core.runs.lock import Owner, RunLock, owner
+from core.runs.series import Series
 from tests.runs.fakes import started, step
 
 
