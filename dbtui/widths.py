@@ -73,7 +73,7 @@ def _divide(text: str, width: int, fold: bool = True) -> list[int]:
     """Where the lines of `text` begin, the first one left out: `rich._wrap.divide_line` for Chinese."""
     if _CHINESE.search(text) or (fold and _is_parted(text, width)):
         return list(_starts(text, width, fold))
-    return divide_line(_together(text), width, fold)
+    return list(dict.fromkeys(divide_line(_together(text), width, fold)))  # twice where a character is too wide
 
 
 def _together(text: str) -> str:

@@ -123,6 +123,7 @@ def test_english_is_broken_as_before(text: str, width: int, fold: bool) -> None:
 
 @given(st.text("狗。） a\u200b\u200d\ufe0f\u0301👩🇩", max_size=12), st.integers(1, 8))
 @example("狗\u200d\u200d）", 1)
+@example("a 👩", 1)
 def test_characters_that_take_no_cell_do_no_harm(text: str, width: int) -> None:
     starts = _divide(text, width)
     assert starts == sorted(set(starts)) and all(0 < start < len(text) for start in starts)
