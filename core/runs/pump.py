@@ -332,6 +332,11 @@ class TrainingHandle:
         """Whether it waits between two steps until it is told to go on."""
         return self._pump.paused
 
+    @property
+    def step(self) -> int | None:
+        """The last step that this life trained; `None` where it has trained none yet."""
+        return self._pump._step
+
     def request(self, command: str, **fields: Any) -> str:
         """Ask for pause, continue, save, sample or stop; returns the answer's id. Safe inside a signal handler."""
         wish = new_command(command, **fields)

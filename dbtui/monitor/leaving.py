@@ -41,8 +41,10 @@ def stop_question(run: Run, step: int, *, paused: bool = False) -> Question:
     )  # fmt: skip
 
 
-def leave_question(run: Run, *, paused: bool = False) -> Question:
-    """Before the program is left while it trains: dismissed with `background`, `save`, `discard`, `stay` or `None`."""
+def leave_question(run: Run, *, paused: bool = False, step: int | None = None) -> Question:
+    """Before the program is left while it trains: dismissed with `background`, `save`, `discard`, `stay` or `None`.
+    `step` is the one it has come to, where that is known.
+    """
     title = say("leave.training", "{name} is training in this program.", name=safe(run.name))
     background = Answer("background", "b", say("leave.background", "Go on in the background"),
                         say("leave.background.help", "saves, and trains on without this terminal"))  # fmt: skip
@@ -53,7 +55,7 @@ def leave_question(run: Run, *, paused: bool = False) -> Question:
                             say("leave.background-paused.help", "saves, and waits without this terminal"))  # fmt: skip
         stay = say("leave.stay-paused", "Stay and leave it paused")
     return Question(title, say("leave.training.text", "What should become of it when the program ends?"),
-                    (background, *_endings(run), Answer("stay", "g", stay)))  # fmt: skip
+                    (background, *_endings(run, step), Answer("stay", "g", stay)))  # fmt: skip
 
 
 def _endings(run: Run, step: int | None = None) -> tuple[Answer, Answer]:
@@ -228,7 +230,7 @@ class LeaveDialog(ModalScreen[int | None]):
         self._decided: list[int | None] = []
 
     def on_mount(self) -> None:
-        self.app.push_screen(leave_question(self.run, paused=self.handle.paused), self._answered)
+        self.app.push_screen(leave_question(self.run, paused=self.handle.paused, step=self.handle.step), self._answered)
 
     def on_screen_resume(self) -> None:
         self._close()

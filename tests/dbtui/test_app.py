@@ -227,7 +227,7 @@ def test_every_phase_has_a_state_of_its_own_but_what_comes_before_the_run_is_beg
 async def test_a_started_run_is_shown_unless_somebody_went_on_to_another_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, background: bool
 ) -> None:
-    handle = SimpleNamespace(running=True, paused=False)
+    handle = SimpleNamespace(running=True, paused=False, step=None)
     gate = threading.Event()
 
     def in_background(run: Run, resume: bool) -> int:
@@ -256,7 +256,10 @@ async def test_a_second_run_is_not_started_in_this_process(tmp_path: Path, monke
     monkeypatch.setattr("core.runs.launch.launch_thread", lambda run, resume, on_event: pytest.fail("it started"))
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
-        app.training, app.training_run = SimpleNamespace(running=True, paused=False), SyntheticRun(tmp_path, "dog")  # type: ignore[assignment]
+        app.training, app.training_run = (
+            SimpleNamespace(running=True, paused=False, step=None),
+            SyntheticRun(tmp_path, "dog"),
+        )  # type: ignore[assignment]
         assert not await app.launch(SyntheticRun(tmp_path, "clock"), resume=False, background=False)
         await until(pilot, lambda: any("already" in notice.message for notice in app._notifications))
 

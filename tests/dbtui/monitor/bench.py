@@ -31,6 +31,7 @@ class SteadyHandle:
     def __init__(self) -> None:
         self.running = True
         self.paused = False
+        self.step: int | None = None
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.ending: Any = None
 

@@ -12,7 +12,7 @@ import pytest
 
 from core.events import Paused
 from dbtui.app import DbtuiApp
-from dbtui.monitor.leaving import EndingScreen, LeaveDialog, stop_question
+from dbtui.monitor.leaving import EndingScreen, LeaveDialog, leave_question, stop_question
 from dbtui.monitor.log import LogPane
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.monitor.state import StateLines
@@ -179,10 +179,11 @@ def test_before_it_is_stopped_it_says_what_is_true_then(
 ) -> None:
     if saved:
         (owned.path / "checkpoints" / f"step-{saved:06d}").mkdir(parents=True)
-    answers = stop_question(owned, step, paused=paused).answers  # type: ignore[arg-type]
-    said = " ".join(f"{answer.title} {answer.help}" for answer in answers)
-    assert words in said
-    assert ("Go on training" in said) is not paused
+    for question in (stop_question, leave_question):
+        answers = question(owned, step=step, paused=paused).answers  # type: ignore[operator]
+        said = " ".join(f"{answer.title} {answer.help}" for answer in answers)
+        assert words.replace("Leave it", "leave it" if question is leave_question else "Leave it") in said
+        assert ("go on training" in said.lower()) is not paused
 
 
 async def test_a_run_that_came_to_its_end_meanwhile_is_not_started_again(
