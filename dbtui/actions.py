@@ -196,14 +196,14 @@ def binding(code: str, keys: str, action: str, title: str, help: str = "", **mor
 
 
 def as_fits(
-    app: App[Any], active: dict[str, ActiveBinding], optional: Sequence[str], width: int, *, compact: bool = True
+    app: App[Any], active: dict[str, ActiveBinding], optional: Sequence[str], width: int
 ) -> dict[str, ActiveBinding]:
     """`active` with as many of the `optional` actions in a footer of `width` cells as there is room for, the first
     before the others. What is shown anyway has its room before all of them.
     """
 
     def cells(binding: Binding) -> int:
-        return cell_len(f"{app.get_key_display(binding)} {binding.description}") + (1 if compact else 3)
+        return cell_len(f"{app.get_key_display(binding)} {binding.description}") + 1
 
     menu = active.get("ctrl+p")
     room = width - (cells(menu.binding) + 1 if menu is not None else 0)

@@ -6,9 +6,10 @@ clipboard, move the cursor or forge a line, so everything that does not come fro
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from core.texts import Message
 
@@ -28,6 +29,12 @@ def safe(text: object) -> str:
     if plain.isprintable():
         return plain
     return "".join(_visible(character) for character in plain)
+
+
+def shown_path(path: PurePath) -> str:
+    """Where something lies, with `~` for one's own folder."""
+    own = Path(os.path.expanduser("~"))  # noqa: PTH111 - pathlib's own raises where there is none
+    return safe(Path("~", path.relative_to(own)) if path.is_relative_to(own) else path)
 
 
 def safe_lines(text: object) -> str:

@@ -52,7 +52,8 @@ _UNIT = r"(?:s|ms|min|h|bytes|[kMGT]B|px|°C|W|%)(?!\w)"
 _MEASURED = re.compile(rf"\d (?={_UNIT})")
 _MEASURE_WORDS = "秒分时天步轮次张个条行项种位份倍批组页像核"
 _COUNTED = rf"\d[\d.,/]*(?: {_UNIT}| ?[{_MEASURE_WORDS}])"
-_WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|{_COUNTED}|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
+_KEY = rf"(?:[a-z]|F\d+) [{_IDEOGRAPH}]"
+_WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|{_COUNTED}|{_KEY}|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
 _PART = re.compile(r"[/\\_-]+(?=\w)")
 _SPACED = re.compile(r"\s*\S+\s*")
 _COPIED = re.compile(r"`[^`]*`|(?<!\S)[~.]{0,2}/[^\s，。；：、）]+")
@@ -91,7 +92,7 @@ def _divide(text: str, width: int, fold: bool = True) -> list[int]:
     """Where the lines of `text` begin, the first one left out: `rich._wrap.divide_line` for Chinese."""
     if _CHINESE.search(text) or (fold and _is_parted(text, width)):
         return list(_starts(text, width, fold))
-    return divide_line(_together(text), width, fold)
+    return list(dict.fromkeys(divide_line(_together(text), width, fold)))  # twice where a character is too wide
 
 
 def _together(text: str) -> str:

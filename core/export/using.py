@@ -26,9 +26,13 @@ class Use:
 
 
 def exported_files(folder: Path) -> list[Path]:
-    """What lies in a run's folder of exports, the newest first; nothing that is still being written."""
+    """The models in a run's folder of exports, the newest first; nothing that is still being written, nor what lies
+    beside one to help to load it.
+    """
+    suffixes = {known.suffix for known in EXPORT_FORMATS.values() if known.suffix}
     try:
-        found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        found = [path for path in folder.iterdir()
+                 if not path.name.startswith(".") and (path.suffix in suffixes or path.is_dir())]  # fmt: skip
         return sorted(found, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
     except OSError:
         return []

@@ -150,7 +150,7 @@ class Run:
 
         Raises `UserError` for an option that a run keeps for life, a bad value, or a run in training.
         """
-        with RunLock(self.lock_path):
+        with RunLock(self.lock_path, trains=False):
             before = self.config()
             fixed = fixed_for_life(before, changes)
             if fixed and not (begins_anew and not saved_steps(self.path)):
@@ -187,7 +187,7 @@ class Run:
         be written.
         """
         renamed = Run(self.home, name)
-        with RunLock(self.lock_path):
+        with RunLock(self.lock_path, trains=False):
             config = with_changes(self.config(), {"model.name": name})
             if renamed.path.exists():
                 raise UserError("run.rename-taken", "There is a run {name} already.", mend="Choose another name.",
@@ -207,7 +207,7 @@ class Run:
         """Remove the folder and everything in it; `queue.delete_run` knows a run that waits. Raises `UserError` if a
         process trains it or it cannot be removed.
         """
-        with RunLock(self.lock_path):
+        with RunLock(self.lock_path, trains=False):
             try:
                 remove_directory(self.path)
             except OSError as error:

@@ -6,8 +6,6 @@ import itertools
 import math
 import os
 import statistics
-from array import array
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,6 +32,7 @@ from core.events import (
 from core.files import explain
 from core.runs.folder import saved_steps
 from core.runs.lock import Owner, heartbeat_limit, owner
+from core.runs.series import Mean, Series
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
@@ -48,59 +47,9 @@ SERIES = (*STEP_SERIES, *SMOOTHED, "validation_instance", "validation_prior")
 LONG_PHASES = ("loading", "compiling", "measuring", "saving", "exporting")
 """Phases in which one library call may take minutes: no heartbeat is expected of them."""
 
-_SMOOTHING = 0.98
 _LATEST_STEPS = 64
 _SUMMARY_BYTES = 64 << 10
 _ENDED = {Stopped: "stopped", Done: "done", Failed: "failed"}
-
-
-class Series:
-    """Points in order of step; figures that are not numbers leave no point."""
-
-    def __init__(self) -> None:
-        self.steps = array("q")
-        self.values = array("d")
-
-    def add(self, step: int, value: float | None) -> None:
-        if value is not None and math.isfinite(value):
-            self.steps.append(step)
-            self.values.append(value)
-
-    def drop_after(self, step: int) -> None:
-        end = bisect_right(self.steps, step)
-        del self.steps[end:], self.values[end:]
-
-    def thinned(self, columns: int) -> tuple[list[int], list[float]]:
-        """At most two points for each of `columns` equal spans of steps: its lowest and its highest."""
-        count = len(self.steps)
-        if count <= 2 * columns:
-            return list(self.steps), list(self.values)
-        first, span = self.steps[0], self.steps[-1] - self.steps[0] + 1
-        steps: list[int] = []
-        values: list[float] = []
-        start = 0
-        for column in range(1, columns + 1):
-            end = bisect_left(self.steps, first + span * column / columns, start)
-            if end > start:
-                part = self.values[start:end]
-                low, high = part.index(min(part)), part.index(max(part))
-                for place in sorted({low, high}):
-                    steps.append(self.steps[start + place])
-                    values.append(part[place])
-            start = end
-        return steps, values
-
-
-class _Mean:
-    """Exponential mean without the pull to zero at its start (Kingma and Ba 2014, section 3)."""
-
-    def __init__(self) -> None:
-        self._sum = self._weight = 0.0
-
-    def add(self, value: float) -> float:
-        self._sum = _SMOOTHING * self._sum + (1 - _SMOOTHING) * value
-        self._weight = _SMOOTHING * self._weight + (1 - _SMOOTHING)
-        return self._sum / self._weight
 
 
 class History:
@@ -123,19 +72,33 @@ class History:
         self._series = {name: Series() for name in SERIES}
         self.paused_since: float | None = None
         """When it was paused, in unix seconds, as long as it is."""
-        self._means = {name: _Mean() for name in SMOOTHED}
+        self._means = {name: Mean() for name in SMOOTHED}
         self._latest: deque[float] = deque(maxlen=_LATEST_STEPS)
         self._observed = False
         self._owner: Owner | None = None
 
     @property
     def step(self) -> int:
-        """The last step that was trained; where the run went on from if there is none yet."""
+        """The last step that was trained; where the run went on from if there is none yet. Of one that begins anew the
+        newest saved one.
+        """
+        if self.begins_anew:
+            return self._saved
         if self.last_step is not None:
             return self.last_step.step
         if self.ending is not None and self.ending.step is not None:
             return self.ending.step
         return (self.run.resumed_from or 0) if self.run else 0
+
+    @property
+    def kept_step(self) -> int:
+        """The same; where it was stopped without saving, how far what is kept of it has come."""
+        discarded = isinstance(self.ending, Stopped) and not self.ending.saved
+        return self._saved if discarded else self.step
+
+    @property
+    def _saved(self) -> int:
+        return self.checkpoints[-1].step if self.checkpoints else 0
 
     @property
     def total(self) -> int:
@@ -199,9 +162,11 @@ class History:
         return age if age > heartbeat_limit(self.median_step) else None
 
     def observe(self, holder: Owner | None) -> None:
-        """Tell who holds the run's lock now (`None`: nobody). Look before reading the journal, then tell."""
+        """Tell who holds the run's lock now (`None`: nobody). Look before reading the journal, then tell. Who only
+        changes the run for an instant is nobody here.
+        """
         self._observed = True
-        self._owner = holder
+        self._owner = holder if holder is not None and holder.trains else None
 
     @property
     def has_points(self) -> bool:
@@ -284,7 +249,7 @@ class History:
             self.last_validation = None
         self._latest.clear()
         for name, source in SMOOTHED.items():
-            self._means[name], self._series[name] = _Mean(), Series()
+            self._means[name], self._series[name] = Mean(), Series()
             for kept, value in zip(self._series[source].steps, self._series[source].values, strict=True):
                 self._smooth(name, kept, value)
 

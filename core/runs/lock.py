@@ -34,7 +34,7 @@ class Owner:
     """Who trains a run. `started` in unix seconds; `heartbeat_age` in seconds since it last gave a sign of life.
 
     `alive` is False where the lock is held but its process is gone from this machine (a child of it lives on).
-    `pid` is 0 where the lock's text does not tell it.
+    `pid` is 0 where the lock's text does not tell it. `trains` is False for one that only changes what the run is.
     """
 
     pid: int
@@ -42,6 +42,7 @@ class Owner:
     started: float
     heartbeat_age: float
     alive: bool
+    trains: bool = True
 
 
 def heartbeat_limit(median_step: float | None) -> float:
@@ -70,10 +71,13 @@ def owner(path: Path) -> Owner | None:
 
 
 class RunLock:
-    """The right to train a run. Take it with `acquire`, show life with `touch`, give it back with `release`."""
+    """The right to train a run, or (not `trains`) to change it for an instant. Take it with `acquire`, show life with
+    `touch`, give it back with `release`.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, trains: bool = True) -> None:
         self.path = path
+        self._trains = trains
         self._descriptor = -1
         self._touched = 0.0
 
@@ -94,7 +98,7 @@ class RunLock:
             raise explain(error, self.path) from error
         try:
             self._take(descriptor, time.monotonic() + wait, before_each_try)
-            _write_owner(descriptor)
+            _write_owner(descriptor, trains=self._trains)
         except OSError as error:
             os.close(descriptor)
             raise explain(error, self.path) from error
@@ -180,7 +184,7 @@ def _is_same(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _write_owner(descriptor: int) -> None:
+def _write_owner(descriptor: int, *, trains: bool) -> None:
     pid = os.getpid()
     facts = {
         "pid": pid,
@@ -188,6 +192,7 @@ def _write_owner(descriptor: int) -> None:
         "started": time.time(),
         "boot": _boot_id(),
         "process_started": _process_started(pid),
+        "trains": trains,
     }
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(facts).encode() + b"\n", 0)
@@ -220,6 +225,7 @@ def _read_owner(descriptor: int) -> Owner:
         started=float(started) if isinstance(started, int | float) else 0.0,
         heartbeat_age=age,
         alive=_is_alive(facts),
+        trains=facts.get("trains") is not False,
     )
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.choices.schedulers import SCHEDULERS
 from core.config.options import RunConfig
+from core.config.parsing import value_at
 from core.runs.folder import Run
-from core.runs.history import Summary
+from core.runs.history import Summary, summary
+from core.runs.queue import remove
+from core.texts import UserError
 
 
 @dataclass(frozen=True)
@@ -22,15 +26,41 @@ class Length:
 
 
 def length_of(run: Run, seen: Summary) -> Length:
-    """How long `run` was trained. Raises `UserError` where its options cannot be read."""
+    """How long `run` was trained, whatever its options say meanwhile. Raises `UserError` where they cannot be read."""
     config = run.config()
-    return Length(0 if config.intervals.max_steps else config.intervals.epochs, seen.total, seen.steps_per_epoch,
-                  SCHEDULERS[config.learning_rate.scheduler].ends_low)  # fmt: skip
+    epochs = (
+        0 if config.intervals.max_steps else _trained(config, seen).get("intervals.epochs", config.intervals.epochs)
+    )
+    return Length(epochs, seen.total, seen.steps_per_epoch, SCHEDULERS[config.learning_rate.scheduler].ends_low)
 
 
-def changes_for(config: RunConfig, more: int, steps_per_epoch: int) -> dict[str, int]:
-    """What to change so that the run goes on for `more` epochs."""
-    intervals = config.intervals
-    if intervals.max_steps:
-        return {"intervals.max_steps": intervals.max_steps + more * max(1, steps_per_epoch)}
-    return {"intervals.epochs": intervals.epochs + more}
+def changes_for(config: RunConfig, more: int, length: Length) -> dict[str, int]:
+    """What to change so that the run goes on for `more` epochs after those it was trained for."""
+    if config.intervals.max_steps:
+        return {"intervals.max_steps": length.steps + more * max(1, length.steps_per_epoch)}
+    return {"intervals.epochs": length.epochs + more}
+
+
+def take_out(home: Path, name: str, version: str) -> None:
+    """Take the run out of the queue. One that waited to be trained longer is as long again as it was trained. Raises
+    `UserError`.
+    """
+    remove(home, name)
+    run = Run(home, name)
+    try:
+        seen, config = summary(run), run.config()
+    except UserError:  # nothing can be trained longer, then
+        return
+    wanted = {path: value for path, value in _trained(config, seen).items() if value_at(config, path) != value}
+    if seen.state == "done" and wanted:
+        run.extend(wanted, version)
+
+
+def _trained(config: RunConfig, seen: Summary) -> dict[str, int]:
+    """The option that says how long, as it is for what was trained; nothing where that cannot be said."""
+    if not seen.total:
+        return {}
+    if config.intervals.max_steps:
+        return {"intervals.max_steps": seen.total}
+    epochs, rest = divmod(seen.total, seen.steps_per_epoch or seen.total + 1)
+    return {} if rest else {"intervals.epochs": epochs}

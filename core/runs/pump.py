@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from core.config.options import RunConfig
-from core.events import Done, Event, Failed, Phase, Step, Stopped, Warned
+from core.events import Continued, Done, Event, Failed, Paused, Phase, Step, Stopped, Warned
 from core.files import explain, sweep_staging
 from core.garbage import LongLived, release
 from core.machine import is_out_of_memory
@@ -123,6 +123,7 @@ class Pump:
         self._told_trouble = ""
         self._view_failed = False
         self._stop_passed_on = False
+        self.paused = False
 
     def run(self, on_event: OnEvent | None, requests: Requests) -> Ending:
         """Train to the end; every event goes into the journal, then to `on_event`."""
@@ -208,6 +209,8 @@ class Pump:
             self._step = event.step
         elif isinstance(event, Phase):
             quiet_libraries()  # a phase may have imported one
+        elif isinstance(event, Paused | Continued):
+            self.paused = isinstance(event, Paused)
         elif isinstance(event, Done):
             event = self._with_all_lives(event)
         self._ending = _ending_of(event) or self._ending
@@ -323,6 +326,16 @@ class TrainingHandle:
     @property
     def running(self) -> bool:
         return self._thread.is_alive()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it waits between two steps until it is told to go on."""
+        return self._pump.paused
+
+    @property
+    def step(self) -> int | None:
+        """The last step that this life trained; `None` where it has trained none yet."""
+        return self._pump._step
 
     def request(self, command: str, **fields: Any) -> str:
         """Ask for pause, continue, save, sample or stop; returns the answer's id. Safe inside a signal handler."""

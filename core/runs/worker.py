@@ -200,7 +200,7 @@ def _refusal(run: Run) -> Message | None:
         wrong = next((finding.message for finding in found if finding.level is Level.ERROR), None)
         if wrong is None:
             return None
-        with RunLock(run.lock_path):
+        with RunLock(run.lock_path, trains=False):
             journal = JournalWriter(run.journal_path)
             journal.write(Failed(code=wrong.code, message=wrong.text, advice=wrong.advice), last=True)
             journal.close()

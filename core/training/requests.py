@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from core.events import Continued, Event, Paused, Warned
-from core.texts import message
+from core.texts import Texts, message
 
 PAUSE_POLL_SECONDS = 0.1
+ASKED = Texts("command.asked", {
+    "pause": "pause", "continue": "go on", "save": "save its state", "sample": "make previews", "stop": "stop",
+})  # fmt: skip
+"""Command → what the run was asked to do."""
 
 
 class Command(Protocol):
@@ -112,12 +116,13 @@ class Requests:
 def too_late(command: Command) -> Warned:
     """The answer to what was asked of a run that was ending."""
     said = message("command.too-late", "The run was ending already when it was asked to {command}.",
-                   command=command.command)  # fmt: skip
+                   command=ASKED.get(command.command, command.command))  # fmt: skip
     return Warned(code=said.code, message=said.text, id=command.id)
 
 
 def _not_yet(command: Command) -> Iterator[Event]:
     """The answer to save and sample before the first step: there is nothing to save or show."""
-    said = message("command.too-early", "There is nothing to {command} yet: training has not begun.",
-                   command=command.command)  # fmt: skip
+    said = message("command.too-early", "Nothing can be saved yet: training has not begun.")
+    if command.command == "sample":
+        said = message("command.too-early", "No preview can be made yet: training has not begun.")
     yield Warned(code=said.code, message=said.text, id=command.id)

@@ -8,10 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.runs.history import summary
-from core.runs.queue import LOG, Queue, Waiting, add, ask_to_end, queue_directory, read_queue, remove, start
+from core.runs.longer import take_out
+from core.runs.queue import LOG, Queue, Waiting, add, ask_to_end, queue_directory, read_queue, start
 from core.runs.takes import takes
 from core.runs.worker import Worker
 from core.texts import Message, Texts, UserError, duration_in_words, say
+from dbtui import __version__
 from dbtui.boundary import DONE, REFUSED, complain
 from dbtui.commandline import command_line
 from dbtui.commands.processes import place_of
@@ -98,7 +100,7 @@ def remove_runs(home: Path, names: Sequence[str]) -> int:
     code = DONE
     for name in names:
         try:
-            remove(home, name)
+            take_out(home, name, __version__)
         except UserError as error:
             complain(safe_message(error.message))
             code = REFUSED

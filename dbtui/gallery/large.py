@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -48,14 +49,23 @@ def facts_of(sample: Sample, width: int | None = None) -> str:
     return "\n".join(lines)
 
 
+class Marks(Protocol):
+    """Who knows which step is the best, and lets it be marked."""
+
+    best: int | None
+
+    def mark(self, then: Callable[[], object]) -> None:
+        """Mark the focused step, or take its mark away; `then` is called once it is done."""
+
+
 class Large(ModalScreen[str | None]):
-    """Dismissed with `best` or `export` for what is to be done with the preview, `None` for nothing."""
+    """Dismissed with `export` where the preview is to be exported, `None` for nothing."""
 
     BINDINGS = [*bindings("large")]
 
-    def __init__(self, sample: Sample, folder: Path, move: Move) -> None:
+    def __init__(self, sample: Sample, folder: Path, move: Move, marks: Marks) -> None:
         super().__init__()
-        self.sample, self.folder, self._move = sample, folder, move
+        self.sample, self.folder, self._move, self._marks = sample, folder, move, marks
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
@@ -77,6 +87,8 @@ class Large(ModalScreen[str | None]):
     def _show(self) -> None:
         path = self.folder / self.sample.path
         about = f"{safe(self.sample.prompt)}\n{facts_of(self.sample)}"
+        if self.sample.step == self._marks.best:
+            about += f"   {say('gallery.marked', 'marked as the best')}"
         self.query_one("#large-about", Static).update(
             Content(about) + "\n" + Content.styled(safe(self.sample.path), QUIET))  # fmt: skip
         self.query_one(Picture).show((path,), reader(path), str(path))
@@ -89,7 +101,7 @@ class Large(ModalScreen[str | None]):
         self.dismiss(None)
 
     def action_best(self) -> None:
-        self.dismiss("best")
+        self._marks.mark(lambda: self._show() if self.is_attached else None)
 
     def action_export(self) -> None:
         self.dismiss("export")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -77,7 +78,7 @@ class GalleryScreen(Working):
         yield Vertical(id="gallery")
         yield Static("", id="gallery-about", markup=False)
         yield Static("", id="gallery-empty", markup=False)
-        yield Footer(compact=True)
+        yield Footer()
 
     async def in_other_words(self) -> None:
         """The language has changed."""
@@ -265,7 +266,7 @@ class GalleryScreen(Working):
     def action_open(self) -> None:
         sample = self.sample
         if sample is not None:
-            self.app.push_screen(Large(sample, self.run.path, self.go), self.came_back)
+            self.app.push_screen(Large(sample, self.run.path, self.go, self), self.came_back)
 
     def go(self, rows: int, columns: int) -> Sample | None:
         """Moves to the next preview in that direction, if there is one; the one that is focused then."""
@@ -285,9 +286,7 @@ class GalleryScreen(Working):
     async def came_back(self, wish: str | None) -> None:
         """From a screen over this one that may have moved, with what is to be done."""
         self._fill()
-        if wish == "best":
-            self.action_best()
-        elif wish == "export":
+        if wish == "export":
             self.action_export()
 
     def action_choose(self) -> None:
@@ -333,10 +332,14 @@ class GalleryScreen(Working):
 
     def action_best(self) -> None:
         """Mark the focused step, or take its mark away."""
-        step = self.step
+        self.mark(lambda: None)
+
+    def mark(self, then: Callable[[], object]) -> None:
+        """The same; `then` is called once it is done."""
+        step, before = self.step, self.best
         if step is None:
             return
-        wanted = None if step == self.best else step
+        wanted = None if step == before else step
 
         def mark() -> None:
             try:
@@ -346,18 +349,24 @@ class GalleryScreen(Working):
 
         def marked(_: None) -> None:
             self.best = wanted
-            if wanted is not None:
-                self._told_of_mark(wanted)
+            self._told_of_mark(wanted, before)
             if self.is_attached:
                 self._fill()
+            then()
 
         self.alone(mark, marked)
 
-    def _told_of_mark(self, step: int) -> None:
-        """Whether the step can be exported, and which ones can where it cannot."""
+    def _told_of_mark(self, step: int | None, before: int | None) -> None:
+        """Whether the step can be exported, and which ones can where it cannot; what became of the mark `before`."""
+        gone = ""
+        if before is not None:
+            gone = say("gallery.unmarked", "Step {step:,} is no longer marked.", step=before)
+        if step is None:
+            self.notify(gone, timeout=3, markup=False)
+            return
         if step in self.saved:
-            self.notify(say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.", step=step),
-                        timeout=3, markup=False)  # fmt: skip
+            kept = say("gallery.kept", "Step {step:,} is marked as the best; its saved state is kept.", step=step)
+            self.notify(f"{kept}\n{gone}".rstrip(), timeout=5 if gone else 3, markup=False)
             return
         told = say("gallery.marked-not-saved", "Step {step:,} is marked, but no state was saved at it: it cannot be "
                    "exported.", step=step)  # fmt: skip
@@ -365,7 +374,8 @@ class GalleryScreen(Working):
         if self.saved:
             near = say("gallery.marked-near", "Saved nearby: {steps}. e offers that, or mark it instead.",
                        steps=joined(f"{known:,}" for known in nearest(self.saved, step)))  # fmt: skip
-        self.notify(f"{told}\n{near}".rstrip(), severity="warning", timeout=8, markup=False)
+        lines = "\n".join(line for line in (told, near, gone) if line)
+        self.notify(lines, severity="warning", timeout=8, markup=False)
 
     def action_export(self) -> None:
         if self.step is not None:

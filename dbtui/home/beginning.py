@@ -77,7 +77,7 @@ def ask_longer(screen: Working, run: Run, changed: Changed) -> None:
 
     def ask_where(more: int, length: Length) -> None:
         def lengthen() -> object:
-            return run.extend(changes_for(run.config(), more, length.steps_per_epoch), __version__)
+            return run.extend(changes_for(run.config(), more, length), __version__)
 
         screen.app.push_screen(
             where_question(screen.dbtui, run, waits=False),

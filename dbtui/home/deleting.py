@@ -27,12 +27,13 @@ def deletion_question(entry: Entry, lost: str) -> Question:
 
 def what_is_lost(home: Path, name: str) -> str:
     """What goes with a run: its saved states, previews, class pictures and exports. Raises `UserError`."""
+    from core.export.using import exported_files
     from core.runs.folder import Run
 
     run = Run.open(home, name)
     files = [path for path in run.path.rglob("*") if path.is_file() and not path.is_symlink()]
     states = sum(1 for path in run.checkpoints.glob("step-*")) if run.checkpoints.is_dir() else 0
-    exports = sum(1 for _ in run.exports.iterdir()) if run.exports.is_dir() else 0
+    exports = len(exported_files(run.exports))
     pictures = sum(1 for path in files if path.suffix == ".png")
     size = size_in_words(sum(path.stat().st_size for path in files))
     made = counted(pictures, "picture")

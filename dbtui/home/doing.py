@@ -7,15 +7,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textual import events
+
 from core.texts import say
 from dbtui.home.rows import RESUMABLE, Entry
 from dbtui.home.waiting import can_wait
 from dbtui.home.welcome import demo_words
+from dbtui.safe import safe
 from dbtui.working import Result, Working
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
     from core.runs.queue import Queue
+
+
+STOPPED_FIRST = ("l", "m", "d", "delete")
+"""Keys that do nothing while a run trains, and say so."""
 
 
 class RunActions(Working):
@@ -55,6 +62,13 @@ class RunActions(Working):
             "use": is_run,
         }
         return possible[action]
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that comes here did nothing."""
+        entry = self.selected
+        if event.key in STOPPED_FIRST and entry is not None and entry.is_alive:
+            self.app.notify(say("home.trains", "{name} has not ended. Stop it first: x in its monitor, which Enter "
+                                "opens.", name=safe(entry.name)), severity="warning", markup=False)  # fmt: skip
 
     def on_option_list_option_selected(self) -> None:
         self.action_open()
@@ -146,6 +160,8 @@ class RunActions(Working):
         from core.runs import queue
         from core.runs.again import share_of
         from core.runs.folder import Run
+        from core.runs.longer import take_out
+        from dbtui import __version__
         from dbtui.home.beginning import offer_start, start_queue
 
         name = entry.name if entry is not None else ""
@@ -157,7 +173,7 @@ class RunActions(Working):
             "interrupt": lambda: queue.ask_to_end(self.home, now=True),
             "go-on": lambda: queue.take_back(self.home),
             "add": lambda: queue.add(self.home, run := Run.open(self.home, name), **asdict(share_of(run))),
-            "remove": lambda: queue.remove(self.home, name),
+            "remove": lambda: take_out(self.home, name, __version__),
         }
 
         def changed(_: object) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.runs.exported import export_of
 from core.runs.folder import Run
 from core.texts import UserError, say
-from dbtui.safe import safe
+from dbtui.safe import safe, shown_path
 
 if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
@@ -23,7 +23,7 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
     except UserError:  # the export itself says it
         there = None
     if there is not None:
-        _tell(app, name, there.name, say("export.already.title", "Exported already"))
+        _tell(app, name, _where(there), say("export.already.title", "Exported already"))
         return
     app.notify(say("export.begun", "Exporting {name}. This may take some minutes; you can go on.", name=safe(name)),
                markup=False)  # fmt: skip
@@ -40,7 +40,7 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
     output, errors = await child.communicate()
     if child.returncode == 0:
         told = output.decode("utf-8", "replace").strip().splitlines()
-        words = Path(told[0]).name if told else say("export.done", "{name} is exported.", name=name)
+        words = _where(Path(told[0])) if told else say("export.done", "{name} is exported.", name=safe(name))
         _tell(app, name, words, say("export.done.title", "Exported"))
     else:
         reason = errors.decode("utf-8", "replace").strip() or say(
@@ -49,10 +49,15 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
                    markup=False)  # fmt: skip
 
 
+def _where(written: Path) -> str:
+    """The file in one piece, and below it the folder."""
+    return f"{safe(written.name)}\n{shown_path(written.parent)}"
+
+
 def _tell(app: DbtuiApp, name: str, words: str, title: str) -> None:
     """What there is now, and the key that tells how to use it."""
     seen = getattr(app.screen, "run", None)
     use = say("export.use", "u in the list of runs, or in its monitor, tells how to use it.")
     if getattr(seen, "name", None) == name:
         use = say("export.use-here", "u tells how to use it.")
-    app.notify(f"{safe(words)}\n{use}", title=title, timeout=12, markup=False)
+    app.notify(f"{words}\n{use}", title=title, timeout=12, markup=False)

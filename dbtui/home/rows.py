@@ -142,7 +142,7 @@ def progress(step: int, total: int, cells: int) -> str:
     if not total:
         return say("home.no-step", "no step yet")
     steps = f"{step:,}/{total:,}"
-    room = min(32, cells - max(STEPS_CELLS, len(steps)) - 2)
+    room = cells - max(STEPS_CELLS, len(steps)) - 2
     return f"{bar(step, total, room)} {steps}" if room >= 3 else steps
 
 

@@ -33,7 +33,7 @@ REFRESH_SECONDS = 2.0
 AWAY_TICKS = 5
 """Behind another screen only each fifth look counts: it is for the runs that end meanwhile."""
 WIDE = 100
-"""Columns from which there is room for the command too, and for space between the keys."""
+"""Columns from which there is room for the command too."""
 
 
 class RunList(OptionList, inherit_bindings=False):
@@ -122,7 +122,6 @@ class HomeScreen(RunActions):
             self.look()
 
     def on_resize(self) -> None:
-        self.query_one(Footer).compact = self.size.width < WIDE
         self._show(self.entries)
 
     # --- reading ------------------------------------------------------------------------------------------------
@@ -273,7 +272,7 @@ class HomeScreen(RunActions):
             active = said_as(active, {"resume": trains_first()})
         elif entry is not None and entry.begins_anew:
             active = said_as(active, {"resume": trains_anew()})
-        return as_fits(self.app, active, optional, self.size.width, compact=self.size.width < WIDE)
+        return as_fits(self.app, active, optional, self.size.width)
 
     def on_option_list_option_highlighted(self) -> None:
         self._selection_changed()

@@ -31,9 +31,10 @@ def resume_question(app: DbtuiApp, run: Run, *, started: bool) -> Question:
     from core.runs.folder import saved_steps
 
     saved = saved_steps(run.path)
-    text = say("resume.from-nothing", "No state was saved yet: it starts again at step 0.")
-    if saved:
-        text = say("resume.text", "It goes on from step {step:,}, its last saved state.", step=saved[-1])
+    if not saved:
+        return Question(say("resume.again", "Train {name} again from step 0: where?", name=safe(run.name)),
+                        say("resume.from-nothing", "No state of it was saved."), answers)  # fmt: skip
+    text = say("resume.text", "It goes on from step {step:,}, its last saved state.", step=saved[-1])
     return Question(say("resume.question", "Train {name} on: where?", name=safe(run.name)), text, answers)
 
 

@@ -73,8 +73,9 @@ class CurvePane(Pane):
         if self._named != (named := (columns, *((curve.run, curve.label) for curve in curves))):
             self._named = named
             self.query_one(".legend", Static).update(self._legend(curves))
-        last = max(history.step, behind[1] if behind else 0)
-        plot.draw(curves, first=min((curve.steps[0] for curve in curves), default=0), last=last)
+        end = max(history.step, behind[1] if behind else 0)
+        last = history.step if history.has_points else end
+        plot.draw(curves, first=min((curve.steps[0] for curve in curves), default=0), last=last, end=end)
 
     async def zoom(self, direction: int, history: History) -> None:
         """1 nearer, -1 farther, 0 the whole curve."""

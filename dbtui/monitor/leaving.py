@@ -30,36 +30,45 @@ PATIENCE_SECONDS = 20.0
 """After this long a person may end the program without waiting for the training."""
 
 
-def stop_question(run: Run, step: int) -> Question:
+def stop_question(run: Run, step: int, *, paused: bool = False) -> Question:
     """Before a run is ended: dismissed with `save`, `discard`, or `None`."""
+    stay = say("stop.stay-paused", "Leave it paused") if paused else say("stop.go-on", "Go on training")
     return Question(
         say("stop.question", "Stop {name} at step {step:,}?", name=safe(run.name), step=step),
         say("stop.text", "Nothing is lost if it is saved: it can be resumed, and ends with the same weights as if it "
             "had never stopped."),
-        (*_endings(run), Answer("go-on", "g", say("stop.go-on", "Go on training"))),
+        (*_endings(run, step), Answer("go-on", "g", stay)),
     )  # fmt: skip
 
 
-def leave_question(run: Run) -> Question:
-    """Before the program is left while it trains: dismissed with `background`, `save`, `discard`, `stay` or `None`."""
-    return Question(
-        say("leave.training", "{name} is training in this program.", name=safe(run.name)),
-        say("leave.training.text", "What should become of it when the program ends?"),
-        (
-            Answer("background", "b", say("leave.background", "Go on in the background"),
-                   say("leave.background.help", "saves, and trains on without this terminal")),
-            *_endings(run),
-            Answer("stay", "g", say("leave.stay-training", "Stay and go on training")),
-        ),
-    )  # fmt: skip
+def leave_question(run: Run, *, paused: bool = False, step: int | None = None) -> Question:
+    """Before the program is left while it trains: dismissed with `background`, `save`, `discard`, `stay` or `None`.
+    `step` is the one it has come to, where that is known.
+    """
+    title = say("leave.training", "{name} is training in this program.", name=safe(run.name))
+    background = Answer("background", "b", say("leave.background", "Go on in the background"),
+                        say("leave.background.help", "saves, and trains on without this terminal"))  # fmt: skip
+    stay = say("leave.stay-training", "Stay and go on training")
+    if paused:
+        title = say("leave.paused", "{name} is paused in this program.", name=safe(run.name))
+        background = Answer("background", "b", say("leave.background-paused", "Paused in the background"),
+                            say("leave.background-paused.help", "saves, and waits without this terminal"))  # fmt: skip
+        stay = say("leave.stay-paused", "Stay and leave it paused")
+    return Question(title, say("leave.training.text", "What should become of it when the program ends?"),
+                    (background, *_endings(run, step), Answer("stay", "g", stay)))  # fmt: skip
 
 
-def _endings(run: Run) -> tuple[Answer, Answer]:
+def _endings(run: Run, step: int | None = None) -> tuple[Answer, Answer]:
+    """`step` is the one it has come to, where that is known."""
     from core.runs.folder import saved_steps
 
     saved = saved_steps(run.path)
     lost = say("stop.discard.all", "nothing was saved yet: all is lost")
-    if saved:
+    if step == 0:
+        lost = say("stop.discard.nothing", "no step was trained yet: nothing is lost")
+    elif saved and saved[-1] == step:
+        lost = say("stop.discard.saved", "this step is saved already: nothing is lost")
+    elif saved:
         lost = say("stop.discard.help", "the state of step {step:,} stays, what came after is lost", step=saved[-1])
     return (
         Answer("save", "s", say("stop.save", "Save and stop"), say("stop.save.help", "can be resumed from here")),
@@ -84,6 +93,7 @@ class EndingScreen(ModalScreen[bool]):
         self._since = time.monotonic()
         self._ended: bool | None = None
         self._hands_over = False
+        self._was_paused = handle.paused
         self.process = 0
         """Which process trains on, once it does."""
 
@@ -153,15 +163,31 @@ class EndingScreen(ModalScreen[bool]):
             self.notify(f"{told}\n{saved}", severity="error", timeout=30, markup=False)
             self._ended = False
         else:
-            self.notify(last_words(self.run, self.handle.ending, self.process), markup=False)
+            if self._was_paused:
+                await self._pause()
+            self.notify(self.last_words, markup=False)
             self._ended = True
         self._look()
+
+    async def _pause(self) -> None:
+        """What was paused here waits in the other process, too: it is asked to before its first step."""
+        from core.runs.commands import send
+
+        try:
+            await asyncio.to_thread(send, self.run, "pause")
+        except UserError as error:
+            self._was_paused = False
+            self.notify(safe_message(error.message), severity="error", timeout=30, markup=False)
+
+    @property
+    def last_words(self) -> str:
+        return last_words(self.run, self.handle.ending, self.process, paused=self._was_paused)
 
     def _tell(self, words: str) -> None:
         self.query_one("#ending", Static).update(Content(words))
 
 
-def last_words(run: Run, ending: Ending | None, process: int) -> str:
+def last_words(run: Run, ending: Ending | None, process: int, *, paused: bool = False) -> str:
     """What became of the run, for the terminal that is left; `process` is 0 where none trains on."""
     from core.runs.folder import saved_steps
 
@@ -171,6 +197,8 @@ def last_words(run: Run, ending: Ending | None, process: int) -> str:
 
         told = say("last.background", "{name} trains on in process {process}. Watch it with: {command}", name=name,
                    process=process, command=attach)  # fmt: skip
+        if paused:
+            told = words_of_paused(run, process)
         danger = ended_at_logout()
         return f"{told}\n{safe_message(danger)}" if danger is not None else told
     if ending is None or ending.kind != "stopped":
@@ -180,6 +208,12 @@ def last_words(run: Run, ending: Ending | None, process: int) -> str:
         return say("last.stopped-unsaved", "{name} is stopped, and no state of it was saved: it trains again from "
                    "step 0. {command}", name=name, command=resume)  # fmt: skip
     return say("last.stopped", "{name} is stopped. Train on with: {command}", name=name, command=resume)
+
+
+def words_of_paused(run: Run, process: int) -> str:
+    """Where a run waits that is paused in another process, and how to come back to it."""
+    return say("last.paused", "{name} is paused in process {process}, holding its memory. Go on with p in: {command}",
+               name=safe(run.name), process=process, command=command_line(f"attach {run.name}", run.home))  # fmt: skip
 
 
 class LeaveDialog(ModalScreen[int | None]):
@@ -196,7 +230,7 @@ class LeaveDialog(ModalScreen[int | None]):
         self._decided: list[int | None] = []
 
     def on_mount(self) -> None:
-        self.app.push_screen(leave_question(self.run), self._answered)
+        self.app.push_screen(leave_question(self.run, paused=self.handle.paused, step=self.handle.step), self._answered)
 
     def on_screen_resume(self) -> None:
         self._close()
@@ -220,7 +254,7 @@ class LeaveDialog(ModalScreen[int | None]):
 
         def ended(it_did: bool | None) -> None:
             if it_did:
-                cast("DbtuiApp", self.app).last_words = last_words(self.run, self.handle.ending, ending.process)
+                cast("DbtuiApp", self.app).last_words = ending.last_words
             self._decide(code if it_did else None)
 
         self.app.push_screen(ending, ended)

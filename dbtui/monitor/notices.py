@@ -13,7 +13,7 @@ from core.texts import duration_in_words, joined, say
 from dbtui.commandline import command_line
 from dbtui.demo import Demo, draw_more
 from dbtui.monitor.words import ENDED, QUIET
-from dbtui.safe import safe
+from dbtui.safe import safe, shown_path
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
@@ -77,8 +77,13 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
         return Content.styled(lost, "$error") + Content(resume)
     if isinstance(ending, events.Stopped):
         said = [resume]
-        if not ending.saved and ending.step and history.checkpoints:
-            said.insert(0, say("notice.discarded", "What was trained after the last saved state was not kept."))
+        kept = history.checkpoints[-1].step if history.checkpoints else 0
+        if not ending.saved and (ending.step or 0) > kept:
+            said.insert(0, say("notice.discarded", "Stopped at step {step:,}; what was trained since the last saved "
+                               "state was not kept.", step=ending.step))  # fmt: skip
+            if not history.checkpoints:
+                said = [say("notice.all-discarded", "Stopped at step {step:,} and not saved: r begins again at step 0 "
+                            "({command}).", step=ending.step, command=command)]  # fmt: skip
         if history.checkpoints:
             said.append(say("notice.export-saved", "e exports the model as it is saved."))
         return Content.styled(say("message.gap", " ").join(said), QUIET)
@@ -88,7 +93,7 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
         return Content(demo.says("done", history.step)) + "\n" + Content.styled(more, QUIET)
     done = say("notice.done", "e exports the model.")
     if history.exports:
-        exported = joined(safe(export.path) for export in history.exports[-2:])
+        exported = joined(shown_path(run.path / export.path) for export in history.exports[-2:])
         done = say("notice.exported", "Exported: {files}. u tells how to use it, e exports it in another form.",
                    files=exported)  # fmt: skip
     longer = say("notice.longer", "l trains it longer.")

@@ -118,7 +118,7 @@ class MonitorScreen(MonitorActions):
         with Horizontal(id="lower"):
             yield LogPane()
             yield MachinePane(self._gauge)
-        yield Footer(compact=True)
+        yield Footer()
 
     async def in_other_words(self) -> None:
         """The language has changed: everything is drawn anew, and the journal told once more, none of it as news."""

@@ -53,6 +53,8 @@ def glance(name: str, history: History, *, now: float, asked: str = "") -> Glanc
     state = history.state
     if history.begins_anew:
         last, run = None, None
+    elif history.kept_step != history.step:  # the figures are those of a step that is lost
+        last = None
     moves = state not in ENDED and state not in ("paused", "loading", "new")
     begun = owner.started if (owner := history.owner) is not None else now
     going_on: tuple[str, int, int] | None = None
@@ -64,7 +66,7 @@ def glance(name: str, history: History, *, now: float, asked: str = "") -> Glanc
     return Glance(
         name=name,
         state=state,
-        step=0 if history.begins_anew else history.step,
+        step=0 if history.begins_anew else history.kept_step,
         total=0 if history.begins_anew else history.total,
         epoch=last.epoch if last else 0,
         epochs=-(-history.total // per_epoch) if per_epoch else 0,
@@ -93,7 +95,7 @@ def state_line(glance: Glance, width: int) -> Content:
         parts.append(Content.assemble((before, QUIET), f"{glance.step:,}/{glance.total:,}", (after, QUIET)))
     if glance.seconds_left is not None:
         parts.append(_figure(say("figure.left", "left"), duration_in_words(glance.seconds_left)))
-    if glance.step:
+    if glance.step and (glance.loss, glance.rate) != (None, None):
         parts.append(_figure(say("figure.loss", "loss"), number(glance.loss)))
         parts.append(_figure(say("figure.rate", "rate"), rate_in_words(glance.rate)))
     if glance.memory_bytes:

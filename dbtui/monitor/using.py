@@ -19,7 +19,7 @@ from dbtui.actions import bindings
 from dbtui.copying import copy
 from dbtui.demo import draw_with, draws_in_dbtui_alone, why_alone
 from dbtui.monitor.words import QUIET
-from dbtui.safe import safe, safe_message
+from dbtui.safe import safe, safe_message, shown_path
 
 if TYPE_CHECKING:
     from core.config.options import RunConfig
@@ -174,8 +174,10 @@ def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, s
             "using.demo.how",
             "Type this in a terminal: it draws with what the run learned last. Other words draw other pictures.",
         )
+        where = say("using.demo.file", "The file: {path}", path=shown_path(path))
         return Content("\n").join([Content.styled(safe(draw_with(run.name, run.home, config)), "bold $accent"),
-                                   Content.styled(how, QUIET), Content(""), Content(why_alone())])  # fmt: skip
+                                   Content.styled(how, QUIET), Content(""), Content(where), Content(""),
+                                   Content(why_alone())])  # fmt: skip
 
     line = scp_line(path, environment)
     parts = [Content.styled(safe(line or str(path)), "bold $accent")]

@@ -27,7 +27,10 @@ def number(value: float | None) -> str:
 
 
 def rate_in_words(rate: float | None) -> str:
-    return "-" if rate is None else f"{rate:.2g}"
+    """`2.5e-06`: in one notation while it rises and falls, so that two of them can be compared."""
+    if rate is None:
+        return "-"
+    return f"{rate:.1e}" if rate else "0"
 
 
 def clock(moment: float) -> str:
@@ -52,9 +55,12 @@ def seen_in(sample: events.Sample) -> str:
 
 
 def recognised(likeness: float, width: int | None = None) -> str:
-    """How sure the demo's recogniser is that a preview shows what is taught; in few words where `width` is small."""
-    told = say("samples.recognised", "recognised as the new one: {share:.0%}", share=likeness)
-    if width is None or cell_len(told) <= width:
+    """How sure the demo's recogniser is that a preview shows what is taught; in few words where `width` is small: in
+    the same for each share, since two of them stand side by side.
+    """
+    told, longest = (say("samples.recognised", "recognised as the new one: {share:.0%}", share=share)
+                     for share in (likeness, 1.0))  # fmt: skip
+    if width is None or cell_len(longest) <= width:
         return told
     return say("samples.likeness", "{share:.0%} the new one", share=likeness)
 

@@ -40,14 +40,11 @@ class Footer(Widget):
     Footer { dock: bottom; height: 1; width: 100%; color: $footer-foreground; background: $footer-background; }
     """
 
-    compact = reactive(False)
-    """One space between two keys, instead of three."""
     pointed: reactive[Key | None] = reactive[Key | None](None)
     """The key under the mouse."""
 
-    def __init__(self, *, compact: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.set_reactive(Footer.compact, compact)
         self.keys: tuple[Key, ...] = ()
         self.menu: Key | None = None
         self.places: list[Place] = []
@@ -78,23 +75,22 @@ class Footer(Widget):
         self.places = []
         menu = Content()
         if self.menu is not None:
-            told = self._told(self.menu, "")
+            told = self._told(self.menu)
             menu = Content.assemble(("▏", "$foreground 20%"), told, " ")
         room = max(0, self.size.width - menu.cell_length)
         line = Content()
         for key in self.keys:
-            told = self._told(key, "" if self.compact else " ")
+            told = self._told(key)
             self.places.append(Place(line.cell_length, line.cell_length + told.cell_length, key))
-            line = Content.assemble(line, told, " " if self.compact else "")
+            line = Content.assemble(line, told, " ")
         if line.cell_length > room:
             line = line.truncate(room)
         if self.menu is not None:
             self.places.append(Place(room, self.size.width, self.menu))
         return Content.assemble(line, " " * (room - line.cell_length), menu)
 
-    def _told(self, key: Key, around: str) -> Content:
-        title = f"{key.title}{around}" if around else f" {key.title}"
-        told = Content.assemble((f"{around}{key.shown}{around}", KEY), (title, TITLE))
+    def _told(self, key: Key) -> Content:
+        told = Content.assemble((key.shown, KEY), (f" {key.title}", TITLE))
         if key == self.pointed:
             told = told.stylize("$footer-key-foreground on $block-hover-background")
         return told if key.enabled else told.stylize("dim")

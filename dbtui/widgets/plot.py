@@ -107,8 +107,8 @@ class Plot(PlotWidget, can_focus=False):
         self._values = ValueFormatter()
         self.set_y_formatter(self._values)
         self.zoomed = False
-        self._whole = (0.0, 1.0, 0.0, 1.0)
-        """First and last step, lowest and highest value: nothing lies beyond."""
+        self._usual = self._whole = (0.0, 1.0, 0.0, 1.0)
+        """First and last step, lowest and highest value: of what is shown until somebody zooms, and of all there is."""
 
     def compose(self) -> ComposeResult:
         with Grid():
@@ -119,18 +119,23 @@ class Plot(PlotWidget, can_focus=False):
     def on_mount(self) -> None:
         self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 9
 
-    def draw(self, curves: Iterable[Curve], *, first: float, last: float) -> None:
-        """Show `curves` from step `first` to `last`; values that are no numbers are left out.
+    def draw(self, curves: Iterable[Curve], *, first: float, last: float, end: float = 0.0) -> None:
+        """Show `curves` from step `first` to `last`; values that are no numbers are left out. Zooming out shows what
+        there is up to step `end`, too.
 
-        A zoom that the person made stays until `show_all`.
+        A zoom that the person made stays until it is taken back, and goes on with the newest step where that is seen.
         """
         drawn = [_finite(curve) for curve in curves]
         self.clear()
         low, high = limits([value for curve in drawn for value in curve.values])
-        self._whole = first, max(last, first + 1), low, high
+        last = max(last, first + 1)
+        newer = last - self._usual[1]
+        self._usual, self._whole = (first, last, low, high), (first, max(last, end), low, high)
         if not self.zoomed:
-            self.set_xlimits(first, max(last, first + 1))
+            self.set_xlimits(first, last)
             self.set_ylimits(low, high)
+        elif newer > 0 and self._x_min <= last - newer <= self._x_max < last:
+            self._x_min, self._x_max = self._x_min + last - self._x_max, last
         for curve in drawn:
             if curve.points:
                 self.scatter(curve.steps, curve.values, marker="◆", marker_style=curve.style)
@@ -140,11 +145,16 @@ class Plot(PlotWidget, can_focus=False):
                 self.plot(curve.steps, curve.values, line_style=curve.style, hires_mode=HiResMode.BRAILLE)
 
     def zoom(self, direction: int) -> None:
-        """1 nearer, -1 farther (both along the steps), 0 all."""
+        """1 nearer, -1 farther (both along the steps), 0 as it was. Whoever sees the newest step goes on seeing it."""
         if direction == 0:
             self.zoomed = False
         elif direction > 0:
+            newest = self._usual[1]
+            is_seen = self._x_min <= newest <= self._x_max
             self.action_zoom_x_in()
+            if is_seen:
+                moved = max(0.0, newest - self._x_max) - max(0.0, self._x_min - newest)
+                self._x_min, self._x_max = self._x_min + moved, self._x_max + moved
         else:
             self.action_zoom_x_out()
 
@@ -162,11 +172,11 @@ class Plot(PlotWidget, can_focus=False):
         self._stay_within()
 
     def _stay_within(self) -> None:
-        """No farther than all there is; what shows all of it grows with it again."""
+        """No farther than all there is; what shows what is shown anyway grows with it again."""
         first, last, low, high = self._whole
         self._x_min, self._x_max = _within(self._x_min, self._x_max, first, last)
         self._y_min, self._y_max = _within(self._y_min, self._y_max, low, high)
-        self.zoomed = (self._x_min, self._x_max, self._y_min, self._y_max) != self._whole
+        self.zoomed = (self._x_min, self._x_max, self._y_min, self._y_max) != self._usual
 
     def on_canvas_resize(self) -> None:
         """The drawing areas get their sizes after the first drawing; textual-plot waits for the next one then."""
@@ -183,6 +193,10 @@ class Plot(PlotWidget, can_focus=False):
             for part in self.query(Canvas):
                 batch.enter_context(part.batch_refresh())
             super()._render_plot()
+            frame, style = self._scale_rectangle, str(self.get_component_rich_style("plot--axis"))
+            corners = ((0, 0, "┏"), (frame.right, 0, "┓"), (0, frame.bottom, "┗"), (frame.right, frame.bottom, "┛"))
+            for x, y, corner in corners:  # a tick there would make a cross of it
+                canvas.set_pixel(x, y, corner, style=style)
 
 
 def limits(values: Sequence[float | None]) -> tuple[float, float]:

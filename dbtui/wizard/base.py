@@ -82,7 +82,7 @@ class WizardScreen(Editing):
             yield from self.ending()
             yield Static(say("wizard.below", "▼ more (↓)"), id="below", markup=False)
         yield Static("", id="hint", markup=False)
-        yield Footer(compact=True)
+        yield Footer()
 
     def rows(self) -> ComposeResult:
         """Headings and fields."""

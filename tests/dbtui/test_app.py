@@ -227,7 +227,7 @@ def test_every_phase_has_a_state_of_its_own_but_what_comes_before_the_run_is_beg
 async def test_a_started_run_is_shown_unless_somebody_went_on_to_another_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, background: bool
 ) -> None:
-    handle = SimpleNamespace(running=True)
+    handle = SimpleNamespace(running=True, paused=False, step=None)
     gate = threading.Event()
 
     def in_background(run: Run, resume: bool) -> int:
@@ -256,7 +256,10 @@ async def test_a_second_run_is_not_started_in_this_process(tmp_path: Path, monke
     monkeypatch.setattr("core.runs.launch.launch_thread", lambda run, resume, on_event: pytest.fail("it started"))
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
-        app.training, app.training_run = SimpleNamespace(running=True), SyntheticRun(tmp_path, "dog")  # type: ignore[assignment]
+        app.training, app.training_run = (
+            SimpleNamespace(running=True, paused=False, step=None),
+            SyntheticRun(tmp_path, "dog"),
+        )  # type: ignore[assignment]
         assert not await app.launch(SyntheticRun(tmp_path, "clock"), resume=False, background=False)
         await until(pilot, lambda: any("already" in notice.message for notice in app._notifications))
 
@@ -355,7 +358,7 @@ async def test_the_notice_of_an_export_has_the_name_of_the_file_in_one_piece(
         monkeypatch.setattr("dbtui.home.exporting.asyncio.create_subprocess_exec", started)
         await export(app, tmp_path, "a-clock", "diffusers")
         await until(pilot, lambda: "Exported" in shown(app), 4)
-        assert name in shown(app) and "4.27 GB" in shown(app) and "some-where" not in shown(app)
+        assert name in shown(app) and "4.27 GB" in shown(app) and "some-where" in shown(app)
 
 
 async def test_what_is_exported_already_is_said_and_not_written_again(
@@ -367,7 +370,9 @@ async def test_what_is_exported_already_is_said_and_not_written_again(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await export(app, tmp_path, "clock", "safetensors")
         await until(pilot, lambda: "Exported already" in shown(app), 4)
-        assert "clock.safetensors" in shown(app) and "u in the list of runs" in shown(app)
+        assert (
+            "clock.safetensors" in shown(app) and "clock/export" in shown(app) and "u in the list of runs" in shown(app)
+        )
         assert "Exporting" not in shown(app)
 
 

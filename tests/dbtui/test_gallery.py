@@ -213,6 +213,26 @@ async def test_m_marks_the_best_step_which_is_remembered_and_again_unmarks_it(ru
         assert app.screen is not gallery and best_step(run.path) is None
 
 
+async def test_m_in_full_stays_there_and_says_what_became_of_the_mark_before(run: Run) -> None:
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        gallery = await opened(app, pilot, run)
+        await pilot.press("m", "left", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Large) and gallery.best == 600)
+        assert "marked as the best" not in shown(app).splitlines()[-3]
+        await pilot.press("m")
+        await until(pilot, lambda: best_step(run.path) == 500 and gallery.best == 500)
+        await settle(pilot)
+        assert isinstance(app.screen, Large)
+        assert "step 500" in shown(app) and "   marked as the best" in shown(app)
+        told = [notice.message.replace("\n", " ") for notice in app._notifications]
+        assert any("it cannot be exported" in words and "Step 600 is no longer marked." in words for words in told)
+        await pilot.press("m")
+        await until(pilot, lambda: gallery.best is None)
+        await settle(pilot)
+        assert isinstance(app.screen, Large) and "marked as the best" not in shown(app).splitlines()[-3]
+
+
 async def test_marking_a_step_that_was_not_saved_says_that_it_cannot_be_exported_and_which_can(run: Run) -> None:
     app = DbtuiApp(run.home)
     async with app.run_test(size=NARROW) as pilot:

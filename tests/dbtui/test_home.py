@@ -175,8 +175,13 @@ async def test_a_run_in_training_can_be_neither_deleted_nor_resumed(tmp_path: Pa
             await until(pilot, lambda: "► training" in shown(app))
             possible = {name: app.screen.check_action(name, ()) for name in ("open", "resume", "delete")}
             assert possible == {"open": True, "resume": False, "delete": False}
-            await pilot.press("d")
-            assert not isinstance(app.screen, Question)
+            for key in ("d", "l", "m"):
+                app.clear_notifications()
+                await pilot.press(key)
+                await until(pilot, lambda: len(app._notifications) == 1)
+                assert not isinstance(app.screen, Question)
+                (told,) = [notice.message for notice in app._notifications]
+                assert "Stop it first: x in its monitor" in told.replace("\n", " ")
 
 
 async def test_a_finished_run_is_not_resumed_by_a_key_but_says_how_it_is_trained_longer(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from core.config.parsing import with_changes
 from core.events import Done, Failed, Stopped
 from core.runs.folder import Run
 from core.runs.history import summary
-from core.runs.longer import changes_for
+from core.runs.longer import Length, changes_for
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts
 from dbtui.faults import told
@@ -159,9 +159,9 @@ async def test_a_finished_run_is_trained_longer(tmp_path: Path, monkeypatch: pyt
 
 def test_longer_counts_epochs_in_steps_where_steps_are_what_ends_a_run() -> None:
     config = with_changes(RunConfig(), {"intervals.epochs": 10})
-    assert changes_for(config, 5, 6) == {"intervals.epochs": 15}
+    assert changes_for(config, 5, Length(10, 60, 6, False)) == {"intervals.epochs": 15}
     config = with_changes(config, {"intervals.max_steps": 100})
-    assert changes_for(config, 5, 6) == {"intervals.max_steps": 130}
+    assert changes_for(config, 5, Length(0, 100, 6, False)) == {"intervals.max_steps": 130}
 
 
 async def test_copying_opens_the_wizard_with_the_options_of_the_run_under_a_new_name(

@@ -112,6 +112,30 @@ async def test_what_waits_to_go_on_keeps_its_share_of_the_cards(
     assert (entry.name, entry.cards) == ("clock", ("GPU-0", "GPU-1"))
 
 
+async def test_a_longer_run_that_is_taken_out_of_the_queue_is_as_long_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.takes.takes", lambda run, seen, *, lengthened: None)
+    run = make_run(tmp_path, "clock", begun(600), a_step(600), Done(step=600, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "✓ done")
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, Asked))
+        await pilot.press("backspace", "backspace", "5", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("w")
+        await until(pilot, lambda: "Start the queue now?" in shown(app))
+        assert run.config().intervals.epochs == 105
+        await pilot.press("l")
+        await looked_at(app, pilot, "waits, no. 1")
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("r")
+        await looked_at(app, pilot, "✓ done")
+        assert run.config().intervals.epochs == 100
+
+
 async def test_what_starts_at_once_waits_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tmp_path, make_run(tmp_path, "clock"))
     asked: list[str] = []

@@ -186,6 +186,21 @@ async def test_the_language_changes_at_once_on_every_screen_and_is_remembered(tm
 
 
 @pytest.mark.usefixtures("_english_again")
+async def test_the_footer_of_home_keeps_its_keys_where_the_language_changes(tmp_path: Path) -> None:
+    make_run(tmp_path, "clock", begun(), Phase(name="training"), a_step(150), Stopped(step=150, saved=True))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "150/600" in shown(app) and "f1 Help" in shown(app))
+        before = shown(app).splitlines()[-1]
+        for key, word in (("2", "已停止"), ("1", "stopped")):
+            await pilot.press("ctrl+l")
+            await until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.press(key)
+            await until(pilot, lambda word=word: word in shown(app))
+        await until(pilot, lambda: shown(app).splitlines()[-1] == before)
+
+
+@pytest.mark.usefixtures("_english_again")
 async def test_the_monitor_goes_on_in_the_other_language(tmp_path: Path) -> None:
     make_run(tmp_path, "clock", begun(), Phase(name="training"), a_step(150), Stopped(step=150, saved=True))
     app = DbtuiApp(tmp_path, attach="clock")

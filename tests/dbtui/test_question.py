@@ -49,6 +49,17 @@ async def test_a_key_that_is_no_answer_rings_and_is_told_which_ones_are(
         assert app.screen is question and rung == [True]
 
 
+@pytest.mark.parametrize(("width", "wide"), [(80, 80), (120, 76)])
+async def test_a_dialog_nearly_as_wide_as_the_screen_takes_all_of_its_width(
+    tmp_path: Path, width: int, wide: int
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(width, 24)) as pilot:
+        app.push_screen(Question("Which?", "", LETTERS))
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: app.screen.query_one("#dialog").region.width == wide)
+
+
 @pytest.mark.parametrize("keys", [("enter", "enter"), ("k", "k"), ("enter", "escape")])
 async def test_who_answers_twice_in_one_moment_has_answered_once_and_closes_nothing_else(
     tmp_path: Path, keys: tuple[str, ...]

@@ -113,6 +113,13 @@ def test_each_prompt_stands_under_the_middle_of_its_half_with_what_was_seen_in_i
         assert abs(centre - (start + half / 2)) <= 1.5
 
 
+def test_two_shares_side_by_side_are_told_in_the_same_words() -> None:
+    for width in range(60, 72):
+        sheet = Sheet((sample(1, likeness=1.0),), (sample(1, of_class=True, likeness=0.0),))
+        left, right = (words.strip() for words in prompts_of(sheet, width, 40).plain.splitlines()[1].split("│"))
+        assert left.replace("100%", "0%") == right, width
+
+
 def test_a_prompt_is_told_whole_where_there_is_little_room() -> None:
     sheet = Sheet((sample(1),), (sample(1, of_class=True),))
     assert prompts_of(sheet, 20, 20).plain == "left: a sks dog face\nright: a dog face"

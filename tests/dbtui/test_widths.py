@@ -64,6 +64,12 @@ def test_nothing_is_lost_and_every_line_fits(text: str, width: int) -> None:
     assert all(cell_len(part.rstrip()) <= width for part in parts)
 
 
+def test_no_line_ends_between_a_key_and_its_word() -> None:
+    text = "已导出：模型。u 说明怎样使用，e 导出成另一种格式。l 加训。F2 列出办法。LoRA 训练"
+    for width in range(6, 60):
+        assert not any(re.search(r"(?<![A-Za-z])[a-z]$|F2$", line.rstrip()) for line in lines(text, width)), width
+
+
 MARKED = st.lists(
     st.sampled_from(
         [
@@ -117,6 +123,7 @@ def test_english_is_broken_as_before(text: str, width: int, fold: bool) -> None:
 
 @given(st.text("狗。） a\u200b\u200d\ufe0f\u0301👩🇩", max_size=12), st.integers(1, 8))
 @example("狗\u200d\u200d）", 1)
+@example("a 👩", 1)
 def test_characters_that_take_no_cell_do_no_harm(text: str, width: int) -> None:
     starts = _divide(text, width)
     assert starts == sorted(set(starts)) and all(0 < start < len(text) for start in starts)

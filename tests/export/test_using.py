@@ -67,4 +67,6 @@ def test_exports_are_listed_the_newest_first_without_those_being_written(tmp_pat
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (number, number))
     assert [path.name for path in exported_files(tmp_path)] == ["b.safetensors", "a.safetensors"]
+    (tmp_path / "a.ckpt.configs.json").touch()
+    assert [path.name for path in exported_files(tmp_path)] == ["b.safetensors", "a.safetensors"]
     assert exported_files(tmp_path / "none") == []

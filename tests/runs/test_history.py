@@ -25,9 +25,10 @@ from core.events import (
 )
 from core.runs import history as history_module
 from core.runs.folder import Run
-from core.runs.history import SERIES, History, Series
+from core.runs.history import SERIES, History
 from core.runs.journal import JournalWriter, summary
-from core.runs.lock import Owner, RunLock
+from core.runs.lock import Owner, RunLock, owner
+from core.runs.series import Series
 from tests.runs.fakes import started, step
 
 
@@ -95,6 +96,17 @@ def test_an_ended_run_that_somebody_took_up_again_is_loading() -> None:
     history.observe(owned(since=50.0))
     assert history.state == "stopped", "its process is about to let go"
     history.observe(owned(since=101.0))
+    assert history.state == "loading"
+
+
+def test_who_only_changes_an_ended_run_does_not_train_it(tmp_path: Path) -> None:
+    history = told(started(time=5.0), Done(step=10, seconds=1, time=9.0))
+    path = tmp_path / "lock"
+    with RunLock(path, trains=False):
+        history.observe(owner(path))
+    assert history.state == "done" and history.owner is None
+    with RunLock(path):
+        history.observe(owner(path))
     assert history.state == "loading"
 
 

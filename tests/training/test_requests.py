@@ -66,10 +66,12 @@ def test_long_work_is_abandoned_only_for_a_stop() -> None:
         requests.look_or_stop()
 
 
-def test_before_the_first_step_a_save_is_answered_with_a_no() -> None:
-    events = list(Requests(Queue([Asked("save", "a")])).obey_early())
+@pytest.mark.parametrize(("command", "words"), [("save", "saved"), ("sample", "No preview")])
+def test_before_the_first_step_a_save_is_answered_with_a_no(command: str, words: str) -> None:
+    events = list(Requests(Queue([Asked(command, "a")])).obey_early())
     assert [(type(event), event.id) for event in events] == [(Warned, "a")]  # type: ignore[attr-defined]
-    assert "not begun" in events[0].message  # type: ignore[attr-defined]
+    told = events[0].message  # type: ignore[attr-defined]
+    assert "not begun" in told and words in told and "sample" not in told
 
 
 def test_what_is_left_at_the_end_is_known_with_a_stop_that_another_took_the_place_of() -> None:

@@ -64,15 +64,27 @@ async def test_o_lays_a_run_behind_this_one_follows_it_and_takes_it_away_again(t
         rows = [row.strip() for row in shown(app).splitlines()]
         assert any(row.startswith("clock (this run):") for row in rows)
         assert any(row.startswith("face-with-a-long-name (behind):  ◆ validation  ━ average") for row in rows)
-        assert loss._made is not None and loss._made._x_max >= 400
+        plot, own = loss._made, monitor.history.step
+        assert plot is not None and plot._x_max == own < 300, "what is watched is not squeezed by what lies behind it"
+        await pilot.press("+")
+        assert plot._x_max == own
+        await pilot.press(*"------------")
+        await settle(pilot)
+        assert plot._x_max >= 400
+        await pilot.press("0")
+        await settle(pilot)
+        assert plot._x_max == own
         journal_of(other).say(*synthetic.steps(401, 500))
         await monitor.look()
         assert loss.behind() == ("face-with-a-long-name", 500)
         await settle(pilot)
-        assert loss._made._x_max >= 500
+        assert plot._x_max == own
+        await pilot.press(*"------------")
+        assert plot._x_max >= 500
+        await pilot.press("0")
         await pilot.press("o")
         await settle(pilot)
-        assert loss.overlay is None and "face-with" not in shown(app) and loss._made._x_max < 300
+        assert loss.overlay is None and "face-with" not in shown(app) and plot._x_max == own
 
 
 def test_each_of_many_runs_has_a_key_of_its_own_as_long_as_there_are_any(run: Run) -> None:

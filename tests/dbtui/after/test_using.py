@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.config.parsing import with_changes
+from core.events import Export
 from core.runs.folder import Run
 from dbtui.app import DbtuiApp
 from dbtui.monitor.after import export_question, formats_of
@@ -70,6 +71,37 @@ async def test_u_tells_how_to_use_an_export_and_y_copies_the_line_that_fetches_i
         assert app.screen.path != first  # type: ignore[attr-defined]
         await pilot.press("escape")
         assert app.screen is monitor
+
+
+async def test_each_of_many_exports_of_the_demo_says_where_it_lies(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    demo = Run.create(tmp_path, with_changes(run.config(), {"model.name": "demo", "model.source": "demo"}), "0")
+    demo.exports.mkdir()
+    for name in ("demo.safetensors", "demo-step-000306.safetensors", "demo.ckpt.configs.json"):
+        (demo.exports / name).touch()
+    journal_of(demo).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, demo)
+        await pilot.press("u")
+        for _ in range(2):
+            await until(pilot, lambda: isinstance(app.screen, UsingScreen) and "of 2" in shown(app))
+            screen = app.screen
+            assert isinstance(screen, UsingScreen) and screen.path is not None
+            assert f"~/runs/demo/export/{screen.path.name}" in shown(app)
+            await pilot.press("right")
+
+
+async def test_a_finished_run_says_where_its_export_lies(tmp_path: Path, run: Run) -> None:
+    exported = Export(path="export/clock.safetensors", format="safetensors", bytes=7, time=synthetic.NOON + 900)
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), exported, DONE)
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot, run)
+        said = "".join(shown(app).split())
+        assert str(run.exports / "clock.safetensors") in said
 
 
 async def test_u_where_nothing_is_exported_yet_says_so_and_exports_it_on_e(run: Run) -> None:

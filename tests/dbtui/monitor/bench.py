@@ -30,6 +30,8 @@ class SteadyHandle:
 
     def __init__(self) -> None:
         self.running = True
+        self.paused = False
+        self.step: int | None = None
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.ending: Any = None
 

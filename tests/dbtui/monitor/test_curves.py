@@ -12,7 +12,8 @@ from dbtui.monitor.loss import LossPane
 from dbtui.monitor.rate import RatePane
 from dbtui.widgets.plot import Plot, StepFormatter, _within
 from tests.dbtui import synthetic
-from tests.dbtui.monitor.bench import NARROW, Bench, settle
+from tests.dbtui.app_driving import until
+from tests.dbtui.monitor.bench import NARROW, Bench, screen_text, settle
 from tests.dbtui.synthetic import SyntheticRun
 
 
@@ -23,6 +24,7 @@ async def test_zooming_out_ends_at_the_run_and_the_curve_grows_with_it_again(tmp
     with synthetic.held(run):
         async with app.run_test(size=NARROW) as pilot:
             await pilot.press("1")
+            await until(pilot, lambda: app.monitor.query(Plot))
             await settle(pilot)
             plot = app.monitor.query_one(Plot)
             await pilot.press("-", "-")
@@ -30,14 +32,53 @@ async def test_zooming_out_ends_at_the_run_and_the_curve_grows_with_it_again(tmp
             assert (plot._x_min, plot._x_max, plot.zoomed) == (1, 200, False)
             await pilot.press("+", "+")
             await settle(pilot)
-            assert plot.zoomed and plot._x_min > 1 and plot._x_max < 200
+            assert plot.zoomed and plot._x_min > 1 and plot._x_max == 200, "the newest step stays in sight"
             plot._pan(1e6, 0)
-            assert plot._x_min == 1 and plot.zoomed
+            assert plot._x_min == 1 and plot.zoomed and plot._x_max < 200
             await pilot.press("-", "-", "-")
             run.say(*synthetic.steps(201, 260))
             await app.monitor.look()
             await settle(pilot)
             assert (plot._x_min, plot._x_max) == (1, 260)
+
+
+async def test_the_frame_has_corners_where_a_tick_falls_on_one_too(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    run.say(synthetic.started(), *synthetic.steps(1, 201))
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: app.monitor.query(Plot))
+        await settle(pilot)
+        plot = app.monitor.query_one(Plot)
+        plot._whole = plot._usual = (1.0, 201.0, 0.0, 0.4)
+        plot.zoomed = True
+        for first, last in ((50, 200), (100, 150), (0, 200)):
+            plot._x_min, plot._x_max, plot._y_min, plot._y_max = first, last, 0.0, 0.4
+            plot._rerender()
+            await settle(pilot)
+            rows = [row.strip() for row in screen_text(app).splitlines()]
+            top, bottom = (next(row for row in rows if mark in row).split()[-1] for mark in "┻┳")
+            assert top[0] + top[-1] == "┏┓" and bottom[0] + bottom[-1] == "┗┛", (top, bottom)
+
+
+async def test_a_stretch_that_shows_the_newest_step_goes_on_with_it(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    synthetic.in_training(run, 200)
+    app = Bench(run)
+    with synthetic.held(run):
+        async with app.run_test(size=NARROW) as pilot:
+            await pilot.press("1")
+            await until(pilot, lambda: app.monitor.query(Plot))
+            await settle(pilot)
+            await pilot.press("+", "+")
+            await settle(pilot)
+            plot = app.monitor.query_one(Plot)
+            span = plot._x_max - plot._x_min
+            run.say(*synthetic.steps(201, 230))
+            await app.monitor.look()
+            await settle(pilot)
+            assert plot._x_max == 230 and plot._x_max - plot._x_min == pytest.approx(span)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from core.events import Paused
 from dbtui.app import DbtuiApp
-from dbtui.monitor.leaving import EndingScreen, LeaveDialog
+from dbtui.monitor.leaving import EndingScreen, LeaveDialog, leave_question, stop_question
 from dbtui.monitor.log import LogPane
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.monitor.state import StateLines
@@ -124,6 +125,65 @@ async def test_d_saves_and_hands_over_to_a_process(owned: SyntheticRun, monkeypa
         assert "4711" in notices(app)
         assert app.screen is app.monitor
         assert app.monitor.handle is None
+
+
+@pytest.mark.parametrize("key", ["d", "q"])
+async def test_what_is_paused_here_waits_in_the_other_process_too(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("core.runs.launch.launch_background", lambda run, resume: 4711)
+    monkeypatch.setattr("core.runs.commands.send", lambda run, command: asked.append(command))
+    synthetic.in_training(owned, 20)
+    owned.say(Paused(step=20, time=synthetic.NOON + 900))
+    handle = SteadyHandle()
+    handle.paused = True
+    app = Bench(owned, handle)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press(key)
+        await settle(pilot)
+        if key == "q":
+            assert "clock is paused in this program" in shown(app) and "Stay and leave it paused" in shown(app)
+            await pilot.press("b")
+        await until(pilot, lambda: asked)
+        await settle(pilot)
+        told = app.last_words if key == "q" else notices(app)
+        assert "clock is paused in process 4711" in told and "trains on" not in told
+    assert asked == ["pause"]
+
+
+async def test_leaving_what_is_paused_elsewhere_says_how_to_come_back(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    owned.say(Paused(step=20, time=synthetic.NOON + 900))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+    assert "clock is paused in process" in app.last_words and "dbtui attach clock" in app.last_words
+
+
+@pytest.mark.parametrize(
+    ("saved", "step", "paused", "words"),
+    [
+        (20, 20, False, "this step is saved already: nothing is lost"),
+        (10, 20, False, "the state of step 10 stays, what came after is lost"),
+        (0, 20, False, "nothing was saved yet: all is lost"),
+        (0, 0, False, "no step was trained yet: nothing is lost"),
+        (10, 20, True, "Leave it paused"),
+    ],
+)
+def test_before_it_is_stopped_it_says_what_is_true_then(
+    owned: SyntheticRun, saved: int, step: int, paused: bool, words: str
+) -> None:
+    if saved:
+        (owned.path / "checkpoints" / f"step-{saved:06d}").mkdir(parents=True)
+    for question in (stop_question, leave_question):
+        answers = question(owned, step=step, paused=paused).answers  # type: ignore[operator]
+        said = " ".join(f"{answer.title} {answer.help}" for answer in answers)
+        assert words.replace("Leave it", "leave it" if question is leave_question else "Leave it") in said
+        assert ("go on training" in said.lower()) is not paused
 
 
 async def test_a_run_that_came_to_its_end_meanwhile_is_not_started_again(

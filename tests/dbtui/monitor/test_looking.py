@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.events import Stopped, Warned
+from core.events import Checkpoint, Stopped, Warned
 from core.runs.history import History
 from core.runs.journal import JournalTail
 from core.runs.lock import RunLock, owner
@@ -129,6 +129,42 @@ def test_a_run_that_begins_anew_does_not_show_the_step_of_its_life_before(tmp_pa
         assert (told.state, told.step, told.total, told.loss) == ("loading", 0, 0, None)
         history.add([replace(synthetic.started(), time=time.time() + 1)])
         assert (glance("clock", history, now=NOON + 300).total, history.step) == (600, 0)
+
+
+def test_a_run_that_begins_anew_goes_on_from_its_newest_state_and_else_from_nothing(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    for saved in ([], [Checkpoint(step=20, path="checkpoints/step-000020", bytes=1, seconds=0.1)]):
+        history = History()
+        history.add([synthetic.started(), *synthetic.steps(1, 35), *saved])
+        with RunLock(run.lock_path):
+            history.observe(owner(run.lock_path))
+        assert history.step == (20 if saved else 0)
+
+
+async def test_what_was_stopped_and_not_saved_stands_at_what_is_kept_of_it(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    run.say(synthetic.started(), *synthetic.steps(1, 65), Stopped(step=65, saved=False, time=NOON + 200))
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        text = " ".join(screen_text(app).split())
+        assert "Stopped at step 65 and not saved: r begins again at step 0" in text
+        assert "step 0/600" in text and " 0%" in text
+        assert not any(word in text for word in ("epoch", "loss 0", "memory")), "those are of the step that is lost"
+
+
+@pytest.mark.parametrize(("saved", "is_lost"), [(60, True), (65, False)])
+async def test_what_is_saved_at_the_step_where_it_stopped_is_not_said_to_be_lost(
+    tmp_path: Path, saved: int, is_lost: bool
+) -> None:
+    run = SyntheticRun(tmp_path, "clock")
+    state = Checkpoint(step=saved, path=f"checkpoints/step-{saved:06d}", bytes=1, seconds=0.1, time=NOON + 190)
+    run.say(synthetic.started(), *synthetic.steps(1, 65), state, Stopped(step=65, saved=False, time=NOON + 200))
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        text = " ".join(screen_text(app).split())
+        assert ("was not kept" in text) is is_lost and f"r trains on from step {saved}" in text
 
 
 async def test_whoever_waits_to_look_finds_the_screen_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
