@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.choices import formats
 from core.choices.adapters import METHODS, TARGETS, WHOLE, settled_rate
@@ -76,6 +76,11 @@ def _run_name(value: str) -> str:
     if value and not (re.fullmatch(NAME_PATTERN, value) and not value.startswith(("-", "."))):
         raise ValueError("letters, digits, - _ and . (at most 64, not starting with - or .)")
     return value
+
+
+def _crop(value: Any) -> Any:
+    """Americans write it otherwise."""
+    return "centre" if value == "center" else value
 
 
 def _resolution(value: int | str) -> int | str:
@@ -174,7 +179,7 @@ class InstanceOptions(Section):
         "twenty good ones are enough.", kind="directory",
     )  # fmt: skip
     identifier: str = option(
-        "", "Identifier", "A rare word that will mean your subject, for example sks or ohwx. You write it in prompts "
+        "", "Identifier", "A rare word that will mean your subject, for example ohwx. You write it in prompts "
         "afterwards.",
     )  # fmt: skip
     class_noun: str = option(
@@ -196,7 +201,7 @@ class InstanceOptions(Section):
 
 class PriorOptions(Section):
     images_per_instance: int = option(
-        0, "Class pictures for each of yours", "Prior preservation: this many pictures of the plain class for each "
+        0, "Class pictures each", "Prior preservation: this many pictures of the plain class for each "
         "of your pictures keep the model from forgetting it. 0 turns it off; 2 to 5 is usual for faces and things.",
         unit="images", ge=0, le=1000,
     )  # fmt: skip
@@ -208,7 +213,9 @@ class PriorOptions(Section):
         "", "Class prompt", "What the class pictures show. Empty: your caption without the identifier.",
         kind="prompt", more=True,
     )  # fmt: skip
-    negative_prompt: str = option("", "Class negative prompt", "What they must not show.", kind="prompt", more=True)
+    negative_prompt: str = option(
+        "", "Class negative prompt", "What class pictures must not show.", kind="prompt", more=True
+    )
     guidance_scale: float = option(
         7.5, "Class guidance scale", "How closely generated class pictures follow their prompt.", more=True, ge=0, le=50
     )
@@ -220,7 +227,9 @@ class PriorOptions(Section):
 
 class SampleOptions(Section):
     prompt: str = option("", "Preview prompt", "What the previews show. Empty: your caption.", kind="prompt")
-    negative_prompt: str = option("", "Preview negative prompt", "What they must not show.", kind="prompt", more=True)
+    negative_prompt: str = option(
+        "", "Preview negative prompt", "What previews must not show.", kind="prompt", more=True
+    )
     template_file: str = option(
         "", "Preview prompts file", "A text file with a prompt in each line, in the place of the preview prompt. "
         "{identifier} and {class} are filled in; [filewords] are those of one of your pictures after the other.",
@@ -361,13 +370,13 @@ class IntervalOptions(Section):
         "at the end and when you ask.",
         unit="epochs", ge=0, le=1_000_000,
     )  # fmt: skip
-    save_every_steps: int = option(0, "Save every (steps)", "The same, counted in steps. 0 is off.",
+    save_every_steps: int = option(0, "Save every (steps)", "A state to resume from, each so many steps. 0 is off.",
                                    unit="optimizer steps", more=True, ge=0, le=100_000_000)  # fmt: skip
     sample_every_epochs: int = option(
         5, "Preview every", "Previews each so many epochs. 0: not by epochs; by Preview every (steps) or when asked.",
         unit="epochs", ge=0, le=1_000_000,
     )  # fmt: skip
-    sample_every_steps: int = option(0, "Preview every (steps)", "The same, counted in steps. 0 is off.",
+    sample_every_steps: int = option(0, "Preview every (steps)", "Previews each so many steps. 0 is off.",
                                      unit="optimizer steps", more=True, ge=0, le=100_000_000)  # fmt: skip
     sample_at_start: bool = option(
         False, "Preview at the start", "Previews before the first step too: what the model made of them before it "
@@ -442,13 +451,17 @@ class LoraOptions(Section):
         16, "Rank", "How much the U-Net's matrices can hold. 4 to 32 is usual; files grow with it.", ge=1, le=1024,
     )  # fmt: skip
     alpha: float = option(
-        16.0, "Alpha", "How strong they are: what they do is multiplied with alpha / rank. As large as the rank: 1.",
-        more=True, gt=0, le=4096,
+        16.0, "Alpha", "How strong the matrices are: what they do is multiplied with alpha / rank. As large as "
+        "the rank: 1.", more=True, gt=0, le=4096,
     )  # fmt: skip
-    text_encoder_rank: int = option(16, "Text encoder rank", "The same for the text encoder.", more=True, ge=1,
-                                    le=1024)  # fmt: skip
-    text_encoder_alpha: float = option(16.0, "Text encoder alpha", "The same for the text encoder.", more=True, gt=0,
-                                       le=4096)  # fmt: skip
+    text_encoder_rank: int = option(
+        16, "Text encoder rank", "How much the text encoder's matrices can hold. 4 to 32 is usual.", more=True, ge=1,
+        le=1024,
+    )  # fmt: skip
+    text_encoder_alpha: float = option(
+        16.0, "Text encoder alpha", "How strong the text encoder's matrices are: what they do is multiplied with "
+        "alpha / rank.", more=True, gt=0, le=4096,
+    )  # fmt: skip
     targets: TargetsName = option(
         "attention", "LoRA targets", "Which matrices get one: attention, attention+mlp, or all (with convolutions). "
         "More learns more and takes more memory.", choices=tuple(TARGETS), more=True,
@@ -461,7 +474,7 @@ class ImageOptions(Section):
         "possible, at about the same number of pixels, and is trained beside others of that shape. Class pictures "
         "are cut to the shape of the picture they stand beside.",
     )  # fmt: skip
-    crop: Annotated[Literal["centre", "random"], Field()] = option(
+    crop: Annotated[Literal["centre", "random"], BeforeValidator(_crop)] = option(
         "centre", "Crop", "What of a picture is kept that is longer than its training size: the middle, or another "
         "part each time. random cannot be cached.", choices=("centre", "random"), more=True,
     )  # fmt: skip

@@ -40,6 +40,8 @@ NOT_FOR_PRESETS = (
 LORA, LORA_ENABLED = "lora", "lora.enabled"
 """The overlay for LoRA and its kin, and the option that it hangs on."""
 SUFFIX = ".toml"
+FIRST = ("face", "style", "object")
+"""Presets for a kind of subject; one for a kind of computer stands behind them."""
 LARGEST = 1_000_000
 """Bytes: a preset has a few thousand, and one that is no preset shall not be read for minutes."""
 
@@ -106,9 +108,12 @@ def user_presets_directory() -> Path:
 
 
 def built_in_presets() -> dict[str, Preset]:
-    """The presets that come with the program, by id; in the order of their titles, as lists show them."""
+    """The presets that come with the program, by id; what most people teach comes first, as lists show it."""
     found = (load_preset(path) for path in built_in_directory().glob(f"*{SUFFIX}"))
-    return {preset.id: preset for preset in sorted(found, key=lambda preset: preset.title)}
+    return {
+        preset.id: preset
+        for preset in sorted(found, key=lambda preset: (*(preset.id != first for first in FIRST), preset.id))
+    }
 
 
 def load_presets(own: Path | None) -> Presets:

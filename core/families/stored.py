@@ -134,8 +134,8 @@ def refuse_placeholder(path: Path, beginning: bytes) -> None:
     if beginning.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"%PDF")) or beginning[8:12] == b"WEBP":
         raise UserError(
             "source.picture", "{path} is a picture or a document, not a model.",
-            mend="Name the model's .safetensors or .ckpt file, or its diffusers folder; your pictures come on the next "
-            "page.", path=path_in_words(path),
+            mend="Name the model's .safetensors or .ckpt file, or its diffusers folder. The folder of your "
+            "pictures is asked for elsewhere.", path=path_in_words(path),
         )  # fmt: skip
     if text.startswith(b"version https://git-lfs"):
         raise UserError(

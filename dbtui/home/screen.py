@@ -230,8 +230,12 @@ class HomeScreen(RunActions):
         self._selection_changed()
 
     def follow(self, name: str) -> None:
-        """Put the cursor on the run called `name`: now, or once it stands in the list."""
-        self._followed = Entry(name).id
+        """`stand_on` the run called `name`."""
+        self.stand_on(Entry(name))
+
+    def stand_on(self, entry: Entry) -> None:
+        """Put the cursor on it: now, or once it stands in the list."""
+        self._followed = entry.id
         self._go_to_followed()
 
     def _go_to_followed(self) -> None:

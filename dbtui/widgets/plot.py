@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from textual.app import ComposeResult
@@ -40,11 +41,21 @@ class Curve:
 
 
 class StepFormatter(NumericAxisFormatter):
-    """Whole steps with thousands separators; never half a step."""
+    """Whole steps with thousands separators; never half a step, and no two that touch in `width` cells."""
+
+    width = 80
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
         ticks = super().get_ticks(min_, max_, max_ticks)
-        return sorted({float(round(tick)) for tick in ticks if min_ <= round(tick) <= max_})
+        whole = sorted({float(round(tick)) for tick in ticks if min_ <= round(tick) <= max_})
+        label, step = len(f"{round(max_):,}"), (max_ - min_) / self.width
+        room = 1.5 * label + 1  # of two, the one at the end stands before its tick, the other around it
+        apart = min((after - before for before, after in pairwise(whole)), default=max_)
+        if apart >= step * (room if whole and whole[-1] == max_ else label + 1):
+            return whole
+        power = 10.0 ** math.floor(math.log10(step * room))
+        interval = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= step * room)
+        return [place * interval for place in range(math.ceil(min_ / interval), math.floor(max_ / interval) + 1)]
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
         return [f"{round(tick):,}" for tick in ticks]
@@ -91,7 +102,8 @@ class Plot(PlotWidget, can_focus=False):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.set_x_formatter(StepFormatter())
+        self._steps = StepFormatter()
+        self.set_x_formatter(self._steps)
         self._values = ValueFormatter()
         self.set_y_formatter(self._values)
         self.zoomed = False
@@ -166,6 +178,7 @@ class Plot(PlotWidget, can_focus=False):
         if canvas.size.width < SMALLEST[0] or canvas.size.height < SMALLEST[1]:
             return
         self._values.most = max(2, canvas.size.height // 3)
+        self._steps.width = canvas.size.width
         with ExitStack() as batch:
             for part in self.query(Canvas):
                 batch.enter_context(part.batch_refresh())

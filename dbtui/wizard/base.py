@@ -50,6 +50,7 @@ class WizardScreen(Editing):
         *bindings("wizard"),
         Binding("tab", "go(1)", show=False, priority=True),
         Binding("shift+tab", "go(-1)", show=False, priority=True),
+        Binding("up", "go(-1)", show=False),  # from the button at the end: every field has its own
         Binding("slash", "find", show=False),
         Binding("pageup", "scroll(-1)", show=False),
         Binding("pagedown", "scroll(1)", show=False),

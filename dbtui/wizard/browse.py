@@ -7,6 +7,7 @@ vanishes while it is read ends the app; so what it reads and how it is written i
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from dbtui.safe import safe
 from dbtui.wizard.completion import WEIGHTS
 
 MOST = 2000
+TOGETHER_SECONDS = 1.0
 
 
 class Entry(DirectoryEntry):
@@ -53,6 +55,8 @@ class Listing(DirectoryNavigation):
         self.files = files
         self._came_from: Path | None = None
         """The folder that was left upwards, until its line is found."""
+        self._typed, self._typed_at = "", float("-inf")
+        """The letters that were typed one after the other, and when the last one was (monotonic seconds)."""
 
     @work(exclusive=True, thread=True)
     def _load(self) -> None:
@@ -111,17 +115,26 @@ class Listing(DirectoryNavigation):
             self._location = location
 
     def _on_key(self, event: Key) -> None:
-        """A letter goes to the next name that begins with it."""
+        """Letters typed one after the other go to the next name that begins with them."""
         if not event.is_printable or event.character in (" ", ".") or self.highlighted is None:
             return
-        wanted, count = (event.character or "").lower(), self.option_count
-        for number in (*range(self.highlighted + 1, count), *range(self.highlighted + 1)):
+        letter, now = (event.character or "").lower(), time.monotonic()
+        typed = self._typed + letter if now - self._typed_at < TOGETHER_SECONDS else letter
+        if not self._jump(typed, self.highlighted + (typed == letter)):
+            typed = letter
+            self._jump(typed, self.highlighted + 1)
+        self._typed, self._typed_at = typed, now
+        event.stop()
+
+    def _jump(self, beginning: str, start: int) -> bool:
+        """To the first name with that beginning, from line `start` to the end and on from the first."""
+        for number in (*range(start, self.option_count), *range(start)):
             entry = self.get_option_at_index(number)
             assert isinstance(entry, Entry)
-            if entry.location.name.lower().startswith(wanted) and not entry.disabled:
+            if entry.location.name.lower().startswith(beginning) and not entry.disabled:
                 self.highlighted = number
-                break
-        event.stop()
+                return True
+        return False
 
     def _repopulate_display(self) -> None:
         self.clear_options()
@@ -147,6 +160,14 @@ class Browse(ModalScreen[Path | None]):
         binding("browse.hidden", "full_stop", "hidden", "Hidden", "Shows or hides what begins with a dot."),
     ]
 
+    @property
+    def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
+        return say(
+            "browse.help",
+            "Enter opens the highlighted folder, or takes the highlighted file; Backspace goes to the folder above. "
+            "Letters go to the next name that begins with them: cl to clock.",
+        )
+
     def __init__(self, title: str, start: Path, *, files: bool) -> None:
         super().__init__()
         self.title_text, self.files = title, files
@@ -157,7 +178,7 @@ class Browse(ModalScreen[Path | None]):
             yield Static(Content(self.title_text).stylize("bold"), markup=False)
             yield Static("", id="where", markup=False)
             yield Listing(self.start, files=self.files)
-            keys = say("browse.keys", "Enter opens · Space takes it · Backspace goes up · a–z jumps · . hidden · Esc")
+            keys = say("browse.keys", "Enter opens · Space takes · Backspace goes up · a–z jumps · Esc closes")
             yield Static(keys, id="dialog-keys", markup=False)
 
     def tell(self, location: Path, problem: str) -> None:

@@ -15,6 +15,7 @@ from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.parts import heading, section_options
+from dbtui.wizard.rows import Row
 from dbtui.wizard.thumbnails import Thumbnails
 
 ASKED_OF_A_SUBJECT = ("instance.directory", "instance.identifier", "instance.class_noun")
@@ -30,6 +31,10 @@ class ConceptsScreen(WizardScreen):
             "concepts.help",
             "Your pictures and the word for them. F4 goes on, F5 shows rare options, F8 adds another subject.",
         )
+
+    def on_mount(self) -> None:
+        """Begin with the pictures, also where a rare option stands above them."""
+        next(row for row in self.query(Row) if row.path == "concepts.0.instance.directory").control.focus()
 
     def rows(self) -> ComposeResult:
         for number in range(self.context.concepts):

@@ -45,9 +45,11 @@ NOT_COPIED = ("name", "instance.directory", "instance.identifier")
 """Of a concept: what each has for itself."""
 
 
-ASKS_FOR_CLASS = ".prior.images_per_instance"
 WITHOUT_CLASS = ("class.options-unused", "prior.off", "prior.scaled-unused", "prior.weight-unused")
-"""What is found where no class pictures are asked for: nobody knows while that field holds no number."""
+OF_LENGTH = ("save.never", "sample.never", "sample.ends-only", "validate.ends-only", "warmup.long", "epochs.unused",
+             "interval.never", "text-encoder.never")  # fmt: skip
+HANGS_ON = {"images_per_instance": WITHOUT_CLASS, "epochs": OF_LENGTH, "max_steps": OF_LENGTH}
+"""Name of an option → what is found because of its value: nobody knows while the field holds none."""
 
 
 class WizardContext:
@@ -225,10 +227,10 @@ class WizardContext:
         facts = self.facts
         if facts is not None:
             wrong = {finding.field for finding in self.findings}
-            unsure = any(path.endswith(ASKS_FOR_CLASS) for path in wrong)
+            unsure = {code for path in wrong for code in HANGS_ON.get(path.rpartition(".")[2], ())}
             self.findings += [
                 finding for finding in check(self.config, facts)
-                if finding.field not in wrong and not (unsure and finding.message.code in WITHOUT_CLASS)
+                if finding.field not in wrong and finding.code not in unsure
             ]  # fmt: skip
 
     def _family(self) -> str:

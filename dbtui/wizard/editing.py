@@ -118,7 +118,9 @@ class Editing(Working):
             answers = [Answer(str(number), key_of(number), safe_message(fix.label), "" if is_one else field)
                        for number, (fix, field) in enumerate(zip(fixes, changed, strict=True), 1)]  # fmt: skip
             which = say("wizard.which-way", "Which way?")
-            if is_one:
+            if not any(all(fix in finding.fixes for fix in fixes) for finding in self._findings()):
+                which = say("wizard.which-first", "What shall be mended?")
+            elif is_one:
                 which = say("wizard.which-way.field", "{field}: which way?", field=changed[0])
             question = Question(which, "", answers)
             self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)
@@ -142,7 +144,9 @@ class Editing(Working):
 
     def mend(self, fix: Fix) -> None:
         self.context.mend(fix)
-        self.app.notify(safe_message(fix.label), title=say("wizard.mended", "Mended"), timeout=4, markup=False)
+        fields = joined(find_option(path).title for path in fix.changes)
+        title = say("wizard.mended", "Mended: {fields}", fields=fields)
+        self.app.notify(safe_message(fix.label), title=title, timeout=3, markup=False)
         self._write()
 
     def _write(self) -> None:

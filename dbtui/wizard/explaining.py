@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.cells import cell_len
 from textual.content import Content
 
+from core.choices.adapters import METHODS
+from core.choices.attention import ATTENTIONS
+from core.choices.entry import Entry
+from core.choices.formats import EXPORT_FORMATS
+from core.choices.optimizers import OPTIMIZERS
+from core.choices.schedulers import SCHEDULERS
 from core.config.parsing import value_at
 from core.config.presets import Preset
 from core.config.table import Option
@@ -18,6 +26,14 @@ from dbtui.wizard.context import PRESET, WizardContext
 from dbtui.wizard.values import in_words
 
 LONGEST_TITLE = 40
+EXPLAINED: Mapping[str, Mapping[str, Entry]] = {
+    "learning_rate.scheduler": SCHEDULERS,
+    "performance.optimizer": OPTIMIZERS,
+    "performance.attention": ATTENTIONS,
+    "lora.method": METHODS,
+    "saving.export_format": EXPORT_FORMATS,
+}
+"""Options whose choices have a line of their own each."""
 
 
 def preset_option() -> Option:
@@ -38,9 +54,12 @@ def explain(context: WizardContext, path: str, option: Option) -> Hanging:
         for preset in context.presets.values():
             parts += [Content(preset_title(preset)).stylize("bold"), Hung(Content("  "), Content(safe(preset.help)))]
         return Hanging.of(parts)
-    if option.type != "text" or option.choices or option.unit:
+    if option.type != "text" or option.choices or option.unit or option.expects:
         takes = noted(option.expectation, option.unit) if option.unit else option.expectation
+        if option.type == "switch":
+            takes = say("explain.on-or-off", "on or off")
         parts.append(_line(say("explain.takes", "Takes"), takes))
+    parts += [_line(entry.id, entry.help) for entry in EXPLAINED.get(option.path, {}).values()]
     parts.append(_line(say("explain.at-first", "At first"), in_words(option.default)))
     for preset in context.presets.values():
         values = preset.values_for(context.family, context.lora)

@@ -17,6 +17,8 @@ from core.planning.survey import survey
 from core.runs.pace import former_paces
 from core.texts import UserError, say
 from dbtui.drafts import Draft, delete_draft, save_draft
+from dbtui.home.rows import Entry
+from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Answer, Question
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.context import WizardContext, step_of
@@ -105,6 +107,8 @@ class Wizard:
         if self._is_kept and not self._dirty:
             told = say("wizard.kept", "What you typed is kept: Enter on the draft in the list goes on with it.")
             self.app.notify(told, markup=False)
+            if isinstance(self.app.screen, HomeScreen):
+                self.app.screen.stand_on(Entry("", draft=self.context.draft()))
 
     async def close(self) -> None:
         """Take the screens away, and what lies over them."""

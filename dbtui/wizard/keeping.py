@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import DescendantBlur
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
@@ -64,15 +65,15 @@ class KeepPreset(ModalScreen[Called | None]):
             yield Static(Content(title).stylize("bold"), id="dialog-title", markup=False)
             with VerticalScroll(id="dialog-text", can_focus=False):
                 yield Static(contents(self.kept), markup=False)
-            with Horizontal(classes="asked"):
+            with Horizontal(classes="asked name"):
                 yield Static(say("keeping.name", "Name"), classes="label")
                 yield Field(self.called.name, placeholder=say("placeholder.preset-name", "for example my-faces"),
                             id="preset-name", compact=True, select_on_focus=False)  # fmt: skip
+            yield Static("", id="preset-said", markup=False)
             with Horizontal(classes="asked"):
                 yield Static(say("keeping.preset-title", "Title"), classes="label")
                 yield Field(self.called.title, placeholder=optional(), id="preset-title", compact=True,
                             select_on_focus=False)  # fmt: skip
-            yield Static("", id="preset-said", markup=False)
             yield Button(say("keeping.save", "Save (Ctrl+S)"), compact=True, action="screen.save")
             keys = say("keeping.keys", "Enter goes on · Ctrl+S saves · Esc closes")
             yield Static(keys, id="dialog-keys", markup=False)
@@ -80,6 +81,12 @@ class KeepPreset(ModalScreen[Called | None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if self._tried:
+            self._say()
+
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        """A name that cannot be one is said when it is left, not only when it is to be saved."""
+        if event.widget.id == "preset-name" and self.typed_name:
+            self._tried = True
             self._say()
 
     def action_save(self) -> None:
@@ -98,7 +105,7 @@ class KeepPreset(ModalScreen[Called | None]):
         return self.query_one(f"#preset-{field}", Field).value.strip()
 
     def _say(self) -> None:
-        """What is wrong with the name, once saving was tried."""
+        """What is wrong with the name, once one was typed or saving was tried."""
         wrong = ""
         if not self.typed_name:
             wrong = say("keeping.nameless", "It needs a name.")

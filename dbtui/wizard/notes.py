@@ -61,7 +61,7 @@ def finding_lines(finding: Finding) -> list[Line]:
         )
     elif finding.fixes:
         lines.append(
-            Line("→", "$text-accent", say("notes.ways", "F2: {count} ways to mend it", count=len(finding.fixes)))
+            Line("→", "$text-accent", say("notes.ways", "F2 offers {count} ways to mend it", count=len(finding.fixes)))
         )
     return lines
 

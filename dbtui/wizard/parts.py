@@ -35,9 +35,12 @@ class Form(VerticalScroll, can_focus=False):
 
 def heading(title: str, text: str = "") -> Static:
     """A line over some rows: what they are about."""
+    return Static(heading_words(title, text), classes="heading")
+
+
+def heading_words(title: str, text: str = "") -> Content:
     rest = f"  {safe(text)}" if text else ""
-    words = Content.assemble((safe(title), "bold $text-primary"), (rest, "$foreground-muted"))
-    return Static(words, classes="heading")
+    return Content.assemble((safe(title), "bold $text-primary"), (rest, "$foreground-muted"))
 
 
 def section_options(prefix: str) -> list[Option]:

@@ -9,7 +9,7 @@ EXAMPLES = Texts("placeholder", {
     "model.name": "for example my-dog",
     "model.source": "for example demo, or /models/sd15.safetensors",
     "concepts.*.instance.directory": "for example ~/pictures/my-dog",
-    "concepts.*.instance.identifier": "for example sks",
+    "concepts.*.instance.identifier": "for example ohwx",
     "concepts.*.instance.class_noun": "for example dog",
     "concepts.*.sample.prompt": "optional: empty, it is your caption",
     "concepts.*.prior.prompt": "optional: empty, your caption without the word",

@@ -7,14 +7,15 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Button, OptionList
+from textual.geometry import Region
+from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.config.findings import Finding, Fix, Level
 from core.machine import Card
 from core.runs.folder import Run
 from core.runs.queue import add
-from core.texts import UserError, say
+from core.texts import UserError, joined, say
 from dbtui import __version__
 from dbtui.actions import bindings
 from dbtui.safe import safe
@@ -24,7 +25,7 @@ from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import step_of
 from dbtui.wizard.curve import RateCurve
 from dbtui.wizard.notes import finding_lines
-from dbtui.wizard.parts import Form, heading
+from dbtui.wizard.parts import Form, heading, heading_words
 from dbtui.wizard.words import PlanLines, group_help, group_title, plan_in_words
 
 
@@ -37,8 +38,8 @@ class Listed(Option):
 
 
 class Findings(OptionList, inherit_bindings=False):
-    """What is still to be mended; Enter goes to the field. The arrows go on to the plan behind the last finding, as if
-    both were one list.
+    """What is still to be mended, as long as it is: the form scrolls, not the list. Enter goes to the field. The arrows
+    go on to the plan behind the last finding, as if both were one list.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,10 +49,38 @@ class Findings(OptionList, inherit_bindings=False):
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The arrows are the list's own as long as there is a finding to go to and the form stands at its beginning."""
-        if action == "cursor_up":
-            return bool(self.highlighted) and not self.screen.query_one(Form).scroll_y
-        return action != "cursor_down" or (self.highlighted or 0) < self.option_count - 1
+        """The arrows are the list's own as long as the chosen finding is seen and there is another one to go to."""
+        if action not in ("cursor_up", "cursor_down"):
+            return True
+        last = 0 if action == "cursor_up" else self.option_count - 1
+        form = self.screen.query_one(Form)
+        return self.highlighted not in (None, last) and form.region.contains_point(self._place.offset)
+
+    def action_cursor_up(self) -> None:
+        super().action_cursor_up()
+        self._show_chosen()
+
+    def action_cursor_down(self) -> None:
+        super().action_cursor_down()
+        self._show_chosen()
+
+    def on_focus(self) -> None:
+        self.call_after_refresh(self._show_chosen)
+
+    def scroll_to_highlight(self, top: bool = False) -> None:
+        """Nothing to do in a list that is as long as it is; the form stays where it was scrolled to."""
+
+    @property
+    def _place(self) -> Region:
+        """Where the chosen finding stands on the screen, were all of it shown."""
+        number = self.highlighted or 0
+        x, y, width, _ = self.content_region
+        return Region(x, y + self._index_to_line.get(number, 0), width, self._heights.get(number, 1))
+
+    def _show_chosen(self) -> None:
+        form = self.screen.query_one(Form)
+        place = self._place.translate(form.scroll_offset - form.content_region.offset)
+        form.scroll_to_region(place, animate=False)
 
 
 class ReviewScreen(WizardScreen):
@@ -62,7 +91,7 @@ class ReviewScreen(WizardScreen):
         Binding("home", "scroll_to(0)", show=False),
         Binding("end", "scroll_to(1)", show=False),
     ]
-    AUTO_FOCUS = "#here"
+    AUTO_FOCUS = ""
     step = "review"
 
     @property
@@ -78,8 +107,7 @@ class ReviewScreen(WizardScreen):
 
     def rows(self) -> ComposeResult:
         with Vertical(id="findings-part"):
-            yield heading(say("review.findings", "To look at"),
-                          say("review.findings.keys", "Enter goes to the field, F2 mends"))  # fmt: skip
+            yield Static("", id="findings-heading", classes="heading")
             yield Findings(id="findings", compact=True, markup=False)
         yield heading(say("review.plan", "The plan"))
         yield PlanLines()
@@ -109,10 +137,38 @@ class ReviewScreen(WizardScreen):
         findings.clear_options()
         findings.add_options(listed)
         findings.highlighted = min(highlighted or 0, len(listed) - 1) if listed else None
+        was_listed, has_focus = self.query_one("#findings-part").display, findings.has_focus
         self.query_one("#findings-part").display = bool(listed)
+        if self.focused is None or has_focus > bool(listed) or (bool(listed) > was_listed and self._is_on_start):
+            self.set_focus(findings if listed else self.query_one("#here"))
         self.query_one(PlanLines).show(plan_in_words(self.context, self.wizard.is_busy))
         self.query_one(RateCurve).show(self.context.config, self.context.plan())
         super().show()
+
+    @property
+    def _is_on_start(self) -> bool:
+        return self.focused is self.query_one("#here")
+
+    def illustrate(self) -> None:
+        """What keys do in the list is promised only while they do it."""
+        keys = [say("review.findings.there", "Shift+Tab goes there")]
+        chosen = self._chosen
+        if chosen is not None:
+            keys = (
+                [say("review.findings.enter", "Enter goes to the field")] if step_of(chosen.field) != "review" else []
+            )
+            keys += [say("review.findings.mends", "F2 mends")] if chosen.fixes else []
+        self._tell("#findings-heading", heading_words(say("review.findings", "To look at"), joined(keys)))
+
+    def on_option_list_option_highlighted(self) -> None:
+        self.illustrate()
+        self._keys_changed()
+
+    @property
+    def _chosen(self) -> Finding | None:
+        """The finding that keys act on, while the list has the focus."""
+        listed = self.query_one(Findings).highlighted_option
+        return listed.finding if isinstance(listed, Listed) and self.query_one(Findings).has_focus else None
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if isinstance(event.option, Listed):
@@ -219,8 +275,6 @@ class ReviewScreen(WizardScreen):
 
     def _fixes(self) -> list[Fix]:
         """Those of the highlighted finding while the list has the focus, else every one."""
-        listing = self.query_one(Findings)
-        chosen = [listed for listed in listing.options if isinstance(listed, Listed)]
-        if listing.has_focus and listing.highlighted is not None:
-            chosen = chosen[listing.highlighted : listing.highlighted + 1]
-        return [fix for listed in chosen for fix in listed.finding.fixes]
+        chosen = self._chosen
+        listed = [option.finding for option in self.query_one(Findings).options if isinstance(option, Listed)]
+        return [fix for finding in ([chosen] if chosen is not None else listed) for fix in finding.fixes]

@@ -246,6 +246,7 @@ class Row(Vertical):
         with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
             if isinstance(control, Field) and control.value != text:
                 control.value = text
+                control.cursor_position = len(control.value)
             elif isinstance(control, Choice) and control.value != text:
                 control.value = self._chosen(text)
             elif isinstance(control, Switched):

@@ -170,3 +170,8 @@ def test_a_name_that_cannot_be_used_comes_with_one_that_can(instance: dict[str, 
     _, findings = parse_leniently(raw)
     (wrong,) = [finding for finding in findings if finding.field == "model.name"]
     assert [dict(fix.changes) for fix in wrong.fixes] == [{"model.name": offered}]
+
+
+def test_the_middle_may_be_written_the_american_way() -> None:
+    assert with_changes(RunConfig(), {"images.crop": "center"}).images.crop == "centre"
+    assert parse({"images": {"crop": "center"}}).images.crop == "centre"

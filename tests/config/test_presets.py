@@ -17,7 +17,8 @@ from core.config.presets import (
     user_presets_directory,
 )
 from core.families import FAMILIES
-from core.texts import UserError
+from core.languages import texts_of
+from core.texts import UserError, use_language
 
 
 @pytest.mark.parametrize(
@@ -172,3 +173,12 @@ def test_a_folder_of_presets_that_cannot_be_read_is_told_of(tmp_path: Path) -> N
 def test_own_presets_follow_the_desktops_rule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert user_presets_directory() == tmp_path / "dbtui" / "presets"
+
+
+@pytest.mark.parametrize("language", [None, "zh"])
+def test_what_suits_a_subject_stands_before_what_suits_a_computer(language: str | None) -> None:
+    use_language(texts_of(language) if language else None)
+    try:
+        assert list(built_in_presets()) == ["face", "style", "object", "low-memory"]
+    finally:
+        use_language(None)

@@ -99,6 +99,18 @@ async def test_a_value_that_is_none_says_so_beside_its_field_and_goes_back_on_f6
         assert not row.state.lines and not row.state.changed
 
 
+async def test_the_second_screen_begins_with_the_pictures_also_with_every_option(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "model", dict(FILLED))
+        await pilot.press("f5")
+        await screen.wizard.go("concepts")
+        await until(pilot, lambda: current(app).step == "concepts" and current(app).focused_row is not None)
+        row = current(app).focused_row
+        assert row is not None and row.path == "concepts.0.instance.directory"
+        assert next(row.path for row in current(app).query(Row)) == "concepts.0.name"
+
+
 async def test_a_switch_that_is_off_bears_no_cross(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from dbtui.app import DbtuiApp
+from dbtui.widgets.guidance import Guidance
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.browse import Browse, Entry, Listing
 from tests.dbtui.app_driving import open_wizard, row_of, shown, until
@@ -93,6 +94,42 @@ async def test_a_letter_goes_to_a_name_and_the_way_up_keeps_the_place(tmp_path: 
         await until(pilot, lambda: highlighted() == shelf / "models")
         await pilot.press("up", "up", "enter")
         await until(pilot, lambda: highlighted() == shelf)
+
+
+async def test_letters_typed_one_after_the_other_are_the_beginning_of_a_name(tmp_path: Path, shelf: Path) -> None:
+    for name in ("cat", "cliff"):
+        (shelf / name).mkdir()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", {"concepts.0.instance.directory": str(shelf)})
+        listing = await browse(pilot, screen, "concepts.0.instance.directory")
+        await until(pilot, lambda: "clock/" in shown(app))
+
+        async def name_after(*keys: str) -> str:
+            await pilot.press(*keys)
+            assert listing.highlighted is not None
+            entry = listing.get_option_at_index(listing.highlighted)
+            assert isinstance(entry, Entry)
+            return entry.location.name
+
+        assert await name_after("c", "l", "o") == "clock"
+        listing._typed_at -= 2
+        assert await name_after("c") == "cat"
+        assert await name_after("l") == "cliff"
+        assert await name_after("m") == "models"
+
+
+async def test_the_keys_of_the_list_stand_in_one_line_and_in_the_help(tmp_path: Path, shelf: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", {"concepts.0.instance.directory": str(shelf)})
+        await browse(pilot, screen, "concepts.0.instance.directory")
+        await until(pilot, lambda: app.screen.query_one("#dialog-keys").content_size.height == 1)
+        assert "Esc closes" in shown(app)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, Guidance))
+        for word in ("Enter opens", "Backspace", "Letters", "Space", "Hidden"):
+            assert word.lower() in shown(app).lower()
 
 
 async def test_the_source_is_a_file_of_weights_or_a_folder(tmp_path: Path, shelf: Path) -> None:

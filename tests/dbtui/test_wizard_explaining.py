@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from textual.widgets._toast import Toast
 
 from core.config.findings import Fix
+from core.config.table import find_option, option_table
 from core.texts import message
 from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
-from dbtui.wizard.explaining import HINT_LINES, shortened
+from dbtui.wizard.context import WizardContext
+from dbtui.wizard.explaining import HINT_LINES, explain, shortened
 from dbtui.wizard.flow import start
-from tests.dbtui.app_driving import imagined, until
+from tests.dbtui.app_driving import FILLED, imagined, open_wizard, row_of, until
 
 
 @pytest.mark.parametrize(
@@ -50,3 +54,63 @@ async def test_ways_to_mend_several_fields_say_which_field_each_is_of(
         app.screen.action_fix()
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert [answer.help for answer in app.screen.answers] == named
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_what_is_mended_is_asked_by_its_name_and_told_without_covering_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        wrong = {"batch.size": "4", "intervals.save_every_epochs": "900"}
+        screen = await open_wizard(pilot, "parameters", FILLED | wrong)
+
+        async def asked() -> str:
+            await pilot.press("f2")
+            await until(pilot, lambda: isinstance(app.screen, Question))
+            assert isinstance(app.screen, Question)
+            title = app.screen.title_text
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is screen)
+            return title
+
+        assert screen.focused_row is not None and screen.focused_row.path == "intervals.epochs"
+        assert await asked() == "What shall be mended?"
+        row_of(screen, "batch.size").control.focus()
+        assert await asked() == "Which way?"
+        row_of(screen, "intervals.save_every_epochs").control.focus()
+        assert await asked() == "Save every: which way?"
+        await pilot.press("f2", "1")
+        await until(pilot, lambda: screen.query(Toast))
+        (notice,) = app._notifications
+        assert (notice.title, notice.message) == ("Mended: Save every", "Set it to 25")
+        toast = screen.query_one(Toast)
+        await until(pilot, lambda: toast.region.height)
+        for place in ("#ending", "#hint", "Footer"):
+            assert not toast.region.overlaps(screen.query_one(place).region)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("learning_rate.rate", "Takes: auto, or a number above 0 and up to 1"),
+        ("performance.ema", "Takes: on or off"),
+        ("learning_rate.scheduler", "polynomial: Falls as a power"),
+        ("performance.optimizer", "adamw: "),
+        ("lora.text_encoder_rank", "How much the text encoder's matrices can hold."),
+    ],
+)
+def test_help_says_what_a_field_takes_and_what_its_choices_do(tmp_path: Path, path: str, said: str) -> None:
+    lines = explain(WizardContext(tmp_path), path, find_option(path)).lines
+    text = "\n".join(f"{line.head.plain}{line.text.plain}" for line in lines)
+    assert said in text
+    assert "true" not in text
+
+
+def test_everyday_titles_have_a_line_each() -> None:
+    assert [option.title for option in option_table() if not option.more and len(option.title) > 23] == []
+
+
+def test_no_help_speaks_of_the_field_above_it() -> None:
+    assert [option.path for option in option_table() if re.match("The same[, ](?!seed)|What they", option.help)] == []

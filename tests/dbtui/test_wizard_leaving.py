@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
 from core.runs.folder import Run
 from core.texts import UserError
 from dbtui.app import DbtuiApp
@@ -15,6 +17,7 @@ from dbtui.drafts import Draft, list_drafts
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.question import Question
+from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.rows import Choice, Row
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, until
 
@@ -66,6 +69,25 @@ async def test_escape_closes_an_open_list_or_completion_and_that_alone(tmp_path:
         await until(pilot, lambda: not source.is_completing)  # type: ignore[union-attr]
         await pilot.pause()
         assert not notices(app) and app.screen is screen
+
+
+async def test_the_list_stands_on_the_draft_that_was_kept(tmp_path: Path) -> None:
+    for name in ("ann", "bob"):
+        Run.create(tmp_path, with_changes(RunConfig(), {"model.name": name}), "0")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen) and len(app.screen.entries) == 2)
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        await pilot.press("end")
+        screen = await open_wizard(pilot)
+        next(row for row in screen.query(Row) if row.path == "model.name").control.focus()
+        await pilot.press(*"cat", "f3", "f3")
+        await until(pilot, lambda: app.screen is home)
+        await until(pilot, lambda: home.selected is not None and home.selected.draft is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen))
+        assert app.screen.context.text("model.name") == "cat"  # type: ignore[attr-defined]
 
 
 async def test_f3_on_the_first_screen_keeps_the_draft_and_says_so(tmp_path: Path) -> None:

@@ -113,3 +113,16 @@ async def test_while_the_number_of_class_pictures_cannot_be_read_nothing_is_told
         screen.context.edit(path, "99999999")
         assert "no class pictures are asked for" not in str(screen.context.findings)
         assert [one.field for one in screen.context.findings if one.level is Level.ERROR] == [path]
+
+
+@pytest.mark.parametrize("path", ["intervals.epochs", "intervals.max_steps"])
+async def test_while_the_length_of_the_run_cannot_be_read_nothing_is_told_that_hangs_on_it(
+    tmp_path: Path, path: str
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "parameters", {**FILLED, "intervals.save_every_epochs": "900"})
+        before = {one.code for one in screen.context.findings}
+        assert "save.never" in before
+        screen.context.edit(path, "-1")
+        assert {one.code for one in screen.context.findings} == before - {"save.never"} | {"config.value"}

@@ -236,6 +236,21 @@ async def test_a_name_that_is_none_is_said_and_nothing_is_written(tmp_path: Path
         assert list(own.iterdir()) == []
 
 
+async def test_a_name_that_is_none_is_said_at_its_field_when_it_is_left(tmp_path: Path, own: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot, "parameters", FILLED | {"batch.size": "3"})
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, KeepPreset))
+        await pilot.press(*"A face", "enter")
+        await until(pilot, lambda: "Letters, digits" in shown(app))
+        lines = shown(app).splitlines()
+        place = next(number for number, line in enumerate(lines) if "A face" in line)
+        assert "Letters, digits" in lines[place + 1]
+        await pilot.press("shift+tab", "home", "delete", "delete")
+        await until(pilot, lambda: "Letters, digits" not in shown(app))
+
+
 async def test_a_field_that_holds_no_value_is_mended_first(tmp_path: Path, own: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -338,7 +353,7 @@ async def test_a_preset_that_was_passed_over_says_which_values_are_in_force_and_
         await pilot.press("down")
         await until(pilot, lambda: "No preset is chosen" in shown(app))
         said = " ".join(line.text for line in row_of(screen, "preset").state.lines)
-        assert "Epochs 33, Learning rate auto, Class pictures for each of yours 0" in said
+        assert "Epochs 33, Learning rate auto, Class pictures each 0" in said
         screen.context.edit("preset", "face")
         screen.show()
         await until(pilot, lambda: "No preset" not in shown(app))

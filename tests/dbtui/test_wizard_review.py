@@ -306,3 +306,76 @@ async def test_the_list_stands_on_the_run_that_was_put_into_the_queue(
         await until(pilot, lambda: "waits, no. 1" in shown(app))
         assert old is not None and home.selected is not None
         assert (old.name, home.selected.name) == (home.entries[-1].name, "clock")
+
+
+MANY = {"concepts.0.instance.identifier": "photograph", "batch.size": "4", "intervals.save_every_epochs": "900",
+        "intervals.sample_every_epochs": "900", "learning_rate.warmup_steps": "9000"}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_what_is_to_be_looked_at_has_the_focus_and_no_key_promises_more_than_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[dict[str, Any]], size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        screen = await open_wizard(pilot, "review", {**FILLED, "intervals.save_every_epochs": "900"})
+        findings = screen.query_one(Findings)
+        assert screen.focused is findings
+        for place, finding in enumerate(screen.context.findings):
+            keys = "Enter goes to the field, F2 mends" if finding.fixes else "Enter goes to the field"
+            await until(
+                pilot, lambda keys=keys: shown(app).split("To look at  ")[1].splitlines()[0].startswith(f"{keys} ")
+            )
+            await pilot.press("down" if place < len(screen.context.findings) - 1 else "tab")
+        await until(pilot, lambda: screen.focused is screen.query_one("#here"))
+        await until(pilot, lambda: "Shift+Tab goes there" in shown(app))
+        assert "Enter goes to" not in shown(app)
+        await pilot.press("shift+tab", "enter")
+        await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.step == "concepts")
+        assert screen.context.findings[-1].field.startswith("concepts.")
+    assert not started
+
+
+async def test_where_nothing_is_to_be_looked_at_the_start_has_the_focus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", dict(FILLED))
+        findings = screen.query_one(Findings)
+        while screen.context.findings:
+            screen.context.findings.pop()
+            screen.show()
+            await pilot.pause()
+            assert screen.focused is (findings if screen.context.findings else screen.query_one("#here"))
+        await pilot.press("enter")
+        await until(pilot, lambda: started)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_every_finding_is_seen_whole_when_it_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        screen = await open_wizard(pilot, "review", FILLED | MANY)
+        findings, form = screen.query_one(Findings), screen.query_one(Form)
+        assert findings.option_count > 4 and not findings.max_scroll_y
+
+        def is_whole(number: int) -> bool:
+            place = findings._place
+            return findings.highlighted == number and form.region.contains_region(place) and place.height > 0
+
+        for number in range(1, findings.option_count):
+            await pilot.press("down")
+            await until(pilot, lambda number=number: is_whole(number))
+        await pilot.press("end")
+        await until(pilot, lambda: form.scroll_y == form.max_scroll_y > 0)
+        screen.show()
+        await pilot.pause()
+        assert form.scroll_y == form.max_scroll_y
+        await pilot.press(*["up"] * (round(form.scroll_y) + 9))
+        await until(pilot, lambda: findings.highlighted == 0 and form.scroll_y == 0)

@@ -19,7 +19,7 @@ from dbtui.app import DbtuiApp
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.completion import Listed, list_folder
-from dbtui.wizard.rows import Field, Line
+from dbtui.wizard.rows import Field, Line, Row
 from tests.dbtui.app_driving import FILLED, imagined, open_wizard, press, row_of, shown, until
 
 pytestmark = pytest.mark.usefixtures("no_disk")
@@ -219,3 +219,29 @@ async def test_the_last_question_counts_and_older_answers_are_dropped() -> None:
         gate.set()
         await until(pilot, lambda: not asker.is_busy)  # type: ignore[arg-type]
     assert answers == [("new", "NEW")]
+
+
+@pytest.mark.parametrize("step", ["model", "concepts", "parameters"])
+async def test_up_leads_back_from_the_button_to_the_last_field(tmp_path: Path, step: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, step, dict(FILLED))
+        last = list(screen.query(Row))[-1].control
+        last.focus()
+        await pilot.press("down")
+        await until(pilot, lambda: screen.focused is screen.query_one("#next"))
+        await pilot.press("up")
+        await until(pilot, lambda: screen.focused is last)
+
+
+async def test_the_cursor_stands_behind_what_was_put_into_a_field(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen, field = await at_field(pilot, "parameters", "intervals.epochs")
+        await pilot.press("home", "2", "f6")
+        await until(pilot, lambda: field.value == "100")
+        await pilot.press("0")
+        await until(pilot, lambda: field.value == "1000")
+        row_of(screen, "intervals.epochs").write("77777")
+        await pilot.press("ctrl+u")
+        await until(pilot, lambda: field.value == "")

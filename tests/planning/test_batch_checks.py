@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,12 @@ def test_batches_that_do_not_come_out_even_are_an_error_and_each_fix_mends_it() 
         assert not left or left <= {"batch.wrap", "batch.drop"}
 
 
+def test_a_pair_names_one_picture_and_several() -> None:
+    offered = [str(fix.label) for fix in found("batch.incomplete", {"batch.size": 4}, facts(scans=(scan_of(3),))).fixes]
+    assert "Batch size 3 × accumulation 1 = 3 pictures an update" in offered
+    assert "Batch size 1 × accumulation 1 = 1 picture an update" in offered
+
+
 def test_repeats_count_when_batches_are_divided() -> None:
     world = facts(scans=(scan_of(6),))
     assert codes({"batch.size": 4, "concepts.0.instance.repeats": 2}, world) == set()
@@ -35,6 +43,24 @@ def test_drop_and_wrap_say_how_many_pictures_they_cost() -> None:
     wrap = found("batch.wrap", {"batch.size": 4, "batch.incomplete": "wrap"}, world)
     assert (drop.level, drop.message.values["rest"]) == (Level.HINT, 3)
     assert (wrap.level, wrap.message.values["rest"]) == (Level.HINT, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "per_step"),
+    [({"batch.size": 100}, 100), ({"batch.size": 50, "batch.accumulation": 2}, 100), ({"batch.accumulation": 8}, 8)],
+)
+def test_a_batch_larger_than_all_pictures_says_so(changes: dict[str, Any], per_step: int) -> None:
+    world = facts(scans=(scan_of(6),))
+    finding = found("batch.repeats", changes | {"batch.incomplete": "wrap"}, world)
+    assert finding.message.text == (
+        f"A step takes {per_step} pictures and there are only 6: they are repeated until it is full."
+    )
+    assert finding.message.advice == "Set batch size × accumulation to 6 or less."
+    asked = found("batch.incomplete", changes, world)
+    assert "94" not in " ".join(str(fix.label) for fix in asked.fixes)
+    assert ["batch.repeats" in left for left in mended(asked, changes, world)] == [False] * (len(asked.fixes) - 1) + [
+        True
+    ]
 
 
 def test_dropping_every_picture_is_an_error() -> None:

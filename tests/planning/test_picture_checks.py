@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.config.findings import Level
-from core.data.scan import Picture, Scan
+from core.data.scan import Picture, Scan, scan
 from core.texts import UserError, message
 from tests.planning.example import codes, facts, findings, found, mended, scan_of
 
@@ -20,6 +20,18 @@ def test_a_folder_of_pictures_is_needed() -> None:
 
 def test_a_folder_without_pictures_is_an_error() -> None:
     assert found("pictures.none", {}, facts(scans=(scan_of(0),))).level is Level.ERROR
+
+
+def test_a_folder_of_other_files_is_one_error_and_not_one_for_each(tmp_path: Path) -> None:
+    for name in ("hosts.conf", "passwd.old", "empty.rules"):
+        (tmp_path / name).write_bytes(b"" if "empty" in name else b"127.0.0.1 localhost")
+    here = {"concepts.0.instance.directory": str(tmp_path)}
+    (finding,) = findings(here, facts(scans=(scan(tmp_path, decode=False),)))
+    assert (finding.code, finding.level) == ("pictures.none", Level.ERROR)
+    assert finding.message.text == f"There are no pictures in {tmp_path}."
+    (tmp_path / "cat.jpg").write_bytes(b"no picture")
+    named = [finding.code for finding in findings(here, facts(scans=(scan(tmp_path, decode=False),)))]
+    assert sorted(named) == ["picture.empty", *["picture.format"] * 3]
 
 
 def test_a_folder_that_cannot_be_read_says_why() -> None:

@@ -9,6 +9,7 @@ from tests.planning.example import codes, found, mended
 
 STEPS = 1200
 """12 pictures × 100 epochs at batch 1."""
+BY_STEPS = {"intervals.sample_every_epochs": 0, "intervals.sample_every_steps": STEPS + 1}
 
 
 @pytest.mark.parametrize("warmup", [STEPS + 1, 10**6])
@@ -31,7 +32,7 @@ def test_a_warm_up_of_a_scheduler_without_one_is_not_too_long_but_unused() -> No
     ("changes", "field"),
     [
         ({"intervals.save_every_epochs": 101}, "intervals.save_every_epochs"),
-        ({"intervals.save_every_steps": STEPS + 1}, "intervals.save_every_steps"),
+        ({"intervals.save_every_steps": STEPS + 1, "intervals.save_every_epochs": 0}, "intervals.save_every_steps"),
         ({"intervals.save_every_epochs": 25, "intervals.max_steps": 100}, "intervals.save_every_epochs"),
     ],
 )
@@ -55,7 +56,7 @@ def test_saving_by_steps_alone_at_the_end_alone_or_just_in_time_is_fine(changes:
     assert codes(changes) == set()
 
 
-@pytest.mark.parametrize("changes", [{"intervals.sample_every_epochs": 101}, {"intervals.sample_every_steps": 1201}])
+@pytest.mark.parametrize("changes", [{"intervals.sample_every_epochs": 101}, BY_STEPS])
 def test_a_preview_interval_longer_than_the_run_happens_at_its_end_only(changes: dict[str, Any]) -> None:
     finding = found("sample.never", changes)
     assert finding.level is Level.WARNING
@@ -87,3 +88,26 @@ def test_previews_that_nobody_makes_are_remarked_on() -> None:
     alone = {"concepts.0.sample.count": 0, "concepts.0.sample.with_class": True, "intervals.sample_every_epochs": 0}
     finding = found("sample.class-unused", alone)
     assert all("sample.class-unused" not in left for left in mended(finding, alone))
+
+
+@pytest.mark.parametrize("changes", [{"intervals.sample_every_epochs": 101}, BY_STEPS])
+def test_with_previews_at_the_start_it_is_the_start_and_the_end(changes: dict[str, Any]) -> None:
+    changes = changes | {"intervals.sample_at_start": True}
+    finding = found("sample.ends-only", changes)
+    assert "at the start and at the end only" in finding.message.text
+    assert "sample.never" not in codes(changes)
+    assert all("sample.ends-only" not in left for left in mended(finding, changes))
+
+
+@pytest.mark.parametrize("what", ["save", "sample"])
+@pytest.mark.parametrize(("idle", "counts"), [("epochs", "steps"), ("steps", "epochs")])
+def test_an_interval_that_never_comes_beside_one_that_does_is_said_to_do_nothing(
+    what: str, idle: str, counts: str
+) -> None:
+    field = f"intervals.{what}_every_{idle}"
+    changes = {field: 9000, f"intervals.{what}_every_{counts}": 25}
+    finding = found("interval.never", changes)
+    assert (finding.level, finding.field) == (Level.HINT, field)
+    assert finding.message.text.endswith(f"Every 25 {counts} counts.")
+    assert not codes(changes) & {"save.never", "sample.never"}
+    assert mended(finding, changes) == [set()]

@@ -10,7 +10,7 @@ from core.families.vocabulary import clip_tokens, vocabulary
 from core.planning.checks.words import COMMON_BELOW, RARE_WORDS, is_common
 from core.planning.facts import Facts
 from core.texts import UserError
-from tests.planning.example import codes, facts, found, mended
+from tests.planning.example import codes, facts, findings, found, mended
 
 PROMPT = "concepts.0.instance.prompt"
 WORD = "concepts.0.instance.identifier"
@@ -167,3 +167,39 @@ def test_words_that_clip_cannot_read_are_named(field: str) -> None:
     assert (finding.level, finding.field) == (Level.WARNING, field)
     assert "时钟" in finding.message.text and "café" not in finding.message.text
     assert "words.not-english" not in codes({field: "a {identifier} café, Überklock – 2×"})
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wrong", "right"),
+    [
+        ("a {identifier} {klass} clock", "{klass}", "a {identifier} {class} clock"),
+        ("a {identfier} {class}", "{identfier}", "a {identifier} {class}"),
+        ("a {Identifier} { class }", "{Identifier}", "a {identifier} {class}"),
+    ],
+)
+def test_a_misspelt_placeholder_is_named_with_the_one_that_was_meant(prompt: str, wrong: str, right: str) -> None:
+    (finding,) = findings({PROMPT: prompt})
+    assert (finding.code, finding.level) == ("caption.misspelt", Level.ERROR)
+    assert finding.message.text == f"There is no {wrong}."
+    assert [fix.changes for fix in finding.fixes] == [{PROMPT: right}]
+    assert mended(finding, {PROMPT: prompt}) == [set()]
+
+
+def test_a_placeholder_that_is_like_none_is_told_and_the_two_that_there_are() -> None:
+    finding = found("caption.unknown", {PROMPT: "a {identifier} {class}, {weather}"})
+    assert finding.level is Level.WARNING and "{weather}" in finding.message.text
+    assert "{identifier}" in finding.message.advice and "{class}" in finding.message.advice
+
+
+@pytest.mark.parametrize("word", RARE_WORDS)
+def test_where_the_rare_word_is_the_class_another_one_is_named_and_offered(word: str) -> None:
+    changes = {WORD: word, NOUN: word}
+    finding = found("identifier.is-class", changes)
+    assert word not in finding.message.advice
+    assert all("identifier.is-class" not in left for left in mended(finding, changes))
+
+
+def test_an_empty_caption_is_mended_with_the_one_it_began_with() -> None:
+    (finding,) = findings({PROMPT: " "})
+    assert [fix.changes for fix in finding.fixes] == [{PROMPT: "a {identifier} {class}"}]
+    assert mended(finding, {PROMPT: " "}) == [set()]

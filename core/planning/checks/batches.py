@@ -45,6 +45,8 @@ def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     }
     pairs = _pair_fixes(common_samples(buckets), size, accumulation, shares)
     wrap = _incomplete_fix("wrap", sum(-bucket.samples % per_step for bucket in buckets))
+    if samples < per_step:
+        wrap = Fix(message("fix.repeat", "Repeat the pictures until the batch is full"), wrap.changes)
     steps = sum(bucket.samples // per_step for bucket in buckets)
     if incomplete == "error":
         drop = _incomplete_fix("drop", sum(bucket.samples % per_step for bucket in buckets))
@@ -69,6 +71,10 @@ def batches(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         if incomplete == "drop":
             said = message("batch.drop", "{samples} pictures do not fill batches of {per_step}: each epoch leaves "
                            "{rest} of them out, in turn.", rest=rest, **values)  # fmt: skip
+        elif samples < per_step:
+            said = message("batch.repeats", "A step takes {per_step} pictures and there are only {samples}: they are "
+                           "repeated until it is full.", mend="Set batch size × accumulation to {samples} or less.",
+                           **values)  # fmt: skip
         else:
             said = message("batch.wrap", "{samples} pictures do not fill batches of {per_step}: each epoch shows "
                            "{rest} of them once more, in turn.", rest=rest, **values)  # fmt: skip
@@ -130,8 +136,8 @@ def _divisors(number: int) -> set[int]:
 
 def _pair_fixes(samples: int, size: int, accumulation: int, processes: int) -> tuple[Fix, ...]:
     return tuple(
-        Fix(message("fix.batch", "Batch size {size} × accumulation {accumulation}{several} = {product} pictures an "
-                    "update", size=first, accumulation=second, product=first * second * processes,
+        Fix(message("fix.batch", "Batch size {size} × accumulation {accumulation}{several} = {pictures} an update",
+                    size=first, accumulation=second, pictures=counted(first * second * processes, "picture"),
                     several=_several(processes)),
             {"batch.size": first, "batch.accumulation": second})
         for first, second in valid_pairs(samples, size, accumulation, processes)[:MOST_PAIRS]

@@ -9,6 +9,7 @@ from core.config.findings import Finding, Fix, Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.config.settle import absolute
+from core.data.scan import Scan
 from core.demo.source import is_demo
 from core.planning.buckets import concept_sizes
 from core.planning.class_pictures import likeness_of
@@ -18,6 +19,8 @@ from core.texts import UserError, apart, counted, listed, message, noted, path_i
 
 FEW, MANY = 3, 100
 MOST_PAIRS = 4
+SUFFIXES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""Of files that are meant to be pictures, readable or not."""
 
 
 def directories(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -32,7 +35,7 @@ def directories(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         found = facts.scans[number] if number < len(facts.scans) else None
         if isinstance(found, UserError):
             yield Finding(Level.ERROR, field, found.message, meant(found, field))
-        elif found is not None and not found.pictures and not found.refused:
+        elif found is not None and _holds_none(found):
             yield Finding(Level.ERROR, field, message(
                 "pictures.none", "There are no pictures in {directory}.",
                 mend="Put three or more pictures (PNG, JPEG, WebP) into it, or choose another folder.",
@@ -53,6 +56,8 @@ def unreadable(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             field = f"concepts.{number}.instance.directory"
             fix = Fix(message("fix.leave-out", "Train without it"), {path: True})
             for refused in found.refused:
+                if _holds_none(found) and refused.reason.code != "picture.unreadable":
+                    continue  # that it holds no pictures says it
                 if concept.instance.leave_out_unreadable:
                     yield Finding(Level.WARNING, field, message(
                         "picture.left-out", "{reason} It is left out.", reason=refused.reason.text))  # fmt: skip
@@ -194,6 +199,13 @@ def class_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 
 
 CHECKS = (directories, unreadable, notes, amount, small, alike, folders, same_pictures, class_pictures)
+
+
+def _holds_none(found: Scan) -> bool:
+    """Whether it is the wrong folder: no file in it is a picture, nor was meant to be one, nor is of a known kind."""
+    return not found.pictures and not any(
+        refused.path.suffix.lower() in SUFFIXES or "name" in refused.reason.values for refused in found.refused
+    )
 
 
 def _overlap(first: Path, second: Path) -> bool:

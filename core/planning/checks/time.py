@@ -8,7 +8,7 @@ from core.choices.schedulers import SCHEDULERS
 from core.config.findings import Finding, Fix, Level
 from core.config.options import IntervalOptions, RunConfig
 from core.planning.facts import Facts
-from core.planning.plan import Plan, make_plan
+from core.planning.plan import make_plan
 from core.texts import counted, message
 
 
@@ -34,9 +34,19 @@ def intervals(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     for what, wanted in (("save", True), ("sample", any(concept.sample.count for concept in config.concepts))):
         for unit, length in (("epochs", plan.epochs), ("steps", plan.steps)):
             interval = getattr(every, f"{what}_every_{unit}")
-            too_long = interval * (plan.steps_per_epoch if unit == "epochs" else 1) > plan.steps
-            if too_long and wanted:
-                yield _never(f"intervals.{what}_every_{unit}", what, unit, interval, length, plan)
+            per = {"epochs": plan.steps_per_epoch, "steps": 1}
+            if not wanted or interval * per[unit] <= plan.steps:
+                continue
+            other = "steps" if unit == "epochs" else "epochs"
+            instead = getattr(every, f"{what}_every_{other}")
+            if 0 < instead * per[other] <= plan.steps:
+                yield Finding(Level.HINT, f"intervals.{what}_every_{unit}", message(
+                    "interval.never", "Every {interval} never comes: the run has {length}. Every {instead} counts.",
+                    mend="Set it to 0.", interval=_in_units(interval, unit), instead=_in_units(instead, other),
+                    length=_in_units(length, unit)),
+                    (_set(f"intervals.{what}_every_{unit}", 0),))  # fmt: skip
+            else:
+                yield _never(f"intervals.{what}_every_{unit}", what, unit, interval, length, every.sample_at_start)
     if every.validate_every_steps > plan.steps:
         yield Finding(Level.HINT, "intervals.validate_every_steps", message(
             "validate.ends-only", "Validation every {interval:,} steps is longer than the run of {steps:,} steps: "
@@ -99,21 +109,25 @@ def previews(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 CHECKS = (warmup, intervals, epochs, rests, previews)
 
 
-def _never(field: str, what: str, unit: str, interval: int, length: int, plan: Plan) -> Finding:
-    is_epochs = unit == "epochs"
-    values = {
-        "interval": counted(interval, "epoch", unit) if is_epochs else counted(interval, "step", unit),
-        "length": counted(length, "epoch") if is_epochs else counted(length, "step"),
-    }
+def _never(field: str, what: str, unit: str, interval: int, length: int, at_start: bool) -> Finding:
+    values = {"interval": _in_units(interval, unit), "length": _in_units(length, unit)}
     if what == "save":
         said = message("save.never", "Saving every {interval} never happens: the run has {length}. It would only save "
                        "at the end.", mend="Take a shorter interval, or 0 to turn it off.", **values)  # fmt: skip
+    elif at_start:
+        said = message("sample.ends-only", "Previews every {interval} are made at the start and at the end only: the "
+                       "run has {length}.", mend="Take a shorter interval to see it learn, or 0 to turn it off.",
+                       **values)  # fmt: skip
     else:
         said = message("sample.never", "Previews every {interval} are made at the end only: the run has {length}.",
                        mend="Take a shorter interval to see it learn, or 0 to turn it off.", **values)  # fmt: skip
     fixes = [_set(field, max(1, length // parts)) for parts in ((4, 2) if what == "save" else (10, 4)) if length > 1]
     unique = {tuple(fix.changes.items()): fix for fix in (*fixes, _set(field, 0))}
     return Finding(Level.WARNING, field, said, tuple(unique.values()))
+
+
+def _in_units(number: int, unit: str) -> str:
+    return counted(number, "epoch") if unit == "epochs" else counted(number, "step")
 
 
 def _set(field: str, value: int) -> Fix:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
 from core.config.findings import Finding, Fix, Level
 from core.config.options import Concept, RunConfig
 from core.config.prompts import (
+    DEFAULT_PROMPT,
     FILEWORDS,
     class_prompt,
     fill,
@@ -23,6 +25,8 @@ from core.texts import Message, UserError, counted, listed, message, path_in_wor
 
 RARE_WORDS = ("ohwx", "sks", "phol", "nmwx", "hta")
 """Words of one token that mean next to nothing to CLIP; all of them are among the last that its vocabulary learned."""
+PLACEHOLDERS = ("{identifier}", "{class}")
+BRACED = re.compile(r"\{\s*\w+\s*\}")
 COMMON_BELOW = 40_000
 """CLIP numbers its 49,408 tokens in the order in which its training text made them worth having: what comes before
 this is in daily use, names included."""
@@ -39,14 +43,14 @@ def identifier(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         if not word:
             yield Finding(Level.ERROR, field, message(
                 "identifier.missing", "There is no identifier: the word that will mean your subject.",
-                mend="Choose a rare one, for example {example}.", example=RARE_WORDS[0]),
+                mend="Choose a rare one, for example {example}.", example=_free_words(concept)[0]),
                 _rare_words(number, concept))  # fmt: skip
             continue
         if has_words(concept.instance.class_noun, word):
             yield Finding(Level.ERROR, field, message(
                 "identifier.is-class", "The identifier {word} is also the class: the model could not tell your "
                 "subject from all others.", mend="Choose a rare word, for example {example}.", word=word,
-                example=RARE_WORDS[0]), _rare_words(number, concept))  # fmt: skip
+                example=_free_words(concept)[0]), _rare_words(number, concept))  # fmt: skip
         else:
             yield from _rareness(number, concept, word)
         yield from _identifier_in_captions(number, concept, word, facts)
@@ -62,7 +66,8 @@ def class_noun(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             yield Finding(Level.ERROR if needed else Level.WARNING, f"concepts.{number}.instance.class_noun", message(
                 "class.missing", "There is no class: what your subject is, in one or two words.",
                 mend="For example dog, alarm clock, woman or watercolor painting."))  # fmt: skip
-        elif not has_words(template.replace("{class}", noun), noun) and FILEWORDS not in template:
+        elif template.strip() and not has_words(_as_meant(template).replace("{class}", noun), noun) and (
+                FILEWORDS not in template):  # fmt: skip
             new = _after_identifier(template, concept.instance.identifier)
             yield Finding(Level.WARNING, f"concepts.{number}.instance.prompt", message(
                 "class.not-in-prompt", "The caption {caption!r} does not name the class {noun}: the model has to "
@@ -89,7 +94,7 @@ def class_texts(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                 "class.has-identifier", "The class prompt {text!r} holds the identifier {word}: class pictures would "
                 "be learned as your subject.", mend="Take {word} out of it, or leave it empty.", text=text,
                 word=concept.instance.identifier), derive)  # fmt: skip
-        elif concept.instance.class_noun.strip() and not has_words(text, concept.instance.class_noun):
+        elif concept.prior.prompt.strip() and not has_words(text, concept.instance.class_noun):
             yield Finding(Level.WARNING, field, message(
                 "class.prompt-without-class", "The class prompt {text!r} does not name the class {noun}.",
                 mend="Leave it empty; it then follows from your caption.", text=text,
@@ -138,7 +143,30 @@ def same_identifier(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             yield Finding(Level.WARNING, field, message(
                 "identifier.shared", "Concepts {first} and {second} have the same identifier and class, so the model "
                 "will mix them.", mend="Give each its own word.", first=first + 1, second=number + 1),
-                _rare_words(number, concept, without=word))  # fmt: skip
+                _rare_words(number, concept))  # fmt: skip
+
+
+def placeholders(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """What stands in braces is filled in: a misspelt name would be learned as it is written."""
+    for number, concept in enumerate(config.concepts):
+        texts = {
+            "instance.prompt": concept.instance.prompt,
+            "prior.prompt": concept.prior.prompt,
+            "sample.prompt": concept.sample.prompt,
+        }
+        for option, text in texts.items():
+            field, meant = f"concepts.{number}.{option}", _as_meant(text)
+            unknown = [found for found in dict.fromkeys(BRACED.findall(text)) if found not in PLACEHOLDERS]
+            if unknown and meant != text:
+                named = next(found for found in unknown if _nearest(found))
+                yield Finding(Level.ERROR, field, message(
+                    "caption.misspelt", "There is no {wrong}.", mend="Did you mean {right}?", wrong=named,
+                    right=_nearest(named)),
+                    (Fix(message("fix.text", "Write {text}", text=meant), {field: meant}),))  # fmt: skip
+            elif unknown:
+                yield Finding(Level.WARNING, field, message(
+                    "caption.unknown", "There is no {wrong}: it is learned as it is written.",
+                    mend="{names} are filled in.", wrong=unknown[0], names=listed(PLACEHOLDERS)))  # fmt: skip
 
 
 def lengths(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -192,7 +220,7 @@ def not_english(text: str) -> Message | None:
                    mend="Write it in English, for example dog, alarm clock, woman.", words=listed(foreign))  # fmt: skip
 
 
-CHECKS = (identifier, class_noun, class_texts, preview, same_identifier, lengths, language)
+CHECKS = (identifier, class_noun, class_texts, preview, same_identifier, placeholders, lengths, language)
 
 
 def is_common(word: str) -> bool:
@@ -208,7 +236,7 @@ def _rareness(number: int, concept: Concept, word: str) -> Iterator[Finding]:
         yield Finding(Level.WARNING, field, message(
             "identifier.common", "{word} is a word that the model knows: it has to forget its meaning first, and "
             "your subject will look like it.", mend="Choose a rare word, for example {example}.", word=word,
-            example=RARE_WORDS[0]), _rare_words(number, concept, without=word))  # fmt: skip
+            example=_free_words(concept)[0]), _rare_words(number, concept))  # fmt: skip
     elif len(tokens) >= MANY_TOKENS:
         read = pieces(word)
         told = say("identifier.in-bytes", " (a character of this script takes several)")
@@ -218,13 +246,13 @@ def _rareness(number: int, concept: Concept, word: str) -> Iterator[Finding]:
             "identifier.long", "The model reads “{word}” as {count} tokens{tokens}, which all mean something "
             "already.", mend="A word of one or two tokens is learned better, for example {example}.", word=word,
             count=len(tokens), tokens=told,
-            example=RARE_WORDS[0]), _rare_words(number, concept, without=word))  # fmt: skip
+            example=_free_words(concept)[0]), _rare_words(number, concept))  # fmt: skip
 
 
 def _identifier_in_captions(number: int, concept: Concept, word: str, facts: Facts) -> Iterator[Finding]:
     field = f"concepts.{number}.instance.prompt"
     caption = instance_prompt(concept)
-    if has_words(caption, word):
+    if has_words(caption, word) or has_words(_as_meant(concept.instance.prompt), "{identifier}"):
         return
     fix = _prompt(number, concept, _before_class(concept.instance.prompt, concept.instance.class_noun))
     if FILEWORDS not in caption:
@@ -256,8 +284,21 @@ def _captions(number: int, concept: Concept, facts: Facts) -> Iterator[tuple[str
             yield path_in_words(picture.path.name), text
 
 
+def _nearest(placeholder: str) -> str:
+    """The placeholder that a misspelt one was meant for, or nothing."""
+    near = difflib.get_close_matches(placeholder.lower(), PLACEHOLDERS, n=1)
+    return near[0] if near else ""
+
+
+def _as_meant(template: str) -> str:
+    """`template` with its misspelt placeholders as they were meant."""
+    return BRACED.sub(lambda found: _nearest(found[0]) or found[0], template)
+
+
 def _before_class(template: str, noun: str) -> str:
-    """`template` with {identifier} before the class, or at its end where it names none."""
+    """`template` with {identifier} before the class, or at its end where it names none; an empty one as it began."""
+    if not template.strip():
+        return DEFAULT_PROMPT
     if "{class}" in template:
         return template.replace("{class}", "{identifier} {class}", 1)
     if noun.strip() and (found := words_pattern(noun).search(template)):
@@ -280,7 +321,13 @@ def _prompt(number: int, concept: Concept, new: str) -> Fix:
     return Fix(message("fix.caption", "Caption: {text}", text=text), {f"concepts.{number}.instance.prompt": new})
 
 
-def _rare_words(number: int, concept: Concept, without: str = "") -> tuple[Fix, ...]:
+def _free_words(concept: Concept) -> list[str]:
+    """Rare words that are neither the identifier already nor the class."""
+    held = f"{concept.instance.identifier} {concept.instance.class_noun}"
+    return [word for word in RARE_WORDS if not has_words(held, word)]
+
+
+def _rare_words(number: int, concept: Concept) -> tuple[Fix, ...]:
     """Each a word that is free; the caption names it too, where it is the same for every picture and did not."""
     template, more = concept.instance.prompt, {}
     old, noun = concept.instance.identifier, concept.instance.class_noun
@@ -291,4 +338,4 @@ def _rare_words(number: int, concept: Concept, without: str = "") -> tuple[Fix, 
         more = {f"concepts.{number}.instance.prompt": new}
     return tuple(Fix(message("fix.identifier", "Use {word}", word=word),
                      {f"concepts.{number}.instance.identifier": word, **more})
-                 for word in RARE_WORDS if word != without)  # fmt: skip
+                 for word in _free_words(concept))  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from dbtui.looks import THEMES
 from dbtui.monitor.loss import LossPane
 from dbtui.monitor.rate import RatePane
-from dbtui.widgets.plot import Plot, _within
+from dbtui.widgets.plot import Plot, StepFormatter, _within
 from tests.dbtui import synthetic
 from tests.dbtui.monitor.bench import NARROW, Bench, settle
 from tests.dbtui.synthetic import SyntheticRun
@@ -69,3 +69,19 @@ async def test_without_colours_curves_are_told_apart_by_their_brightness(
             styles = [pane.get_component_rich_style(f"curve--{curve}") for curve in curves]
             bright = sorted(sum(style.color.get_truecolor()) / 3 for style in styles if style.color is not None)
             assert min(after - before for before, after in pairwise(bright)) > 20, (kind, bright)
+
+
+@pytest.mark.parametrize("width", [30, 47, 60, 100])
+@pytest.mark.parametrize("last", [2, 12, 600, 1200, 99_999, 1_300_000, 100_000_000])
+@pytest.mark.parametrize("first", [0, 1])
+def test_no_two_numbers_of_steps_touch(width: int, last: int, first: int) -> None:
+    formatter = StepFormatter()
+    formatter.width = width
+    ticks = formatter.get_ticks(first, last)
+    ends = 0.0
+    for tick, label in zip(ticks, formatter.get_labels_for_ticks(ticks), strict=True):
+        place = (tick - first) / (last - first) * width
+        begins = place - (len(label) - 1 if tick == last else len(label) / 2)
+        assert tick == ticks[0] or begins > ends
+        ends = begins + len(label)
+    assert ticks and all(tick == round(tick) and first <= tick <= last for tick in ticks)
