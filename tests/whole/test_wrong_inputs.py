@@ -196,7 +196,7 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
 
 COMMANDS: dict[str, tuple[list[str], str]] = {
     "train nothing": (["train", "nothing", "--resume"], "There is no run nothing"),
-    "train outside": (["train", "../clock"], "cannot be the name of a run"),
+    "train outside": (["train", "../clock"], "../clock cannot be read: No such file or directory"),
     "train no file": (["train", "nothing.toml"], "nothing.toml cannot be read"),
     "attach to nothing": (["attach"], "There are no runs"),
     "generate with nothing": (["generate", "/nothing", "--prompt", "x", "-o", "out"], "/nothing is neither a run"),
