@@ -22,7 +22,6 @@ from core.runs.folder import Run
 from dbtui.app import DbtuiApp
 from dbtui.drafts import STEPS, list_drafts
 from dbtui.home.screen import HomeScreen
-from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.question import Question
 from dbtui.wizard.context import WizardContext, step_of
 from dbtui.wizard.rows import Row
@@ -240,56 +239,6 @@ def test_the_sheet_shows_every_picture_that_can_be_read_with_what_is_cut_off_in_
     assert sheet(((tmp_path / "damaged.png", square),)) is None
 
 
-async def test_concepts_are_added_and_taken_out_with_their_texts(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        screen = await open_wizard(pilot, "concepts", dict(FILLED))
-        await pilot.press("f8")
-        await until(pilot, lambda: len(screen.context.config.concepts) == 2)
-        screen.context.edit("concepts.1.instance.class_noun", "dog")
-        row_of(screen, "concepts.0.instance.class_noun").control.focus()
-        await pilot.press("f9")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        assert "Take subject 1 out" in shown(app) and "alarm clock" in shown(app)
-        await pilot.press("k")
-        await until(pilot, lambda: app.screen is screen)
-        assert len(screen.context.config.concepts) == 2
-        await pilot.press("f9", "r")
-        await until(pilot, lambda: len(screen.context.config.concepts) == 1)
-        assert screen.context.text("concepts.0.instance.class_noun") == "dog"
-        await until(pilot, lambda: screen.is_ready and screen.focused_row is not None)
-        assert "Subject 2" not in shown(app)
-        await pilot.press("f1")
-        await until(pilot, lambda: isinstance(app.screen, Guidance))
-
-
-async def test_keys_go_on_after_the_focused_concept_was_taken_out(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "concepts", dict(FILLED))
-        await pilot.press("ctrl+d")
-        await until(pilot, lambda: screen.focused_row is not None and screen.focused_row.path.startswith("concepts.1"))
-        await pilot.press("f9")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("r")
-        await until(pilot, lambda: screen.is_ready and len(screen.context.config.concepts) == 1)
-        assert screen.focused is not None and screen.focused.is_attached
-        await pilot.press("f1")
-        await until(pilot, lambda: isinstance(app.screen, Guidance))
-
-
-async def test_a_concept_for_which_nothing_was_typed_is_taken_out_at_once(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        screen = await open_wizard(pilot, "concepts", dict(FILLED))
-        await pilot.press("f8")
-        await until(pilot, lambda: len(screen.context.config.concepts) == 2)
-        await until(pilot, lambda: screen.focused_row is not None and screen.focused_row.path.startswith("concepts.1"))
-        await pilot.press("f9")
-        await until(pilot, lambda: len(screen.context.config.concepts) == 1)
-        assert app.screen is screen
-
-
 async def test_what_was_typed_is_on_disk_within_a_second(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test() as pilot:
@@ -374,15 +323,6 @@ async def test_the_plan_says_what_it_trains_on(
     async with app.run_test(size=(120, 36)) as pilot:
         await open_wizard(pilot, "review", dict(FILLED))
         await until(pilot, lambda: any("Device" in row and told in row for row in shown(app).splitlines()))
-
-
-async def test_the_footer_of_two_concepts_fits_eighty_columns(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_wizard(pilot, "concepts", dict(FILLED))
-        await pilot.press("f8")
-        await until(pilot, lambda: "Remove" in shown(app).splitlines()[-1])
-        assert all(words in shown(app).splitlines()[-1] for words in ("Browse", "Remove", "f1 Help", "^p Menu"))
 
 
 @pytest.mark.parametrize("path", ["model.source", "concepts.3.name", "batch.size", ""])

@@ -144,21 +144,6 @@ async def test_what_is_called_by_no_name_finds_nothing_and_enter_stays(tmp_path:
         assert isinstance(app.screen, FindField)
 
 
-async def test_a_copy_of_a_concept_has_its_texts_but_for_name_pictures_and_word(tmp_path: Path) -> None:
-    app = DbtuiApp(tmp_path)
-    async with app.run_test(size=(120, 36)) as pilot:
-        texts = {**FILLED, "concepts.0.name": "clock", "concepts.0.prior.steps": "30"}
-        screen = await open_wizard(pilot, "concepts", texts)
-        await screen.go_to_field("concepts.0.instance.class_noun")
-        await pilot.press("ctrl+d")
-        await until(pilot, lambda: focused(app) == "concepts.1.instance.directory")
-        context = screen.context
-        assert context.text("concepts.1.instance.class_noun") == "alarm clock"
-        assert context.config.concepts[1].prior.steps == 30
-        assert not any(context.text(f"concepts.1.{name}") for name in ("name", "instance.directory",
-                                                                       "instance.identifier"))  # fmt: skip
-
-
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 50)], ids=["80x24", "120x36", "160x50"])
 def test_the_list_of_fields_looks_as_it_did(
     snap_compare: Callable[..., bool], tmp_path: Path, size: tuple[int, int]
