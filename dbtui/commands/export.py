@@ -36,8 +36,8 @@ def export_model_of(
     destination = output.expanduser().absolute() if output is not None else None
     written = export_run(run.path, step=step, format=wanted or None, half=half, prompts=prompts, average=average,
                          output=destination)  # fmt: skip
-    print_lines(say("line.exported", "Exported {path}, {size}", path=run.path / written.path,
-                    size=size_in_words(written.bytes)))  # fmt: skip
+    complain(say("export.written", "Exported:"))
+    print_lines(beside((run.path / written.path, size_in_words(written.bytes))))
     for line in lines_of(run, run.path / written.path, run.config(), os.environ):  # not what a script reads
         complain(safe(line))
     return DONE

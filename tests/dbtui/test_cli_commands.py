@@ -252,7 +252,8 @@ class TestExport:
         monkeypatch.setattr("core.export.run.export_run", export_run)
         run = make_run("clock")
         assert main(["export", "clock", "-o", "out.ckpt"]) == 0
-        assert capsys.readouterr().out == f"Exported {tmp_path / 'out.ckpt'}, 2.0 kB\n"
+        said = capsys.readouterr()
+        assert said.out == f"{tmp_path / 'out.ckpt'}, 2.0 kB\n" and said.err.startswith("Exported:\n")
         open_wishes = {"step": None, "format": None, "half": None, "prompts": False, "average": False,
                        "output": tmp_path / "out.ckpt"}  # fmt: skip
         assert asked == [(run.path, open_wishes)]
