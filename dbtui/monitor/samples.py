@@ -54,8 +54,8 @@ class SamplesPane(Pane):
 
     def compose(self) -> ComposeResult:
         yield Static(say("samples.none", "No previews yet."), id="sample-title", markup=False)
-        yield Picture()
         yield Static("", id="sample-prompt", markup=False)
+        yield Picture()
 
     @property
     def sheet(self) -> Sheet | None:

@@ -85,11 +85,11 @@ async def test_an_unknown_graphics_protocol_is_said(owned: SyntheticRun, monkeyp
 
 
 @pytest.mark.parametrize("size", [WIDE, (120, 50)])
-async def test_the_prompt_stands_right_below_the_picture(owned: SyntheticRun, size: tuple[int, int]) -> None:
+async def test_the_prompt_stands_right_above_the_picture(owned: SyntheticRun, size: tuple[int, int]) -> None:
     synthetic.in_training(owned)
     app = Bench(owned)
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         rows = screen_text(app).splitlines()
-        last = max(number for number, row in enumerate(rows) if "▀▀" in row)
-        assert "a photo of sks alarm clock" in rows[last + 1]
+        first = min(number for number, row in enumerate(rows) if "▀▀" in row)
+        assert "a photo of sks alarm clock" in rows[first - 1]
