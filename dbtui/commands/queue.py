@@ -30,7 +30,8 @@ def add_targets(home: Path, targets: Sequence[str], *, assignments: Sequence[str
     code, added = DONE, False
     for target in targets:
         try:
-            run = made_ready(target, home, resume=True, assignments=assignments, place=place_of(processes))
+            run = made_ready(target, home, resume=True, assignments=assignments, place=place_of(processes),
+                             may_be_new=True)  # fmt: skip
             if run is None:
                 complain(say("queue.refused", "{target} was not added: mend what stands above.", target=safe(target)))
                 code = REFUSED

@@ -77,12 +77,19 @@ def train_target(
 
 
 def made_ready(
-    target: str, home: Path, *, resume: bool, assignments: Sequence[str] = (), place: Place = ALONE
+    target: str,
+    home: Path,
+    *,
+    resume: bool,
+    assignments: Sequence[str] = (),
+    place: Place = ALONE,
+    may_be_new: bool = False,
 ) -> Run | None:
     """The run that a file or a name stands for, made and changed as is asked; `None` where what was found on the way,
-    which is printed, holds an error. Raises `UserError`, for a run that is finished a `FinishedError`.
-    """
-    run, changes = _target(target, home, read_assignments(assignments), resume)
+    which is printed, holds an error. `may_be_new`: a file stands for a new run where there is none to resume. Raises
+    `UserError`, for a run that is finished a `FinishedError`.
+    """  # fmt: skip
+    run, changes = _target(target, home, read_assignments(assignments), resume, may_be_new)
     config = with_changes(run.config(), changes) if isinstance(run, Run) else run
     if isinstance(run, Run) and not place.launched:  # the other processes wait for this one
         _refuse_if_finished(run, config)
@@ -114,7 +121,7 @@ def _refuse_if_finished(run: Run, config: RunConfig) -> None:
 
 
 def _target(
-    target: str, home: Path, changes: Mapping[str, Any], resume: bool
+    target: str, home: Path, changes: Mapping[str, Any], resume: bool, may_be_new: bool
 ) -> tuple[Run | RunConfig, Mapping[str, Any]]:
     """The run that exists and what is to change in it; or, from a file, the configuration of a new one."""
     path = Path(target)
@@ -124,7 +131,7 @@ def _target(
             raise name_in_use(run)
         return run, changes
     asked = with_changes(read_config(path), changes)
-    if asked.model.name and resume:
+    if asked.model.name and resume and not (may_be_new and not Run(home, asked.model.name).path.exists()):
         run = Run.open(home, asked.model.name)
         return run, differences(asked, run.config())
     if asked.model.name and Run(home, asked.model.name).path.exists():

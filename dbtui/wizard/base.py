@@ -272,10 +272,11 @@ class WizardScreen(Editing):
     async def action_next(self) -> None:
         """To the next screen, or to the first field that is wrong."""
         self.context.visit(self.step)
-        errors = self.context.errors_of(self.step)
+        errors = [finding.field for finding in self.context.errors_of(self.step)]
         self.show()
         if errors:
-            await self.go_to_field(errors[0].field)
+            first = (row.path for row in self.query(Row) if row.path in errors)
+            await self.go_to_field(next(first, errors[0]))
         else:
             self.wizard.turn_to(STEPS[STEPS.index(self.step) + 1])
 
@@ -302,9 +303,14 @@ class WizardScreen(Editing):
             await self.rebuild()
         for row in self.query(Row):
             if row.path == path or row.path.startswith(f"{path}."):
-                self.set_focus(row.control)
+                self._stand_on(row)
                 return
         self._focus_any()
+
+    def _stand_on(self, row: Row) -> None:
+        """At once, for what is typed next; and in sight, once the screen is laid out."""
+        self.set_focus(row.control)
+        self.call_after_refresh(row.scroll_visible, animate=False)
 
     def _focus_any(self) -> None:
         if self.focused is None or not self.focused.is_attached:
@@ -337,7 +343,7 @@ class WizardScreen(Editing):
         self.show()
         for found in self.query(Row):
             if found.path == path:
-                self.set_focus(found.control)
+                self._stand_on(found)
                 return
         self._focus_any()
 

@@ -112,6 +112,10 @@ def _without_preset(context: WizardContext) -> Line:
         none = say("preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing.")
         return Line(*QUIET, none)
     values = joined(f"{find_option(path).title} {in_words(context.value(path))}" for path in TELLING)
+    if is_demo(context.config.model.source):
+        return Line(*MARKS[Level.HINT], safe(say(
+            "preset.without", "No preset is chosen. In force is what suits the small model of the program: {values}.",
+            values=values)))  # fmt: skip
     return Line(*MARKS[Level.WARNING], safe(say(
         "preset.without", "No preset is chosen. In force is what the program begins with, for no subject in "
         "particular: {values}. Enter opens the list.", values=values)))  # fmt: skip

@@ -79,6 +79,9 @@ class Findings(OptionList, inherit_bindings=False):
 
     def _show_chosen(self) -> None:
         form = self.screen.query_one(Form)
+        if not self.highlighted:  # with the heading, which says what keys do here
+            form.scroll_home(animate=False)
+            return
         place = self._place.translate(form.scroll_offset - form.content_region.offset)
         form.scroll_to_region(place, animate=False)
 
@@ -274,7 +277,7 @@ class ReviewScreen(WizardScreen):
         self._keys_changed()
 
     def _fixes(self) -> list[Fix]:
-        """Those of the highlighted finding while the list has the focus, else every one."""
-        chosen = self._chosen
+        """Those of the highlighted finding while the list has the focus; every one where it has none to offer."""
+        chosen = self._chosen if self._chosen is not None and self._chosen.fixes else None
         listed = [option.finding for option in self.query_one(Findings).options if isinstance(option, Listed)]
         return [fix for finding in ([chosen] if chosen is not None else listed) for fix in finding.fixes]

@@ -302,7 +302,8 @@ class Row(Vertical):
             return Switched(_word(text == TRUE), text == TRUE, compact=True, classes="control")
         kind = PathField if self.option.kind in PATH_KINDS else Field
         example = placeholder(self.path, self.option)
-        return kind(text, placeholder=example, select_on_focus=False, compact=True, classes="control")
+        return kind(text, placeholder=example, select_on_focus=self.option.takes_number, compact=True,
+                    classes="control")  # fmt: skip
 
     def _chosen(self, text: str) -> str:
         return text if any(value == text for _, value in self.choices) else self.choices[0][1]

@@ -109,6 +109,8 @@ def _what(context: WizardContext, facts: Facts) -> Rows:
     family = [family_title(source.family)] if source is not None else []
     chosen = context.presets.get(context.preset)
     preset = say("plan.preset.none", "none, what the program begins with")
+    if is_demo(model.source):
+        preset = say("plan.preset.none", "none, what suits the small model of the program")
     if chosen is not None:
         preset = preset_title(chosen)
     elif context.copy_of:

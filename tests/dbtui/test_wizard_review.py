@@ -287,6 +287,23 @@ async def test_enter_goes_to_the_finding_that_was_chosen_though_the_list_has_cha
         assert screen._fixes() == []
 
 
+async def test_f2_offers_what_can_be_mended_where_the_chosen_finding_has_nothing_to_offer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    wrong = {"concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "review", FILLED | wrong)
+        await at_rest(pilot)
+        assert "To look at" in shown(app)
+        first = screen.query_one(Findings).options[0]
+        assert isinstance(first, Listed)
+        first.finding = replace(first.finding, fixes=())
+        screen.query_one(Findings).highlighted = 0
+        assert screen.query_one(Findings).has_focus and screen._fixes()
+
+
 async def test_the_list_stands_on_the_run_that_was_put_into_the_queue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,8 +19,9 @@ from dbtui.app import DbtuiApp
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.completion import Listed, list_folder
+from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import Field, Line, Row
-from tests.dbtui.app_driving import FILLED, imagined, open_wizard, press, row_of, shown, until
+from tests.dbtui.app_driving import FILLED, at_rest, current, imagined, open_wizard, press, row_of, shown, until
 
 pytestmark = pytest.mark.usefixtures("no_disk")
 
@@ -245,3 +246,41 @@ async def test_the_cursor_stands_behind_what_was_put_into_a_field(tmp_path: Path
         row_of(screen, "intervals.epochs").write("77777")
         await pilot.press("ctrl+u")
         await until(pilot, lambda: field.value == "")
+
+
+async def test_a_number_is_replaced_by_what_is_typed_and_a_word_is_not(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "parameters", dict(FILLED))
+        await until(pilot, lambda: screen.focused_row is not None and screen.focused_row.path == "intervals.epochs")
+        await pilot.press("2", "0")
+        await until(pilot, lambda: screen.context.config.intervals.epochs == 20)
+        await screen.wizard.go("model", "model.name")
+        await until(pilot, lambda: app.screen is not screen and current(app).focused_row is not None)
+        await pilot.press("2")
+        await until(pilot, lambda: screen.context.config.model.name == FILLED["model.name"] + "2")
+
+
+@pytest.mark.parametrize("path", ["learning_rate.rate", "batch.size"])
+async def test_the_focused_field_is_seen_where_more_fields_come(tmp_path: Path, path: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "parameters", dict(FILLED))
+        await screen.go_to_field(path)
+        for _ in range(2):
+            await pilot.press("f5")
+            await until(pilot, lambda: screen.is_ready and screen.focused_row is not None)
+            await at_rest(pilot)
+            assert screen.focused_row is not None and screen.focused_row.path == path
+            form = screen.query_one(Form)
+            assert form.region.contains_region(screen.focused_row.control.region)
+
+
+async def test_next_goes_to_the_first_wrong_field_of_the_page(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        wrong = {"concepts.0.prior.images_per_instance": "9999999", "concepts.0.instance.identifier": ""}
+        screen = await open_wizard(pilot, "concepts", FILLED | wrong)
+        await screen.go_to_field("concepts.0.instance.prompt")
+        await pilot.press("f4")
+        await until(pilot, lambda: screen.focused_row and screen.focused_row.path == "concepts.0.instance.identifier")

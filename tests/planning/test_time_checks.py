@@ -111,3 +111,13 @@ def test_an_interval_that_never_comes_beside_one_that_does_is_said_to_do_nothing
     assert finding.message.text.endswith(f"Every 25 {counts} counts.")
     assert not codes(changes) & {"save.never", "sample.never"}
     assert mended(finding, changes) == [set()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"intervals.epochs": 20_000}, "intervals.epochs"), ({"intervals.max_steps": 60_000}, "intervals.max_steps")],
+)
+def test_a_digit_too_many_is_asked_about(changes: dict[str, Any], field: str) -> None:
+    finding = found("steps.many", changes)
+    assert finding.level is Level.WARNING and finding.field == field
+    assert "steps.many" not in codes({"intervals.epochs": 500})

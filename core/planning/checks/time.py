@@ -11,6 +11,20 @@ from core.planning.facts import Facts
 from core.planning.plan import make_plan
 from core.texts import counted, message
 
+MANY_STEPS = 50_000
+"""Ten times what a face is taught with, by far."""
+
+
+def length(config: RunConfig, facts: Facts) -> Iterator[Finding]:
+    """A digit too many is easily typed."""
+    plan = make_plan(config, facts)
+    if plan is None or plan.steps < MANY_STEPS:
+        return
+    field = "intervals.max_steps" if config.intervals.max_steps else "intervals.epochs"
+    yield Finding(Level.WARNING, field, message(
+        "steps.many", "{steps:,} steps are very many: what you teach is usually learned within 500 to 5,000, and "
+        "spoilt by too many.", mend="Has one digit too many been typed?", steps=plan.steps))  # fmt: skip
+
 
 def warmup(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """The warm-up is not longer than the run."""
@@ -106,7 +120,7 @@ def previews(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             mend="Without previews you cannot see when to stop."), (_set("concepts.0.sample.count", 1),))  # fmt: skip
 
 
-CHECKS = (warmup, intervals, epochs, rests, previews)
+CHECKS = (length, warmup, intervals, epochs, rests, previews)
 
 
 def _never(field: str, what: str, unit: str, interval: int, length: int, at_start: bool) -> Finding:
