@@ -6,6 +6,7 @@ Everything that is wrong with it is a `UserError` that says what it is instead a
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -116,7 +117,8 @@ def _no_path(error: Exception) -> str:
 
 def _embedded(source: str) -> Path | None:
     """The embedded model's name, where that alone was mistyped."""
-    return Path(DEMO) if "/" not in source and get_close_matches(source.lower(), [DEMO]) else None
+    typed = unicodedata.normalize("NFKC", source).lower()  # an input method for Chinese may write it full-width
+    return Path(DEMO) if "/" not in source and get_close_matches(typed, [DEMO]) else None
 
 
 def _is_source(path: Path) -> bool:

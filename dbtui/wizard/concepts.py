@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.content import Content
 from textual.screen import ActiveBinding
+from textual.widgets import Static
 
 from core.config.table import section_words
 from core.texts import joined, say
@@ -14,7 +16,7 @@ from dbtui.actions import bindings, shown_as
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
 from dbtui.wizard.base import WizardScreen
-from dbtui.wizard.parts import heading, section_options
+from dbtui.wizard.parts import heading, heading_words, section_options
 from dbtui.wizard.rows import Row
 from dbtui.wizard.thumbnails import Thumbnails
 
@@ -33,24 +35,32 @@ class ConceptsScreen(WizardScreen):
         )
 
     def on_mount(self) -> None:
-        """Begin with the pictures, also where a rare option stands above them."""
+        """Begin with the pictures, also where a rare option stands above them, unless another field is looked for."""
+        if self._goal:
+            return
         next(row for row in self.query(Row) if row.path == "concepts.0.instance.directory").control.focus()
 
     def rows(self) -> ComposeResult:
         for number in range(self.context.concepts):
             if self.context.concepts > 1:
-                yield heading(say("concepts.subject", "Subject {number}", number=number + 1),
-                              self.context.text(f"concepts.{number}.instance.class_noun"))  # fmt: skip
+                yield Static(self._subject(number), id=f"subject-{number}", classes="heading")
             yield from self.fields(section_options("concepts.*"), number)
             for part in ("instance", "prior", "sample"):
                 yield heading(*section_words(f"concepts.{part}"))
                 yield from self.fields(section_options(f"concepts.*.{part}"), number)
 
+    def _subject(self, number: int) -> Content:
+        title = say("concepts.subject", "Subject {number}", number=number + 1)
+        return heading_words(title, self.context.text(f"concepts.{number}.instance.class_noun"))
+
     def illustration(self) -> ComposeResult:
         yield Thumbnails()
 
     def illustrate(self) -> None:
-        """The pictures of the subject that has the focus, else of the first."""
+        """Each subject by its class as it is now; the pictures of the one that has the focus, else of the first."""
+        for number in range(self.context.concepts):
+            if self.query(f"#subject-{number}"):
+                self._tell(f"#subject-{number}", self._subject(number))
         shown = self.context.pictures(self.concept)
         self.query_one(Thumbnails).show(tuple((picture.path, size) for picture, size in shown))
 

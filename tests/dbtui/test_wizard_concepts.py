@@ -86,3 +86,13 @@ async def test_a_copy_of_a_concept_has_its_texts_but_for_name_pictures_and_word(
         assert context.config.concepts[1].prior.steps == 30
         assert not any(context.text(f"concepts.1.{name}") for name in ("name", "instance.directory",
                                                                        "instance.identifier"))  # fmt: skip
+
+
+async def test_a_subject_is_headed_by_its_class_as_it_is_typed(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", dict(FILLED), concepts=2)
+        await screen.go_to_field("concepts.0.instance.class_noun")
+        await until(pilot, lambda: "Subject 1  alarm clock" in shown(app))
+        await pilot.press("s")
+        await until(pilot, lambda: "Subject 1  alarm clocks" in shown(app))

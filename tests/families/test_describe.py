@@ -96,7 +96,7 @@ def test_what_is_not_there(tmp_path: Path):
     assert refused("someone/something").code == "source.not-downloaded"
 
 
-@pytest.mark.parametrize("typed", ["dem", "Demo", "deom"])
+@pytest.mark.parametrize("typed", ["dem", "Demo", "deom", "ｄｅｍｏ"])
 def test_a_mistyped_demo_is_taken_for_what_it_is(typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"Did you mean demo\?"):
