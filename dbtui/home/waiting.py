@@ -71,7 +71,11 @@ def queue_question(queue: Queue, selected: Entry | None) -> Question:
             answers.append(Answer("end", "e", say("queue.end", "End after this run")))
         answers.append(Answer("interrupt", "i", say("queue.interrupt", "End now"),
                               say("queue.interrupt.help", "saves the run that trains; it waits again")))  # fmt: skip
-    return Question(say("queue.title", "The queue"), _listing(queue), answers)
+    listing = _listing(queue)
+    if queue.waiting and not (selected is not None and selected.place):
+        how = say("queue.listing.how", "To take one out: Esc, the cursor on it in the list of runs, then w.")
+        listing = f"{listing}\n\n{how}"
+    return Question(say("queue.title", "The queue"), listing, answers)
 
 
 def can_wait(entry: Entry) -> bool:

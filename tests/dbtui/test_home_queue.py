@@ -15,7 +15,9 @@ from core.runs.queue import add, begin, lock_path, read_queue, remove
 from core.runs.queue import asked as asked_to_end
 from core.texts import UserError
 from dbtui.app import DbtuiApp
+from dbtui.home.rows import Entry
 from dbtui.home.screen import HomeScreen
+from dbtui.home.waiting import queue_question
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
 from tests.dbtui.app_driving import shown, until
@@ -50,6 +52,14 @@ async def test_a_run_is_put_into_the_queue_and_taken_out_again(tmp_path: Path, m
         await pilot.press("s")
         await until(pilot, lambda: started == [tmp_path])
         await looked_at(app, pilot, "waits, no. 1")
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_how_to_take_a_run_out_is_said_where_another_one_is_chosen(tmp_path: Path, waits: bool) -> None:
+    add(tmp_path, make_run(tmp_path, "clock"))
+    question = queue_question(read_queue(tmp_path), Entry("clock" if waits else "dog", place=int(waits)))
+    assert ("cursor on it" in str(question.text)) == (not waits)
+    assert ("remove" in [answer.id for answer in question.answers]) == waits
 
 
 async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
