@@ -17,9 +17,15 @@ from core.runs.folder import Run
 from core.texts import use_language
 from dbtui.__main__ import main
 from dbtui.actions import relabel
+from dbtui.mended_textual import mend_textual
+from dbtui.widths import break_lines_between_characters
 from tests.dbtui.app_driving import imagined
 
 Said = pytest.CaptureFixture[str]
+
+# parts of the app that are tested by themselves are drawn as in the whole
+break_lines_between_characters()
+mend_textual()
 
 
 @pytest.fixture
