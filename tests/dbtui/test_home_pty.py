@@ -110,6 +110,7 @@ def test_two_terminals_watch_one_run_and_one_that_goes_takes_nothing_with_it(tmp
         both = [opened("attach", "clock"), opened("attach")]
         for program in both:
             program.until("/100,000")
+            program.until("Machine")  # the list of runs tells the steps, too: it may be seen for an instant
         both[0].press("p", pause=3.0)
         both[1].until("paused")
         assert summary(run).state == "paused"
