@@ -6,6 +6,8 @@ import contextlib
 import ctypes
 import os
 import re
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -24,6 +26,8 @@ from core.training import attention
 from core.training.precision import DTYPES
 
 LIBRARIES = ("dbtui", "torch", "diffusers", "transformers", "safetensors", "peft", "bitsandbytes", "prodigyopt")
+GIVING_WAY = 10
+"""Niceness: a tenth of the processor's time where others want all of it."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,15 @@ def use_threads(count: int) -> None:
     OpenMP keeps the number for each thread apart, so it has to be set in the thread that trains.
     """
     torch.set_num_threads(count)
+
+
+def give_way() -> None:
+    """Let the other threads of this process have the processor first, from now on, if the calling thread is not the
+    main one: where a run trains on the processor that draws an app, too, keys are answered while it does. The threads
+    that OpenMP starts for the calling one inherit it. Only Linux knows a niceness of threads: setpriority(2), "Notes".
+    """
+    if sys.platform == "linux" and threading.current_thread() is not threading.main_thread():
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVING_WAY)
 
 
 def peak_memory_bytes(device: torch.device) -> int:

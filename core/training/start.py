@@ -20,7 +20,7 @@ from core.planning.plan import Plan, make_plan
 from core.texts import UserError, counted, listed, noted, path_in_words
 from core.training import faults
 from core.training.checkpoints import TrainingState, newest_checkpoint, read_state
-from core.training.device import Settled, device_of, settle, use_threads, versions
+from core.training.device import Settled, device_of, give_way, settle, use_threads, versions
 from core.training.faults import warning
 from core.training.ranks import Ranks
 from core.training.requests import Requests
@@ -64,6 +64,8 @@ def open_run(
     values = ranks.told(lambda: settle(config, native, threads, ranks.place).values(), requests)
     settled = Settled(device_of(ranks.place), **values)
     use_threads(settled.threads)
+    if settled.device.type == "cpu":
+        give_way()
     plan = plan_run(config, material, ranks.count, state.batch if state else None)
     yield started(config, material.source, settled, plan, state)
     if state and state.processes != plan.processes:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -273,3 +276,25 @@ def test_the_trainer_computes_with_as_many_threads_as_were_asked_for(
     finally:
         torch.set_num_threads(before)
     assert seen == [before + 1] * 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows a niceness of threads")
+def test_in_a_thread_of_an_app_the_trainer_gives_way_on_the_processor(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    seen: list[int] = []
+
+    def train() -> None:
+        (tmp_path / "run").mkdir()
+        config = quick_config(tiny_sd1, pictures, intervals__max_steps=1)
+        for event in Trainer(config, tmp_path / "run", resume=False, poll=lambda: ()).run():
+            if isinstance(event, Step):
+                seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert seen == [device.GIVING_WAY] and os.getpriority(os.PRIO_PROCESS, 0) == before
+    run_to_end(quick_config(tiny_sd1, pictures, intervals__max_steps=1), tmp_path / "alone")
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before, "a run that has a process of its own is like any other"
