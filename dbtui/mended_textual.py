@@ -6,7 +6,8 @@ behind a dialog for each frame anew (`dbtui.dimmed`). And a character of two cel
 that a notice lies over runs through it. And a screen that is closed once more, by a second Enter in the same moment,
 closes the one below it, or ends the program. And a list whose lines are not measured yet ends the program where a page
 of them is to be turned. And a screen that is made anew while a dialog over it closes gives the focus to what is about
-to go, and with it every key from then on.
+to go, and with it every key from then on. And the lines of a screen that has gone are kept until a full pass of the
+collector of garbage finds them: half a million objects in half a minute, and no key was answered for 0.4 to 1 s.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.style import Style
+from textual.widget import Widget
 from textual.widgets import OptionList
 
 from dbtui.dimmed import dim_line_by_line
@@ -33,6 +35,7 @@ from dbtui.dimmed import dim_line_by_line
 _dismissed_by_textual = Screen.dismiss
 _told_by_textual = App.on_event
 _moved_by_textual = OptionList._move_page
+_unmounted_by_textual = Widget._on_unmount
 
 
 def mend_textual() -> None:
@@ -43,6 +46,7 @@ def mend_textual() -> None:
     App.on_event = _on_event  # type: ignore[method-assign]
     Screen.dismiss = _dismiss  # type: ignore[method-assign, assignment]
     OptionList._move_page = _move_page  # type: ignore[method-assign, assignment]
+    Widget._on_unmount = _on_unmount  # type: ignore[method-assign]
 
 
 def _inner_outer(cache: StylesCache, base: Color, background: Color) -> tuple[Style, Style]:
@@ -76,6 +80,13 @@ def _move_page(listing: OptionList, direction: Literal[-1, 1]) -> None:
         _moved_by_textual(listing, direction)
 
 
+def _on_unmount(widget: Widget) -> None:
+    """What was drawn goes with it."""
+    _unmounted_by_textual(widget)
+    widget._styles_cache.clear()
+    widget._render_cache = widget._render_cache._replace(lines=[])
+
+
 def _chops(
     compositor: Compositor, crop: Region, is_rendered_line: Callable[[int], bool]
 ) -> Sequence[Mapping[int, Strip | None]]:
@@ -94,7 +105,8 @@ def _chops(
             ends = [cut - shown.x for cut in places[1:]]
             has_wide = strip.cell_length != len(strip.text)
             begins: int | None = None
-            for cut, end, piece in zip(places, ends, strip.divide(ends), strict=False):
+            pieces = [strip] if ends == [strip.cell_length] else strip.divide(ends)  # which would keep itself for ever
+            for cut, end, piece in zip(places, ends, pieces, strict=False):
                 if chops[y].get(cut) is not None:
                     begins = None
                 elif has_wide and begins is not None and _is_within(strip.text, cut - shown.x):

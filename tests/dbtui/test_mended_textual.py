@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from rich.cells import cell_len
 from textual._styles_cache import StylesCache
@@ -9,6 +11,7 @@ from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.containers import Horizontal
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 
@@ -129,3 +132,35 @@ async def test_a_key_is_for_nothing_that_is_gone() -> None:
         app.screen.set_reactive(Screen.focused, gone)
         await pilot.press("x")
         assert app.screen.focused is None and app._exit
+
+
+class Much(Screen[None]):
+    def compose(self) -> ComposeResult:
+        yield Static("\n".join(f"line {number}" for number in range(20)))
+        yield OptionList(*map(str, range(9)))
+
+
+async def test_the_lines_of_a_screen_go_with_it_and_not_when_the_collector_of_garbage_comes() -> None:
+    mend_textual()
+    app = App[None]()
+    async with app.run_test(size=(60, 40)) as pilot:
+
+        def lines() -> int:
+            return sum(isinstance(one, Strip) for one in gc.get_objects())
+
+        async def there_and_back() -> None:
+            await app.push_screen(Much())
+            await pilot.pause()
+            app.pop_screen()
+            await pilot.pause()
+
+        await there_and_back()
+        gc.collect()
+        gc.disable()
+        try:
+            before = lines()
+            for _ in range(5):
+                await there_and_back()
+            assert lines() - before < 5 * 35
+        finally:
+            gc.enable()
