@@ -83,7 +83,7 @@ def pixels(columns: int, lines: int, chosen: Protocol, driver: Any) -> tuple[int
     """How many pixels a place of so many cells shows."""
     if chosen == "halfcell":
         return max(1, columns), max(1, 2 * lines)
-    width, height = _cell_size(driver)
+    width, height = cell_size(driver)
     return max(1, columns * width), max(1, lines * height)
 
 
@@ -100,33 +100,29 @@ def prepare() -> None:
 
 
 def picture_widget(picture: Image, chosen: Protocol, driver: Any) -> Widget:
-    """A widget that shows `picture` as large as its place allows, in its own proportions. What kitty is sent goes
-    through `driver`. Where it is transparent the ground is seen; sixel knows no such thing.
+    """A widget that shows `picture` by kitty's protocol or sixel as large as its place allows, in its own proportions.
+    What kitty is sent goes through `driver`. Where the picture is transparent the ground is seen; sixel knows no such
+    thing.
     """
     prepare()
     from textual_image import _terminal
     from textual_image import widget as widgets
     from textual_image.renderable import tgp
 
-    _terminal.get_cell_size._result = _terminal.CellSize(*_cell_size(driver))  # type: ignore[attr-defined]
+    _terminal.get_cell_size._result = _terminal.CellSize(*cell_size(driver))  # type: ignore[attr-defined]
 
     def send(*, payload: str | None = None, **values: int | str | None) -> None:
         told = ",".join(f"{key}={value}" for key, value in values.items() if value is not None)
         driver.write(f"\x1b_G{told}{f';{payload}' if payload else ''}\x1b\\")
 
     tgp._send_tgp_message = send
-    kinds = {"halfcell": widgets.HalfcellImage, "kitty": widgets.TGPImage, "sixel": widgets.SixelImage}
-    widget: Any = kinds[chosen](picture)
-    if chosen == "halfcell" and picture.mode == "RGBA":
-        from dbtui.widgets.halfcell import SeeThrough
-
-        widget._Renderable = SeeThrough
-    widget.styles.width = widget.styles.height = "auto"
-    shown: Widget = widget
+    shown: Widget = (widgets.TGPImage if chosen == "kitty" else widgets.SixelImage)(picture)
+    shown.styles.width = shown.styles.height = "auto"
     return shown
 
 
-def _cell_size(driver: Any) -> tuple[int, int]:
+def cell_size(driver: Any) -> tuple[int, int]:
+    """Width and height of a character in pixels."""
     import fcntl
     import struct
     import termios

@@ -15,11 +15,13 @@ from textual.widgets import Static
 from core.texts import UserError
 from dbtui.faults import told
 from dbtui.safe import safe, safe_message
-from dbtui.widgets.graphics import VARIABLE, picture_widget, pixels, prepare, protocol
+from dbtui.widgets.graphics import VARIABLE, cell_size, picture_widget, pixels, prepare, protocol
+from dbtui.widgets.halfcell import HalfCells, half_cells
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from textual.app import App
+    from textual.strip import Strip
     from textual.widget import Widget
 
     from dbtui.app import DbtuiApp
@@ -82,6 +84,10 @@ class Picture(Container):
                 await self._put(_words(safe(instead)))
                 return
             place = pixels(self.size.width, self.size.height, chosen, driver)
+            if chosen == "halfcell":
+                lines = await asyncio.to_thread(_in_half_cells, draw, place, cell_size(driver))
+                await self._put(HalfCells(lines) if lines else None)
+                return
             made = await asyncio.to_thread(_small, draw, place)
             if made is not None and chosen == "sixel":
                 made = _on(made, ground_of(self.app))
@@ -96,14 +102,21 @@ class Picture(Container):
         another is put into the same widget: a new one would be drawn twice, which a slow line pays for.
         """
         now = self.children[0] if self.children else None
+        if isinstance(now, HalfCells) and isinstance(widget, HalfCells):
+            now.lines = widget.lines
+            return
         if now is not None and type(now) is type(widget) and not isinstance(now, Static):
-            one, other = cast(Any, now), cast(Any, widget)
-            one._Renderable, one.image = other._Renderable, other.image
+            cast(Any, now).image = cast(Any, widget).image
             return
         async with self.batch():
             await self.remove_children()
             if widget is not None:
                 await self.mount(widget)
+
+
+def _in_half_cells(draw: Draw, place: tuple[int, int], cell: tuple[int, int]) -> list[Strip]:
+    picture = draw(place)
+    return half_cells(picture, place[0], place[1] // 2, cell) if picture is not None else []
 
 
 def _small(draw: Draw, place: tuple[int, int]) -> Image | None:

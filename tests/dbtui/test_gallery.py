@@ -260,7 +260,7 @@ async def test_space_chooses_two_and_c_compares_them(run: Run) -> None:
         await settle(pilot)
         assert isinstance(app.screen, Compare)
         assert (app.screen.left.step, app.screen.right.step) == (400, 600)
-        assert len(list(app.screen.query("Picture > Image"))) == 2
+        assert len(list(app.screen.query("Picture > HalfCells"))) == 2
         await pilot.press("x", "left", "down")
         await settle(pilot)
         assert (app.screen.left.step, app.screen.right.step, app.screen.right.seed) == (600, 300, 43)
@@ -340,14 +340,14 @@ async def test_the_way_of_drawing_is_chosen_while_it_runs_and_remembered(
     app = DbtuiApp(run.home)
     async with app.run_test(size=NARROW) as pilot:
         gallery = await opened(app, pilot, run)
-        assert list(gallery.query("Picture > Image"))
+        assert list(gallery.query("Picture > HalfCells"))
         await pilot.press("ctrl+g", "4")
         await settle(pilot)
-        assert not list(gallery.query("Picture > Image"))
+        assert not list(gallery.query("Picture > HalfCells"))
         assert "clock-00.png" in " ".join(str(picture.children[0].render()) for picture in gallery.query(Picture))
         await pilot.press("ctrl+g", "1")
         await settle(pilot)
-        assert list(gallery.query("Picture > Image"))
+        assert list(gallery.query("Picture > HalfCells"))
     assert 'graphics = "halfcell"' in settings_path().read_text()
 
 
