@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import errno
-import itertools
 import os
 import re
 import shutil
@@ -12,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.config.options import LONGEST_NAME, NAME_PATTERN, RunConfig
+from core.config.names import numbered
+from core.config.options import NAME_PATTERN, RunConfig
 from core.config.parsing import with_changes
 from core.config.runfile import made_from, read, to_toml
 from core.config.settle import settle
@@ -268,13 +268,7 @@ def saved_steps(folder: Path) -> list[int]:
 
 def free_name(home: Path, name: str) -> str:
     """`clock-2`, or the next number that no run has."""
-    stem = re.sub(r"-\d{1,3}$", "", name) or name
-    for number in itertools.count(2):
-        ending = f"-{number}"
-        candidate = stem[: LONGEST_NAME - len(ending)] + ending
-        if not (runs_directory(home) / candidate).exists():
-            return candidate
-    raise AssertionError("unreachable")
+    return numbered(name, lambda candidate: (runs_directory(home) / candidate).exists())
 
 
 def name_in_use(run: Run) -> UserError:
