@@ -15,7 +15,7 @@ from dbtui.boundary import DONE, needs_terminal
 from dbtui.commandline import command_line
 from dbtui.commands.train import Watch
 from dbtui.commands.train_display import Display, display_on
-from dbtui.demo import Demo, draw_more
+from dbtui.demo import SAYS, Demo, draw_more
 from dbtui.printing import print_lines
 from dbtui.widths import fitted
 
@@ -69,7 +69,8 @@ def farewell(run: Run, demo: Demo) -> str:
         (say("demo.compare", "Compare"), _to_copy(command_line(other, run.home))),
         (say("demo.own", "Your own"), _to_copy(command_line("", run.home))),
     ]
-    return "\n".join(["", demo.says("done", 1), "", *(f"{fitted(title, 10)}  {text}" for title, text in rows)])
+    learned = SAYS["done-printed" if demo.prior else "done-alone"]
+    return "\n".join(["", learned, "", *(f"{fitted(title, 10)}  {text}" for title, text in rows)])
 
 
 def _to_copy(command: str) -> str:
