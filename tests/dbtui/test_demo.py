@@ -23,7 +23,7 @@ from core.runs.folder import Run
 from dbtui.__main__ import main
 from dbtui.app import DbtuiApp
 from dbtui.commands.demo import round_line
-from dbtui.demo import SAYS, Demo, demo_of
+from dbtui.demo import PROMPT, SAYS, Demo, demo_of
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import MonitorScreen
