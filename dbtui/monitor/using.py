@@ -20,6 +20,7 @@ from dbtui.copying import copy
 from dbtui.demo import draw_with, draws_in_dbtui_alone, why_alone
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe, safe_message, shown_path
+from dbtui.using import beside_in_words
 
 if TYPE_CHECKING:
     from core.config.options import RunConfig
@@ -169,6 +170,7 @@ def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, s
     """
     from core.export.using import scp_line, uses
 
+    beside = [Content(told)] if (told := beside_in_words(path)) else []
     if draws_in_dbtui_alone(config):
         how = say(
             "using.demo.how",
@@ -176,13 +178,14 @@ def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, s
         )
         where = say("using.demo.file", "The file: {path}", path=shown_path(path))
         return Content("\n").join([Content.styled(safe(draw_with(run.name, run.home, config)), "bold $accent"),
-                                   Content.styled(how, QUIET), Content(""), Content(where), Content(""),
+                                   Content.styled(how, QUIET), Content(""), Content(where), *beside, Content(""),
                                    Content(why_alone())])  # fmt: skip
 
     line = scp_line(path, environment)
     parts = [Content.styled(safe(line or str(path)), "bold $accent")]
     if line:
         parts.append(Content.styled(say("using.scp", "Type this on your own computer to fetch it."), QUIET))
+    parts += beside
     for use in uses(path, config):
         parts.append(Content.assemble("\n", (use.program, "bold"), "  ", safe(use.place.text)))
         parts.append(Content(f"  {safe(use.then.text)}"))

@@ -14,6 +14,7 @@ from core.runs.folder import Run
 from dbtui.app import DbtuiApp
 from dbtui.monitor.after import export_question, formats_of
 from dbtui.monitor.using import Found, UsingScreen
+from dbtui.using import lines_of
 from tests.dbtui import synthetic
 from tests.dbtui.after.ended import (
     DONE,
@@ -92,6 +93,21 @@ async def test_each_of_many_exports_of_the_demo_says_where_it_lies(
             assert isinstance(screen, UsingScreen) and screen.path is not None
             assert f"~/runs/demo/export/{screen.path.name}" in shown(app)
             await pilot.press("right")
+
+
+async def test_what_lies_beside_an_export_is_told_with_it(run: Run) -> None:
+    run.exports.mkdir()
+    for name in ("clock.ckpt", "clock.ckpt.configs.json"):
+        (run.exports / name).touch()
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("u")
+        await until(pilot, lambda: "clock.ckpt.configs.json lies beside it" in shown(app))
+    assert "clock.ckpt.configs.json lies beside it" in lines_of(run, run.exports / "clock.ckpt", run.config(), {})[0]
+    (run.exports / "clock.ckpt.configs.json").unlink()
+    assert "lies beside" not in " ".join(lines_of(run, run.exports / "clock.ckpt", run.config(), {}))
 
 
 async def test_a_finished_run_says_where_its_export_lies(tmp_path: Path, run: Run) -> None:
