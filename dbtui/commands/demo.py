@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.demo.run import make_demo_run
 from core.events import Event, Phase, Sample, Step, Validation
+from core.export.using import exported_files
 from core.runs.folder import Run
 from core.texts import UserError, beside, counted, joined, say
 from dbtui import __version__
@@ -63,7 +64,7 @@ def farewell(run: Run, demo: Demo) -> str:
     rows = [
         (say("demo.pictures", "Pictures"), say("demo.before", "{folder}  before it learned", folder=samples[0])),
         ("", after),
-        (say("demo.model", "The model"), joined(sorted(run.exports.iterdir()))),
+        (say("demo.model", "The model"), joined(exported_files(run.exports))),
         (say("demo.more", "Draw more"), _to_copy(draw_more(run.name, run.home))),
         (say("demo.curves", "The curves"), _to_copy(command_line(f"attach {run.name}", run.home))),
         (say("demo.compare", "Compare"), _to_copy(command_line(other, run.home))),

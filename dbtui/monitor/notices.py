@@ -92,8 +92,8 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
                    "your own.", command=draw_more(run.name, run.home))  # fmt: skip
         return Content(demo.says("done", history.step)) + "\n" + Content.styled(more, QUIET)
     done = say("notice.done", "e exports the model.")
-    if history.exports:
-        exported = joined(shown_path(run.path / export.path) for export in history.exports[-2:])
+    if history.exported_last:
+        exported = joined(shown_path(run.path / export.path) for export in history.exported_last[:2])
         done = say("notice.exported", "Exported: {files}. u tells how to use it, e exports it in another form.",
                    files=exported)  # fmt: skip
     longer = say("notice.longer", "l trains it longer.")

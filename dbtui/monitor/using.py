@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """`files` are the exports, the newest first; `config` is what the run was made of, or why that cannot be read.
-    Where nothing is exported: whether it trains now, and whether a state of it is saved.
+    """`files` are the exports, the newest first, `steps` how far each was trained, where that is known; `config` is
+    what the run was made of, or why that cannot be read. Where nothing is exported: whether it trains now, and whether
+    a state of it is saved.
     """
 
     files: Sequence[Path]
     config: RunConfig | UserError
     trains: bool = False
     is_saved: bool = False
+    steps: Sequence[int | None] = ()
 
 
 class UsingScreen(ModalScreen[bool]):
@@ -84,8 +86,11 @@ class UsingScreen(ModalScreen[bool]):
         many = len(self.files) > 1
         place = say("samples.place", "{number} of {count}", number=self.place + 1, count=len(self.files))
         title = say("using.title", "How to use {name}", name=safe(self.path.name if self.path else self.run.name))
+        step = next(iter(self.found.steps[self.place : self.place + 1]), None)
+        facts = [say("samples.step", "step {step:,}", step=step)] if step is not None else []
+        facts += [place] if many else []
         self.query_one("#dialog-title", Static).update(
-            Content.assemble((title, "bold"), (f"   {place}" if many else "", QUIET)))  # fmt: skip
+            Content.assemble((title, "bold"), ("".join(f"   {fact}" for fact in facts), QUIET)))  # fmt: skip
         told = Content(_nothing(self.found))
         if self.path is not None and isinstance(self.config, UserError):
             told = Content.styled(safe_message(self.config.message), "$error")
@@ -137,6 +142,7 @@ def open_using(screen: Working, run: Run, environment: Mapping[str, str] = os.en
 
 def found_of(run: Run) -> Found:
     """In a thread. Raises `UserError` where the run's lock cannot be read."""
+    from core.export.there import step_of
     from core.export.using import exported_files
     from core.runs.folder import saved_steps
     from core.runs.lock import owner
@@ -148,7 +154,7 @@ def found_of(run: Run) -> Found:
         config = error
     files = exported_files(run.exports)
     if files:
-        return Found(files, config)
+        return Found(files, config, steps=[step_of(path) for path in files])
     return Found(files, config, trains=owner(run.lock_path) is not None, is_saved=bool(saved_steps(run.path)))
 
 
