@@ -31,10 +31,10 @@ _USAGE = Texts(
         "value-missing": "Option {name} requires an argument.",
         "value-unwanted": "Option {name} does not take a value.",
         "value": "Invalid value for {name}: {reason}",
-        "too-many": "Got unexpected extra argument(s) ({given})",
     },
 )
 """What typer says of a wrong line. One that is longer stands before the one that it begins with."""
+_TOO_MANY = "Got unexpected extra argument(s) ({given})"
 _REASONS = Texts(
     "cli.value",
     {
@@ -51,6 +51,11 @@ _REASONS = Texts(
 def complaint(error: TyperException) -> str:
     """What is wrong with a command line, as one sentence; empty where help was shown instead."""
     text = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is not None and (match := _pattern(_TOO_MANY).fullmatch(text)):
+        usage = " ".join((context.command_path, *context.command.collect_usage_pieces(context)))
+        return say("cli.too-many", "Not expected: {given}. The command is `{usage}`.", given=match["given"],
+                   usage=usage)  # fmt: skip
     return text if language() == ENGLISH or not text else _translated(text, _USAGE)
 
 

@@ -29,9 +29,11 @@ SAYS = Texts("demo.says", {
     "watch it drift.",
     "done": "It has learned a new dog, and a plain dog is still a plain dog. To see what the class pictures are for, "
     "run the demo without them: h for your runs, t for the demo, w for “without”.",
+    "done-printed": "It has learned a new dog, and a plain dog is still a plain dog. What the class pictures are "
+    "for is seen where they are missing: the command behind “Compare” runs the demo without them.",
     "done-alone": "It has learned a new dog, and “a dog face” has drifted: class pictures prevent that.",
 })  # fmt: skip
-"""What goes on, in one or two sentences; `-alone` is without class pictures."""
+"""What goes on, in one or two sentences; `-alone` is without class pictures, `-printed` where there are no keys."""
 PROMPT = "a sks dog face on a purple background"
 """Something that none of the six pictures shows."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,20 @@ from core.config.table import Option, english_table, find_option
 from core.reasons import of_system, of_toml
 from core.texts import UserError
 
-WRITTEN_BY = "written_by"
+WRITTEN_BY, MADE_FROM = "written_by", "made_from_preset"
+"""What stands above the options: the version that wrote it, and the preset whose values it began with, if any."""
 
 _TWICE = re.compile(r'Key "(.+)" already exists')
 """How tomlkit says it: in an error of its own, or in one of its parser, whose line is that of the text's end."""
 
 
-def to_toml(config: RunConfig, written_by: str = "") -> str:
-    """The text of `run.toml`; `from_toml` reads it back equal."""
+def to_toml(config: RunConfig, written_by: str = "", made_from: str = "") -> str:
+    """The text of `run.toml`; `from_toml` reads it back equal. `made_from` is the id of a preset."""
     document = tomlkit.document()
     document.add(tomlkit.comment("A run of dbtui. `dbtui check` says what is wrong with it, `dbtui train` trains it."))
-    if written_by:
-        document.add(WRITTEN_BY, tomlkit.item(written_by))
+    for name, value in ((WRITTEN_BY, written_by), (MADE_FROM, made_from)):
+        if value:
+            document.add(name, tomlkit.item(value))
     raw = config.model_dump(mode="python")
     for section, values in raw.items():
         if section == "concepts":
@@ -58,7 +61,8 @@ def from_toml(text: str, where: str = "run.toml") -> RunConfig:
             where=where,
             reason=of_toml(error),
         ) from error
-    raw.pop(WRITTEN_BY, None)
+    for name in (WRITTEN_BY, MADE_FROM):
+        raw.pop(name, None)
     return parse(raw, where)
 
 
@@ -79,6 +83,15 @@ def read(path: Path) -> RunConfig:
         raise UserError("config.encoding", "{path} is not text in UTF-8.", mend="Is it the right file?",
                         path=path) from error  # fmt: skip
     return from_toml(text, str(path))
+
+
+def made_from(path: Path) -> str:
+    """The id of the preset that the `run.toml` at `path` says it was made from; empty where it says nothing."""
+    try:
+        said = tomllib.loads(path.read_bytes().decode("utf-8-sig")).get(MADE_FROM, "")
+    except (OSError, ValueError):
+        return ""
+    return said if isinstance(said, str) else ""
 
 
 def _table(values: dict[str, Any], path: str) -> Table:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from core.choices.formats import format_of
 from core.config.options import RunConfig
-from core.export.metadata import how_made, run_settings
+from core.export.metadata import SETTINGS_KEY, how_made, run_settings
 from core.export.using import exported_files
 from core.files import verify_directory
 from core.safetensors_header import read_header
 from core.texts import UserError
 
+_NAMED = re.compile(r"-step-(\d{6,})(-ema)?(\.|$)")
 UNET = Path("unet", "diffusion_pytorch_model.safetensors")
 """Of a diffusers folder: the file that says what all of it is."""
 
@@ -28,12 +32,26 @@ def exported_already(
         if format_of(path.name, config.method, is_folder=path.is_dir()) != format:
             continue
         try:
-            said = read_header(path / UNET if path.is_dir() else path).metadata
-        except UserError:  # no file of weights, or a damaged one
+            said = _metadata(path)
+        except UserError:
             continue
         if wanted.items() <= said.items() and _is_whole(path):
             return path
     return None
+
+
+def step_of(path: Path) -> int | None:
+    """How many steps the export at `path` was trained: as it says itself, else as its name does."""
+    try:
+        return int(json.loads(_metadata(path)[SETTINGS_KEY])["step"])
+    except (UserError, ValueError, TypeError, KeyError):
+        named = _NAMED.search(path.name)
+        return int(named[1]) if named else None
+
+
+def _metadata(path: Path) -> Mapping[str, str]:
+    """Raises `UserError` for no file of weights, or a damaged one."""
+    return read_header(path / UNET if path.is_dir() else path).metadata
 
 
 def _is_whole(path: Path) -> bool:

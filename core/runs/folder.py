@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import errno
-import itertools
 import os
 import re
 import shutil
@@ -12,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.config.options import LONGEST_NAME, NAME_PATTERN, RunConfig
+from core.config.names import numbered
+from core.config.options import NAME_PATTERN, RunConfig
 from core.config.parsing import with_changes
-from core.config.runfile import read, to_toml
+from core.config.runfile import made_from, read, to_toml
 from core.config.settle import settle
 from core.files import explain, new_directory, remove_directory, sweep_staging, write_atomic
 from core.runs.lock import RunLock
@@ -101,8 +101,9 @@ class Run:
             return False
 
     @classmethod
-    def create(cls, home: Path, config: RunConfig, version: str) -> Run:
+    def create(cls, home: Path, config: RunConfig, version: str, *, preset: str = "") -> Run:
         """Make the run that `config` describes under its `model.name`: seeds drawn, concepts named, paths absolute.
+        `preset` is the id of the one whose values it began with.
 
         Raises `UserError` for a missing or bad name, a name in use, and a home that cannot be written to.
         """
@@ -110,7 +111,7 @@ class Run:
             raise UserError("run.no-name", "The run has no name.",
                             mend="Give it one: model.name in run.toml, or --set model.name=NAME.")  # fmt: skip
         run = cls(home, config.model.name)
-        text = to_toml(settle(config), version)
+        text = to_toml(settle(config), version, preset)
         try:
             run.path.parent.mkdir(parents=True, exist_ok=True)
             sweep_staging(run.path.parent)
@@ -144,6 +145,10 @@ class Run:
         """What was asked for. Raises `UserError`."""
         return read(self.config_path)
 
+    def preset(self) -> str:
+        """The id of the preset that it was made from; empty where there was none or none is known."""
+        return made_from(self.config_path)
+
     def extend(self, changes: Mapping[str, Any], version: str, *, begins_anew: bool = False) -> RunConfig:
         """Change options of a run that will be resumed, and record it in `run.toml`; returns the new configuration.
         With `begins_anew` every option of a run that has no saved state may change: it begins at its first step.
@@ -159,7 +164,7 @@ class Run:
                                 path=joined(fixed))  # fmt: skip
             config = settle(with_changes(before, changes))
             try:
-                write_atomic(self.config_path, to_toml(config, version))
+                write_atomic(self.config_path, to_toml(config, version, self.preset()))
             except OSError as error:
                 raise explain(error, self.config_path) from error
         return config
@@ -169,7 +174,8 @@ class Run:
         this one has made. Raises `UserError`.
         """
         name = free_name(self.home, self.name)
-        made = Run.create(self.home, with_changes(self.config(), {**changes, "model.name": name}), version)
+        config = with_changes(self.config(), {**changes, "model.name": name})
+        made = Run.create(self.home, config, version, preset=self.preset())
         try:
             if self.class_pictures.is_dir():
                 shutil.copytree(self.class_pictures, made.class_pictures)
@@ -195,7 +201,7 @@ class Run:
             try:
                 self.path.rename(renamed.path)
                 try:
-                    write_atomic(renamed.config_path, to_toml(config, version))
+                    write_atomic(renamed.config_path, to_toml(config, version, renamed.preset()))
                 except OSError:
                     renamed.path.rename(self.path)
                     raise
@@ -262,13 +268,7 @@ def saved_steps(folder: Path) -> list[int]:
 
 def free_name(home: Path, name: str) -> str:
     """`clock-2`, or the next number that no run has."""
-    stem = re.sub(r"-\d{1,3}$", "", name) or name
-    for number in itertools.count(2):
-        ending = f"-{number}"
-        candidate = stem[: LONGEST_NAME - len(ending)] + ending
-        if not (runs_directory(home) / candidate).exists():
-            return candidate
-    raise AssertionError("unreachable")
+    return numbered(name, lambda candidate: (runs_directory(home) / candidate).exists())
 
 
 def name_in_use(run: Run) -> UserError:

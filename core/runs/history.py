@@ -67,6 +67,8 @@ class History:
         self.samples: list[Sample] = []
         self.checkpoints: list[Checkpoint] = []
         self.exports: list[Export] = []
+        self.exported_last: list[Export] = []
+        """Those of them that hold the newest step."""
         self.warnings: list[Warned] = []
         self.updated = 0.0
         self._series = {name: Series() for name in SERIES}
@@ -202,6 +204,7 @@ class History:
             self.checkpoints.append(event)
         elif isinstance(event, Export):
             self.exports.append(event)
+            self.exported_last.append(event)
         elif isinstance(event, Warned):
             self.warnings.append(event)
         elif isinstance(event, Paused | Continued):
@@ -231,6 +234,7 @@ class History:
         self._latest.append(event.time)
         self.paused_since = None
         self.last_step = event
+        self.exported_last.clear()
         if self.phase is None or self.phase.name != "training":
             self.phase = Phase(name="training", done=event.step, total=self.total, time=event.time)
 

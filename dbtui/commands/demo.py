@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.demo.run import make_demo_run
 from core.events import Event, Phase, Sample, Step, Validation
+from core.export.using import exported_files
 from core.runs.folder import Run
 from core.texts import UserError, beside, counted, joined, say
 from dbtui import __version__
@@ -15,7 +16,7 @@ from dbtui.boundary import DONE, needs_terminal
 from dbtui.commandline import command_line
 from dbtui.commands.train import Watch
 from dbtui.commands.train_display import Display, display_on
-from dbtui.demo import Demo, draw_more
+from dbtui.demo import SAYS, Demo, draw_more
 from dbtui.printing import print_lines
 from dbtui.widths import fitted
 
@@ -63,13 +64,14 @@ def farewell(run: Run, demo: Demo) -> str:
     rows = [
         (say("demo.pictures", "Pictures"), say("demo.before", "{folder}  before it learned", folder=samples[0])),
         ("", after),
-        (say("demo.model", "The model"), joined(sorted(run.exports.iterdir()))),
+        (say("demo.model", "The model"), joined(exported_files(run.exports))),
         (say("demo.more", "Draw more"), _to_copy(draw_more(run.name, run.home))),
         (say("demo.curves", "The curves"), _to_copy(command_line(f"attach {run.name}", run.home))),
         (say("demo.compare", "Compare"), _to_copy(command_line(other, run.home))),
         (say("demo.own", "Your own"), _to_copy(command_line("", run.home))),
     ]
-    return "\n".join(["", demo.says("done", 1), "", *(f"{fitted(title, 10)}  {text}" for title, text in rows)])
+    learned = SAYS["done-printed" if demo.prior else "done-alone"]
+    return "\n".join(["", learned, "", *(f"{fitted(title, 10)}  {text}" for title, text in rows)])
 
 
 def _to_copy(command: str) -> str:

@@ -57,7 +57,7 @@ def write_new(
     config = absolute_paths(with_changes(config, changes))
     _look_at_pictures(config)
     try:
-        write_atomic(output, to_toml(config, __version__))
+        write_atomic(output, to_toml(config, __version__, found.id))
     except OSError as error:
         raise explain(error, output) from error
     print_lines(say("new.wrote", "Wrote {path}. `dbtui check {path}` says what is wrong with it, `dbtui train {path}` "

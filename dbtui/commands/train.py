@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from core.config.findings import Level
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
+from core.config.runfile import made_from
 from core.events import Event, Failed, Stopped
 from core.export.using import exported_files
 from core.place import ALONE, Place
@@ -101,7 +102,7 @@ def made_ready(
     if has_error(findings):
         return None
     if not isinstance(run, Run):
-        return Run.create(home, config, __version__)
+        return Run.create(home, config, __version__, preset=made_from(Path(target)))
     if changes:
         run.extend(changes, __version__)
     return run

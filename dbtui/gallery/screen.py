@@ -27,7 +27,7 @@ from dbtui.gallery.large import Large, facts_of
 from dbtui.gallery.layout import Layout, layout, window
 from dbtui.gallery.sides import Compare
 from dbtui.monitor.after import export_step
-from dbtui.monitor.words import recognised
+from dbtui.monitor.words import recognised, with_recogniser
 from dbtui.safe import safe, safe_message
 from dbtui.widgets.footer import Footer
 from dbtui.widgets.title import TitleBar
@@ -65,13 +65,14 @@ class GalleryScreen(Working):
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
-        return say(
+        said = say(
             "gallery.help",
             "Every preview of the run. A row is one prompt, always with the same seed, so from left to right only what "
             "was learned changes.\n\n"
             "Look for the step at which your subject is right and everything else still follows the prompt; later ones "
             "often only copy your pictures. Mark it with m and export it with e.",
         )
+        return with_recogniser(said, self.sample)
 
     def compose(self) -> ComposeResult:
         yield TitleBar(say("gallery.title", "Gallery of {name}", name=safe(self.run.name)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,12 @@ from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Answer, Question
 
 if TYPE_CHECKING:
-    from core.config.options import RunConfig
     from core.config.presets import Preset
     from core.runs.folder import Run
     from core.runs.longer import Length
     from dbtui.app import DbtuiApp
 
 MOST_EPOCHS = 100_000
-LEAST_SHARE = 0.6
-"""Of what a preset changes has to stand in a run that is said to fit it."""
 
 
 class Before:
@@ -98,9 +94,9 @@ def rename_question(home: Path, run: Run) -> Asked:
                  say("rename.label", "Name"), run.name, wrong)  # fmt: skip
 
 
-def draft_of(home: Path, config: RunConfig) -> Draft:
-    """The wizard's fields as `config` has them, under the next free name; seeds too, so that only what is changed
-    differs. A run does not tell its preset: that which fits it best is chosen, if any does. Reads the disk.
+def draft_of(run: Run) -> Draft:
+    """The wizard's fields as the options of `run` are, under the next free name; seeds too, so that only what is
+    changed differs. Its preset is that which the run was made from, if it is still there. Reads the disk.
     """
     from core.config.parsing import value_at
     from core.config.table import generic, option_table
@@ -108,41 +104,19 @@ def draft_of(home: Path, config: RunConfig) -> Draft:
     from dbtui.wizard.context import WizardContext, read_presets
     from dbtui.wizard.values import as_text
 
+    config = run.config()
     count = len(config.concepts)
     presets = read_presets().known
-    preset = fitting_preset(config, presets)
+    preset = run.preset() if run.preset() in presets else ""
     source = {"model.source": config.model.source, "model.family": config.model.family}
-    base = WizardContext(home, Draft("", preset, concepts=count, texts=source))
+    base = WizardContext(run.home, Draft("", preset, concepts=count, texts=source))
     paths = (option.path.replace("*", str(number)) for option in option_table()
              for number in range(count if "*" in option.path else 1))  # fmt: skip
     texts = {path: as_text(value_at(config, path)) for path in paths}
     follows = paths_of(presets[preset]) if preset else frozenset()  # its numbers may be others once the family is known
     kept = {path: text for path, text in texts.items() if text != base.base_text(path) or generic(path) in follows}
-    return Draft(new_id(), preset, concepts=count, texts={**kept, "model.name": free_name(home, config.model.name)},
+    return Draft(new_id(), preset, concepts=count, texts={**kept, "model.name": free_name(run.home, config.model.name)},
                  copy_of=config.model.name)  # fmt: skip
-
-
-def fitting_preset(config: RunConfig, presets: Mapping[str, Preset]) -> str:
-    """The id of the preset that agrees best with `config`, where most of what it changes stands there; else empty."""
-    from core.config.options import RunConfig as Options
-    from core.config.parsing import value_at
-    from core.demo.preset import demo_values
-    from core.demo.source import is_demo
-    from core.families import FAMILIES
-
-    family, plain = config.model.family, Options()
-    best = (0, 0.0, "")
-    for preset in presets.values():
-        for one in (family,) if family in FAMILIES else ("", *FAMILIES):
-            values = preset.values_for(one, config.lora.enabled)
-            over = demo_values(values) if is_demo(config.model.source) else {}
-            tells = {path: value for path, value in values.items()
-                     if path not in over and value != value_at(plain, path.replace("*", "0"))}  # fmt: skip
-            agree = sum(all(value_at(config, path.replace("*", str(number))) == value
-                            for number in range(len(config.concepts))) for path, value in tells.items())  # fmt: skip
-            if tells and agree >= LEAST_SHARE * len(tells):
-                best = max(best, (agree, agree / len(tells), preset.id))
-    return best[2]
 
 
 def paths_of(preset: Preset) -> frozenset[str]:

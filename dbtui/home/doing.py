@@ -129,8 +129,7 @@ class RunActions(Working):
         from dbtui.home.again import draft_of
         from dbtui.wizard.flow import start
 
-        self._ask_of_run(lambda run: draft_of(self.home, run.config()),
-                         lambda draft: start(self.app, self.home, draft))  # fmt: skip
+        self._ask_of_run(draft_of, lambda draft: start(self.app, self.home, draft))
 
     def action_rename(self) -> None:
         from core.runs.queue import rename_run

@@ -11,6 +11,7 @@ from core.runs.exported import export_of
 from core.runs.folder import Run
 from core.texts import UserError, say
 from dbtui.safe import safe, shown_path
+from dbtui.using import beside_in_words
 
 if TYPE_CHECKING:
     from dbtui.app import DbtuiApp
@@ -41,7 +42,8 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
     if child.returncode == 0:
         told = output.decode("utf-8", "replace").strip().splitlines()
         words = _where(Path(told[0])) if told else say("export.done", "{name} is exported.", name=safe(name))
-        _tell(app, name, words, say("export.done.title", "Exported"))
+        beside = await asyncio.to_thread(_beside, Run(home, name))
+        _tell(app, name, "\n".join(filter(None, (words, beside))), say("export.done.title", "Exported"))
     else:
         reason = errors.decode("utf-8", "replace").strip() or say(
             "export.ended", "The export ended with code {code}.", code=child.returncode)  # fmt: skip
@@ -52,6 +54,13 @@ async def export(app: DbtuiApp, home: Path, name: str, export_format: str, step:
 def _where(written: Path) -> str:
     """The file in one piece, and below it the folder."""
     return f"{safe(written.name)}\n{shown_path(written.parent)}"
+
+
+def _beside(run: Run) -> str:
+    """What was written beside the newest export, in words."""
+    from core.export.using import exported_files
+
+    return next(map(beside_in_words, exported_files(run.exports)), "")
 
 
 def _tell(app: DbtuiApp, name: str, words: str, title: str) -> None:

@@ -15,7 +15,7 @@ from dbtui.actions import as_fits, said_as, shown_as, trains_anew, trains_first
 from dbtui.copying import copy
 from dbtui.monitor.after import ask_export, resume_question
 from dbtui.monitor.curves import CurvePane
-from dbtui.monitor.leaving import EndingScreen, LeaveDialog, stop_question, words_of_paused
+from dbtui.monitor.leaving import EndingScreen, LeaveDialog, last_words, stop_question
 from dbtui.monitor.loss import LossPane
 from dbtui.monitor.mending import offer
 from dbtui.monitor.overlay import lay_or_take_away
@@ -199,8 +199,10 @@ class MonitorActions(Working):
         elif self.dbtui.is_training or self.dbtui.is_exporting:
             self.dbtui.action_leave()
         else:
-            if self.history.state == "paused" and self.history.owner is not None:
-                self.dbtui.last_words = words_of_paused(self.run, self.history.owner.pid)
+            owner = self.history.owner
+            if owner is not None and self.history.silence is None:
+                paused = self.history.state == "paused"
+                self.dbtui.last_words = last_words(self.run, None, owner.pid, paused=paused)
             self.app.exit(0)
 
     def _left(self, code: int | None) -> None:

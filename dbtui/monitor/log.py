@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from core.runs.history import History
 
 MOST_LINES = 500
+LATE_SECONDS = 60.0
+"""An event that is older than the one before it by more was told when the clock had been set back."""
 FOLLOWED = ("sampling", "saving", "exporting")
 """Phases in the midst of training; the event that ends them says more than their beginning."""
 
@@ -35,7 +36,7 @@ class LogPane(Pane):
 
     def __init__(self) -> None:
         super().__init__("log")
-        self._lines: deque[Hung] = deque(maxlen=MOST_LINES)
+        self._lines: list[tuple[float, Hung]] = []
         self._phase = ""
         self._is_new = False
 
@@ -51,13 +52,21 @@ class LogPane(Pane):
         for event in happened:
             line = self._line(event)
             if line is not None:
-                self._lines.append(line)
+                self._put(event.time, line)
                 self._is_new = True
+        del self._lines[:-MOST_LINES]
+
+    def _put(self, moment: float, line: Hung) -> None:
+        """Where its time says: what is done in a thread beside the training is told a little later than it happened."""
+        place = len(self._lines)
+        while place and 0 < self._lines[place - 1][0] - moment < LATE_SECONDS:
+            place -= 1
+        self._lines.insert(place, (moment, line))
 
     async def tell(self, history: History) -> None:
         if self._is_new and self.is_seen:
             self._is_new = False
-            self.query_one("#log-lines Static", Static).update(Hanging(tuple(self._lines)))
+            self.query_one("#log-lines Static", Static).update(Hanging(tuple(line for _, line in self._lines)))
 
     def _line(self, event: events.Event) -> Hung | None:
         if isinstance(event, events.Phase):

@@ -110,7 +110,7 @@ def _choose_again(monitor: MonitorScreen, field: str) -> None:
     from dbtui.home.again import draft_of
     from dbtui.wizard.flow import start
 
-    monitor.ask(lambda: draft_of(monitor.run.home, monitor.run.config()),
+    monitor.ask(lambda: draft_of(monitor.run),
                 lambda draft: start(monitor.app, monitor.run.home, draft, field))  # fmt: skip
 
 

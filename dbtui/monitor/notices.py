@@ -88,12 +88,12 @@ def _ended(run: Run, history: History, state: str, demo: Demo | None) -> Content
             said.append(say("notice.export-saved", "e exports the model as it is saved."))
         return Content.styled(say("message.gap", " ").join(said), QUIET)
     if demo is not None:
-        more = say("notice.demo", "Draw more of it: {command}\nh opens your runs; n there begins with a subject of "
+        more = say("notice.demo", "Draw more of it:\n{command}\nh opens your runs; n there begins with a subject of "
                    "your own.", command=draw_more(run.name, run.home))  # fmt: skip
         return Content(demo.says("done", history.step)) + "\n" + Content.styled(more, QUIET)
     done = say("notice.done", "e exports the model.")
-    if history.exports:
-        exported = joined(shown_path(run.path / export.path) for export in history.exports[-2:])
+    if history.exported_last:
+        exported = joined(shown_path(run.path / export.path) for export in history.exported_last[:2])
         done = say("notice.exported", "Exported: {files}. u tells how to use it, e exports it in another form.",
                    files=exported)  # fmt: skip
     longer = say("notice.longer", "l trains it longer.")

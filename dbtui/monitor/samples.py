@@ -187,7 +187,7 @@ class SampleScreen(ModalScreen[None]):
         step = say("samples.step", "step {step:,}", step=sample.step)
         about = f"{step}   {self.pane.place}   {say('samples.seed', 'seed {seed}', seed=sample.seed)}"
         if sample.concept:
-            about += f"   {safe(sample.concept)}"
+            about += f"   {say('samples.concept', 'subject {name}', name=safe(sample.concept))}"
         lines = Content("\n").join([prompts_of(sheet, *self.query_one(Picture).size), Content(about),
                                     Content.styled(safe(path), QUIET)])  # fmt: skip
         self.query_one("#sample-about", Static).update(lines)

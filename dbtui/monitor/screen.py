@@ -35,7 +35,7 @@ from dbtui.monitor.rate import RatePane
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.state import Glance, Notice, StateLines, glance
 from dbtui.monitor.tabs import TabLine
-from dbtui.monitor.words import ENDED, QUIET
+from dbtui.monitor.words import ENDED, QUIET, with_recogniser
 from dbtui.safe import safe_message
 from dbtui.widgets.footer import Footer
 
@@ -92,7 +92,7 @@ class MonitorScreen(MonitorActions):
 
     @property
     def HELP(self) -> str:  # type: ignore[override]  # a constant in textual
-        return say(
+        said = say(
             "monitor.help",
             "The run while it trains, and after. What the curves mean stands below the keys.\n\n"
             "Loss: how far off the model's guesses are. It jumps from step to step (“each step”), because each step is "
@@ -105,6 +105,7 @@ class MonitorScreen(MonitorActions):
             "can look like.\n"
             "Samples tell the most: when they look right, stop and save; later they only get worse.",
         )
+        return with_recogniser(said, next(reversed(self.history.samples), None))
 
     def compose(self) -> ComposeResult:
         yield StateLines()

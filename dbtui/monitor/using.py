@@ -20,6 +20,7 @@ from dbtui.copying import copy
 from dbtui.demo import draw_with, draws_in_dbtui_alone, why_alone
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe, safe_message, shown_path
+from dbtui.using import beside_in_words
 
 if TYPE_CHECKING:
     from core.config.options import RunConfig
@@ -29,14 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """`files` are the exports, the newest first; `config` is what the run was made of, or why that cannot be read.
-    Where nothing is exported: whether it trains now, and whether a state of it is saved.
+    """`files` are the exports, the newest first, `steps` how far each was trained, where that is known; `config` is
+    what the run was made of, or why that cannot be read. Where nothing is exported: whether it trains now, and whether
+    a state of it is saved.
     """
 
     files: Sequence[Path]
     config: RunConfig | UserError
     trains: bool = False
     is_saved: bool = False
+    steps: Sequence[int | None] = ()
 
 
 class UsingScreen(ModalScreen[bool]):
@@ -83,8 +86,11 @@ class UsingScreen(ModalScreen[bool]):
         many = len(self.files) > 1
         place = say("samples.place", "{number} of {count}", number=self.place + 1, count=len(self.files))
         title = say("using.title", "How to use {name}", name=safe(self.path.name if self.path else self.run.name))
+        step = next(iter(self.found.steps[self.place : self.place + 1]), None)
+        facts = [say("samples.step", "step {step:,}", step=step)] if step is not None else []
+        facts += [place] if many else []
         self.query_one("#dialog-title", Static).update(
-            Content.assemble((title, "bold"), (f"   {place}" if many else "", QUIET)))  # fmt: skip
+            Content.assemble((title, "bold"), ("".join(f"   {fact}" for fact in facts), QUIET)))  # fmt: skip
         told = Content(_nothing(self.found))
         if self.path is not None and isinstance(self.config, UserError):
             told = Content.styled(safe_message(self.config.message), "$error")
@@ -136,6 +142,7 @@ def open_using(screen: Working, run: Run, environment: Mapping[str, str] = os.en
 
 def found_of(run: Run) -> Found:
     """In a thread. Raises `UserError` where the run's lock cannot be read."""
+    from core.export.there import step_of
     from core.export.using import exported_files
     from core.runs.folder import saved_steps
     from core.runs.lock import owner
@@ -147,7 +154,7 @@ def found_of(run: Run) -> Found:
         config = error
     files = exported_files(run.exports)
     if files:
-        return Found(files, config)
+        return Found(files, config, steps=[step_of(path) for path in files])
     return Found(files, config, trains=owner(run.lock_path) is not None, is_saved=bool(saved_steps(run.path)))
 
 
@@ -169,6 +176,7 @@ def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, s
     """
     from core.export.using import scp_line, uses
 
+    beside = [Content(told)] if (told := beside_in_words(path)) else []
     if draws_in_dbtui_alone(config):
         how = say(
             "using.demo.how",
@@ -176,13 +184,14 @@ def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, s
         )
         where = say("using.demo.file", "The file: {path}", path=shown_path(path))
         return Content("\n").join([Content.styled(safe(draw_with(run.name, run.home, config)), "bold $accent"),
-                                   Content.styled(how, QUIET), Content(""), Content(where), Content(""),
+                                   Content.styled(how, QUIET), Content(""), Content(where), *beside, Content(""),
                                    Content(why_alone())])  # fmt: skip
 
     line = scp_line(path, environment)
     parts = [Content.styled(safe(line or str(path)), "bold $accent")]
     if line:
         parts.append(Content.styled(say("using.scp", "Type this on your own computer to fetch it."), QUIET))
+    parts += beside
     for use in uses(path, config):
         parts.append(Content.assemble("\n", (use.program, "bold"), "  ", safe(use.place.text)))
         parts.append(Content(f"  {safe(use.then.text)}"))

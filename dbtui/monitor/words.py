@@ -45,11 +45,11 @@ def moment(when: float) -> str:
 
 
 def seen_in(sample: events.Sample) -> str:
-    """What the demo's recogniser makes of a preview, to stand behind its line; nothing where nobody judged it."""
-    if not sample.noun:
+    """What the demo's recogniser makes of a preview, to stand behind its line; nothing where nobody judged it, nor of a
+    subject of one's own: all it could name is something else.
+    """
+    if not sample.noun or sample.likeness is None:
         return ""
-    if sample.likeness is None:
-        return say("log.shows", " · recognised as: {noun}", noun=safe(sample.noun))
     return say("log.shows-like", " · recognised as: {noun}; as the new one: {likeness:.0%}",
                noun=safe(sample.noun), likeness=sample.likeness)  # fmt: skip
 
@@ -63,6 +63,16 @@ def recognised(likeness: float, width: int | None = None) -> str:
     if width is None or cell_len(longest) <= width:
         return told
     return say("samples.likeness", "{share:.0%} the new one", share=likeness)
+
+
+def with_recogniser(help_text: str, sample: events.Sample | None) -> str:
+    """The help of a screen, and what the demo's recogniser is where `sample` was judged by it."""
+    if sample is None or sample.likeness is None:
+        return help_text
+    explained = say("samples.recogniser", "Recognised as the new one: a second small network that comes with the demo "
+                    "looks at each preview and says how sure it is to see the new dog. It should rise under "
+                    "the prompt of the new dog, and stay low under that of the class.")  # fmt: skip
+    return f"{help_text}\n{explained}"
 
 
 def line_of(event: events.Event) -> str | None:

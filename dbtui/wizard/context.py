@@ -22,6 +22,7 @@ from core.families.describe import SourceDescription
 from core.machine import Card, groups_of
 from core.planning.buckets import concept_sizes
 from core.planning.checks import check
+from core.planning.checks.run import named_freely
 from core.planning.duration import Duration, estimate
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
@@ -226,6 +227,7 @@ class WizardContext:
         self.findings = list(self.unread)
         facts = self.facts
         if facts is not None:
+            self.findings = [named_freely(finding, facts) for finding in self.unread]
             wrong = {finding.field for finding in self.findings}
             unsure = {code for path in wrong for code in HANGS_ON.get(path.rpartition(".")[2], ())}
             self.findings += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from rich.cells import cell_len
@@ -25,7 +26,8 @@ from dbtui.widths import fitted
 from dbtui.wizard.context import PRESET, WizardContext
 from dbtui.wizard.values import in_words
 
-LONGEST_TITLE = 40
+LONGEST_TITLE, LONGEST_PURPOSE = 40, 49
+"""Cells, at 80 columns."""
 EXPLAINED: Mapping[str, Mapping[str, Entry]] = {
     "learning_rate.scheduler": SCHEDULERS,
     "performance.optimizer": OPTIMIZERS,
@@ -98,6 +100,20 @@ def preset_title(preset: Preset) -> str:
     title = safe(preset.title)
     short = title if cell_len(title) <= LONGEST_TITLE else fitted(title, LONGEST_TITLE).rstrip()
     return noted(short, say("preset.yours", "yours")) if preset.is_own else short
+
+
+def purpose_of(preset: Preset) -> str:
+    """What it is for, which stands first in its help."""
+    found = re.match(r"\s*(.+?(?:[.!?](?=\s|$)|[。！？]))", preset.help, re.DOTALL)
+    return safe(" ".join((found[1] if found else preset.help).split()))
+
+
+def listed_preset(preset: Preset) -> str:
+    """Its title and, in a second line, what it is for."""
+    about = purpose_of(preset)
+    if cell_len(about) > LONGEST_PURPOSE:
+        about = fitted(about, LONGEST_PURPOSE).rstrip()
+    return f"{preset_title(preset)}\n {about}".rstrip()
 
 
 def _line(title: str, text: str, whole: bool = False) -> Hung:

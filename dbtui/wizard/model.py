@@ -11,7 +11,7 @@ from core.texts import say
 from dbtui.actions import bindings
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import PRESET
-from dbtui.wizard.explaining import preset_option, preset_title
+from dbtui.wizard.explaining import listed_preset, preset_option
 from dbtui.wizard.parts import section_options
 
 
@@ -29,7 +29,7 @@ class ModelScreen(WizardScreen):
     def rows(self) -> ComposeResult:
         presets = [
             (say("preset.choose", "choose what you teach"), ""),
-            *((preset_title(p), p.id) for p in self.context.presets.values()),
+            *((listed_preset(p), p.id) for p in self.context.presets.values()),
         ]
         yield self.row(PRESET, preset_option(), presets)
         yield from self.fields(section_options("model"))

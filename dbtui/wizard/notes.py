@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from core.config.findings import Finding, Level
@@ -15,7 +14,7 @@ from core.planning.checks.words import MANY_TOKENS
 from core.texts import Texts, beside, counted, joined, say, size_in_words
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext
-from dbtui.wizard.explaining import preset_title
+from dbtui.wizard.explaining import preset_title, purpose_of
 from dbtui.wizard.rows import GOOD, MARKS, QUIET, Line
 from dbtui.wizard.values import in_words
 
@@ -91,19 +90,13 @@ def _preset_lines(context: WizardContext, busy: bool) -> list[Line]:
     if is_demo(context.config.model.source):
         over = say("preset.sets.demo", "The demo's own numbers go over the rest.")
         said = f"{said}{say('message.gap', ' ')}{over}" if changes else over
-    purpose = _first_sentence(preset.help) or preset_title(preset)
-    lines[:0] = [Line(*GOOD, safe(purpose)), Line(*QUIET, safe(said))]
+    purpose = purpose_of(preset) or preset_title(preset)
+    lines[:0] = [Line(*GOOD, purpose), Line(*QUIET, safe(said))]
     if preset.depends_on_family and context.config.model.source and not (context.family or busy):
         unknown = say("preset.sets.family", "For now these are its numbers for Stable Diffusion 1, as the model's kind "
                       "is not known yet. If it is another one, choose it in Family (F5 shows it).")  # fmt: skip
         lines.insert(2, Line(*QUIET, unknown))
     return lines
-
-
-def _first_sentence(text: str) -> str:
-    """What a preset is for stands first in its help."""
-    found = re.match(r"\s*(.+?(?:[.!?](?=\s|$)|[。！？]))", text, re.DOTALL)
-    return " ".join((found[1] if found else text).split())
 
 
 def _without_preset(context: WizardContext) -> Line:
@@ -125,8 +118,8 @@ def _copy_in_words(context: WizardContext, *, has_preset: bool) -> str:
     """Which run it is a copy of, and how that one stands to the preset that is chosen."""
     name = safe(context.copy_of)
     if not has_preset:
-        return say("preset.copy.none", "A copy of {run}, which fits no preset: a dot marks each value that is not the "
-                   "program's own.", run=name)  # fmt: skip
+        return say("preset.copy.none", "A copy of {run}, whose preset is not known: a dot marks each value that is not "
+                   "the program's own.", run=name)  # fmt: skip
     differs = context.differs_from_preset()
     if not differs:
         return say("preset.copy.same", "A copy of {run}, which has this preset's values.", run=name)

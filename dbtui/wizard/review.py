@@ -219,13 +219,15 @@ class ReviewScreen(WizardScreen):
             self.app.notify(say("review.one-trains", "A run is training in this program already: start this one in the "
                                 "background (b)."), severity="warning", markup=False)  # fmt: skip
             return
-        home, config, cards, takes = self.context.home, self.context.config, self.context.cards, self.context.duration()
+        context = self.context
+        home, config, preset, cards = context.home, context.config, context.preset, context.cards
+        takes = context.duration()
         app = self.dbtui
         seconds = takes.total if takes is not None and takes.is_whole else None
 
         def make() -> Run | None:
             try:
-                run = Run.create(home, config, __version__)
+                run = Run.create(home, config, __version__, preset=preset)
             except UserError as error:
                 if error.code != "run.name-in-use":
                     raise

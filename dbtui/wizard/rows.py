@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
-from textual.widgets._select import SelectCurrent, SelectOverlay
+from textual.widgets._select import NoSelection, SelectCurrent, SelectOverlay
 
 from core.config.findings import Level
 from core.config.pasting import bare_path, pasted_path
@@ -155,6 +155,13 @@ class _OpenList(SelectOverlay):
     ]
 
 
+class _Chosen(SelectCurrent):
+    """What is chosen, without the words that explain it in the list."""
+
+    def update(self, label: Content | NoSelection) -> None:  # type: ignore[override]  # ours are Content
+        super().update(label.split("\n")[0] if isinstance(label, Content) else label)
+
+
 class Choice(Select[str], inherit_bindings=False):
     """A list to choose from; it opens with Enter or Space, so that the arrows go on to the next field."""
 
@@ -170,7 +177,7 @@ class Choice(Select[str], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """As textual composes it, but for the words of the open list."""
-        yield SelectCurrent(self.prompt)
+        yield _Chosen(self.prompt)
         yield _OpenList(type_to_search=self._type_to_search).data_bind(compact=Select.compact)
 
     def action_go(self, by: int) -> None:
@@ -193,6 +200,12 @@ class Switched(Checkbox):
         go(self, by)
 
 
+def _listed(title: str) -> Content:
+    """A choice in the list, as plain text: a title may be anybody's."""
+    first, _, about = title.partition("\n")
+    return Content.assemble(first, ("\n" + about, "$foreground 60%")) if about else Content(first)
+
+
 def go(control: Widget, by: int) -> None:
     """Put the focus on the next (1) or the previous (-1) control."""
     if by > 0:
@@ -202,7 +215,9 @@ def go(control: Widget, by: int) -> None:
 
 
 class Row(Vertical):
-    """`choices` are (title, value). Posts `Edited` for what a person changes, never for what `write` does."""
+    """`choices` are (title, value); a second line of a title explains it in the open list. Posts `Edited` for what a
+    person changes, never for what `write` does.
+    """
 
     class Edited(Message):
         def __init__(self, row: Row) -> None:
@@ -296,7 +311,7 @@ class Row(Vertical):
     def _control(self) -> Field | Choice | Switched:
         text = self.state.text
         if self.choices:
-            titles = ((Content(title), value) for title, value in self.choices)  # plain: a title may be anybody's
+            titles = ((_listed(title), value) for title, value in self.choices)
             return Choice(titles, value=self._chosen(text), allow_blank=False, compact=True, classes="control")
         if self.option.type == "switch":
             return Switched(_word(text == TRUE), text == TRUE, compact=True, classes="control")

@@ -7,7 +7,7 @@ import tomlkit
 from hypothesis import given, settings
 
 from core.config.options import RunConfig
-from core.config.runfile import from_toml, read, to_toml
+from core.config.runfile import from_toml, made_from, read, to_toml
 from core.config.table import option_table
 from core.texts import UserError
 from tests.config.runs import run_configs
@@ -32,6 +32,22 @@ def test_the_file_is_toml_that_other_readers_understand() -> None:
     text = to_toml(RunConfig(), "0.1.0")
     assert tomllib.loads(text) == tomlkit.parse(text).unwrap()
     assert tomllib.loads(text)["written_by"] == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "preset"),
+    [
+        (to_toml(RunConfig(), "0.1.0", "face"), "face"),
+        (to_toml(RunConfig(), "0.1.0"), ""),
+        ("made_from_preset = 3", ""),
+        ("[a", ""),
+    ],
+)  # fmt: skip
+def test_the_file_names_the_preset_that_it_was_made_from(text: str, preset: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    assert made_from(path) == ""
+    path.write_text(text)
+    assert made_from(path) == preset
 
 
 @pytest.mark.parametrize(

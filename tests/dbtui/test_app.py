@@ -361,6 +361,30 @@ async def test_the_notice_of_an_export_has_the_name_of_the_file_in_one_piece(
         assert name in shown(app) and "4.27 GB" in shown(app) and "some-where" in shown(app)
 
 
+async def test_the_notice_of_an_export_tells_what_was_written_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runs" / "clock" / "export"
+    folder.mkdir(parents=True)
+
+    class Child:
+        returncode = 0
+
+        async def communicate(self) -> tuple[bytes, bytes]:
+            for name in ("clock.ckpt", "clock.ckpt.configs.json"):
+                (folder / name).touch()
+            return f"{folder}/clock.ckpt, 4.27 GB\n".encode(), b""
+
+    async def started(*command: str, **more: Any) -> Child:
+        return Child()
+
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        monkeypatch.setattr("dbtui.home.exporting.asyncio.create_subprocess_exec", started)
+        await export(app, tmp_path, "clock", "ckpt")
+        await until(pilot, lambda: "clock.ckpt.configs.json lies beside it" in " ".join(shown(app).split()), 4)
+
+
 async def test_what_is_exported_already_is_said_and_not_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

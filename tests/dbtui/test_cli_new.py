@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.config.presets import built_in_presets
-from core.config.runfile import read
+from core.config.runfile import made_from, read
 from dbtui.__main__ import main
 from tests.dbtui.conftest import Said, write_new
 
@@ -26,6 +26,7 @@ class TestNew:
         assert (concept.instance.identifier, concept.instance.class_noun) == ("ohwx", "alarm clock")
         assert concept.prior.images_per_instance == 5
         assert concept.instance.directory == str(pictures)
+        assert made_from(Path("my.toml")) == "face"
 
     @pytest.mark.parametrize(
         ("source", "more", "numbers"),

@@ -104,6 +104,12 @@ def test_a_file_is_trained_to_its_end(run_toml: Path, home: Path, capfd: Said) -
     assert Run.open(home, "clock").config().concepts[0].instance.directory == str(run_toml.parent / "pictures")
 
 
+def test_the_run_of_a_file_keeps_the_preset_that_the_file_was_made_from(run_toml: Path, home: Path) -> None:
+    run_toml.write_text(to_toml(read(run_toml), made_from="style"))
+    assert main(["train", str(run_toml)]) == 0
+    assert Run.open(home, "clock").preset() == "style"
+
+
 def test_set_changes_the_run_and_not_the_file(run_toml: Path, home: Path) -> None:
     before = run_toml.read_text()
     assert main(["train", str(run_toml), "--set", "intervals.epochs=7", "--set", "model.name=other"]) == 0

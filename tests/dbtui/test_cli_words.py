@@ -16,7 +16,7 @@ WRONG = {
     "train -x": "没有选项 -x。",
     "train": "缺少参数“RUN.toml|任务名称”。",
     "train a --procesess 3": "没有选项 --procesess。是不是 --processes、--resume？",
-    "train a b": "多出了参数：b。",
+    "train a b": "这里不该有 b：这个命令的写法是 `dbtui train [选项] {RUN.toml|任务名称}`。",
     "trian": "没有命令“trian”。是不是 train？",
     "queue nope": "没有命令“nope”。",
     "generate demo": "缺少选项 --prompt。",
@@ -81,6 +81,12 @@ def test_english_is_what_typer_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == (
         "No such command 'trian'. Did you mean 'train'? `dbtui --help` shows what it takes.\n"
     )
+
+
+def test_what_is_too_much_is_named_and_what_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["attach", "a", "b", "c"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("Not expected: b c. The command is `dbtui attach [OPTIONS] [NAME]`. ")
 
 
 def test_every_complaint_in_the_table_has_an_example() -> None:

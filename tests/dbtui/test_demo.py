@@ -23,7 +23,7 @@ from core.runs.folder import Run
 from dbtui.__main__ import main
 from dbtui.app import DbtuiApp
 from dbtui.commands.demo import round_line
-from dbtui.demo import SAYS, Demo, demo_of
+from dbtui.demo import PROMPT, SAYS, Demo, demo_of
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import MonitorScreen
@@ -106,11 +106,13 @@ def test_without_the_app_it_tells_a_beginner_what_happens_and_where_everything_i
     assert main(["demo", "--headless", *([] if prior else ["--without-prior"])]) == 0
     said = capfd.readouterr().out
     alone = "" if prior else "-alone"
-    states = ["loading", *(["class-images"] if prior else []), "before", f"training{alone}", f"done{alone}"]
+    states = ["loading", *(["class-images"] if prior else []), "before", f"training{alone}",
+              "done-printed" if prior else "done-alone"]  # fmt: skip
     told = [SAYS[state] for state in states]
     places = [said.index(words) for words in told]
     assert places == sorted(places) and all(said.count(words) == 1 for words in told)
     assert (SAYS["class-images"] in said) == prior
+    assert "h for your runs" not in said
     assert "“a sks dog face” is the new dog in 1 of 1, “a dog face” is the new dog in 0 of 1" in said
     assert "\\n" not in said and "\n\n" in said
     run = tmp_path / "runs" / "demo"
@@ -163,7 +165,10 @@ async def test_the_app_opens_on_its_monitor_and_trains_it(tmp_path: Path) -> Non
         told = "recognised as the new one: 97% │ recognised as the new one: 2%"
         await until(pilot, lambda: told in " ".join(shown(app).split()))
         assert pane.is_seen and "a sks dog face │ a dog face" in " ".join(shown(app).split())
-        assert "It has learned a new dog" in shown(app) and "dbtui generate demo" in shown(app)
+        assert "It has learned a new dog" in shown(app)
+        assert f'dbtui generate demo --prompt "{PROMPT}"' in [
+            line.strip().split(" --home")[0] for line in shown(app).splitlines()
+        ]
 
 
 async def test_it_says_what_happens_while_it_happens(tmp_path: Path, trainer: type[Trainer]) -> None:

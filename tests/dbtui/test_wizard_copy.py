@@ -14,7 +14,7 @@ from core.families import FAMILIES
 from core.runs.folder import Run
 from dbtui.app import DbtuiApp
 from dbtui.drafts import list_drafts, save_draft
-from dbtui.home.again import draft_of, fitting_preset
+from dbtui.home.again import draft_of
 from dbtui.wizard.context import PRESET, WizardContext
 from dbtui.wizard.flow import start
 from dbtui.wizard.notes import lines_for
@@ -29,12 +29,12 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
 
 
-def made(home: Path, preset: str = "", family: str = "", lora: bool | None = None, **changes: Any) -> RunConfig:
+def made(home: Path, preset: str = "", family: str = "", lora: bool | None = None, **changes: Any) -> Run:
     config = RunConfig() if lora is None else with_changes(RunConfig(), {"lora.enabled": lora})
     if preset:
         config = apply(config, PRESETS[preset], family, lora)
     changes = {path.replace("__", "."): value for path, value in changes.items()}
-    return Run.create(home, with_changes(config, {**FILLED, **changes}), "0").config()
+    return Run.create(home, with_changes(config, {**FILLED, **changes}), "0", preset=preset)
 
 
 def told(context: WizardContext) -> str:
@@ -47,15 +47,15 @@ def told(context: WizardContext) -> str:
 def test_the_preset_of_a_run_is_found_and_the_copy_is_the_run(
     tmp_path: Path, preset: str, family: str, lora: bool | None
 ) -> None:
-    config = made(tmp_path, preset, family, lora)
-    draft = draft_of(tmp_path, config)
+    run = made(tmp_path, preset, family, lora)
+    draft = draft_of(run)
     assert draft.preset == preset
     copied = WizardContext(tmp_path, draft).config
-    assert copied == with_changes(config, {"model.name": "clock-2"})
+    assert copied == with_changes(run.config(), {"model.name": "clock-2"})
 
 
 def test_what_differs_from_the_preset_is_named(tmp_path: Path) -> None:
-    draft = draft_of(tmp_path, made(tmp_path, "face", intervals__epochs=50))
+    draft = draft_of(made(tmp_path, "face", intervals__epochs=50))
     context = WizardContext(tmp_path, draft)
     assert context.preset == "face"
     assert "A copy of clock. Other than in this preset: Epochs." in told(context)
@@ -64,15 +64,27 @@ def test_what_differs_from_the_preset_is_named(tmp_path: Path) -> None:
     assert "A copy of clock. Other" in told(WizardContext(tmp_path, restored))
 
 
-def test_a_run_that_fits_none_says_so(tmp_path: Path) -> None:
-    config = made(tmp_path, learning_rate__rate=7e-6, intervals__epochs=33)
-    assert fitting_preset(config, PRESETS) == ""
-    context = WizardContext(tmp_path, draft_of(tmp_path, config))
-    assert "A copy of clock, which fits no preset" in told(context)
+def test_the_preset_is_the_one_it_was_made_from_and_not_one_that_fits_better(tmp_path: Path) -> None:
+    style = PRESETS["style"].values_for("")
+    changes = {path.replace("*", "0"): value for path, value in style.items()}
+    run = Run.create(tmp_path, with_changes(RunConfig(), {**FILLED, **changes}), "0", preset="face")
+    assert draft_of(run).preset == "face"
+
+
+def test_a_preset_that_is_not_known_is_not_guessed(tmp_path: Path) -> None:
+    face = apply(RunConfig(), PRESETS["face"])
+    for name, preset in (("old", ""), ("gone", "one-of-mine")):
+        run = Run.create(tmp_path, with_changes(face, {**FILLED, "model.name": name}), "0", preset=preset)
+        draft = draft_of(run)
+        assert draft.preset == ""
+        context = WizardContext(tmp_path, draft)
+        assert context.config == with_changes(run.config(), {"model.name": f"{name}-2"})
+        assert f"A copy of {name}, whose preset is not known" in told(context)
+        assert "chosen before" not in told(context)
 
 
 async def test_it_stands_beside_the_preset(tmp_path: Path) -> None:
-    draft = draft_of(tmp_path, made(tmp_path, "face"))
+    draft = draft_of(made(tmp_path, "face"))
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         start(app, tmp_path, draft)

@@ -67,6 +67,17 @@ async def test_a_name_in_use_is_told_at_the_key_that_makes_it_one(tmp_path: Path
         await until(pilot, lambda: screen.context.text(NAME) == "clock-2")
 
 
+async def test_a_name_that_cannot_be_one_is_mended_to_one_that_no_run_has(tmp_path: Path) -> None:
+    make(tmp_path, "my-dog")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "model", {**FILLED, NAME: "my dog"})
+        await until(pilot, lambda: "F2: Name it my-dog-2" in shown(app))
+        row_of(screen, NAME).control.focus()
+        await pilot.press("f2")
+        await until(pilot, lambda: screen.context.text(NAME) == "my-dog-2")
+
+
 async def test_a_name_that_was_taken_while_the_wizard_was_open_leads_to_its_field(tmp_path: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:

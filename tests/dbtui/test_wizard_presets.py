@@ -366,3 +366,22 @@ async def test_a_preset_that_was_passed_over_says_which_values_are_in_force_and_
         screen.context.edit("preset", "face")
         screen.show()
         await until(pilot, lambda: "Preset         A face" in shown(app))
+
+
+async def test_the_open_list_says_what_each_preset_is_for_and_the_field_only_which_one_it_is(tmp_path: Path) -> None:
+    purposes = {"A face": "One person or one animal with a face of its own.",
+                "A style": "The look of a painter, a film, a kind of drawing.",
+                "A thing": "One thing you own: a toy, a clock, a shoe, a car.",
+                "Little memory": "Any subject on a graphics card of 8 to 12 GB."}  # fmt: skip
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Little memory" in shown(app))
+        lines = [line[27:].strip(" │") for line in shown(app).splitlines()]
+        for title, purpose in purposes.items():
+            assert lines[lines.index(title) + 1] == purpose
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: "▼" in shown(app))
+        field = next(line for line in shown(app).splitlines() if "▼" in line)
+        assert "A style" in field and "The look" not in field

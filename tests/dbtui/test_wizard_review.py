@@ -78,12 +78,13 @@ async def test_a_run_can_wait_its_turn_with_the_cards_that_were_chosen(
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         make_run(tmp_path, "earlier", a_step(3))
-        await open_wizard(pilot, "review", dict(FILLED))
+        await open_wizard(pilot, "review", dict(FILLED), "style")
         await pilot.press("w")
         await until(pilot, lambda: "waits, no. 1" in shown(app))
         await until(pilot, lambda: app.screen.selected.name == "clock")  # type: ignore[attr-defined]
     (entry,) = read_queue(tmp_path).entries
     assert (entry.name, entry.cards, entry.seconds) == ("clock", ("GPU-b",), None)
+    assert Run.open(tmp_path, "clock").preset() == "style"
     assert not started
     assert list_drafts(tmp_path) == []
 

@@ -47,3 +47,9 @@ def test_export_options_without_any_export_are_said_to_do_nothing() -> None:
     assert finding.level is Level.WARNING
     assert mended(finding, off) == [set()]
     assert "export.never" not in codes(off | {"saving.on_save": True})
+
+
+def test_the_name_after_run_1_is_the_next_number() -> None:
+    world = facts(names_in_use=frozenset({"run-1", "run-2"}))
+    nothing = {"model.name": "", "concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
+    assert [fix.changes for fix in found("name.missing", nothing, world).fixes] == [{"model.name": "run-3"}]

@@ -250,6 +250,13 @@ def test_a_copy_is_a_new_run_under_the_next_free_name_with_the_class_pictures(ru
     assert not first.started and first.config().model.name == first.name
 
 
+def test_a_run_keeps_the_preset_it_was_made_from_whatever_becomes_of_it(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, named(), VERSION, preset="face")
+    run.extend({"intervals.epochs": 200}, VERSION)
+    assert run.preset() == run.copy({}, VERSION).preset() == "face"
+    assert run.rename("other", VERSION).preset() == "face"
+
+
 def test_a_copy_of_a_very_long_name_has_a_name_that_is_allowed(run: Run) -> None:
     assert is_run_name(free_name(run.home, "x" * 64))
     assert free_name(run.home, "dog-2") == "dog-2"

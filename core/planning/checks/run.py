@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from core.config.findings import Finding, Fix, Level
-from core.config.options import LONGEST_NAME, RunConfig
+from core.config.names import numbered
+from core.config.options import RunConfig
 from core.config.prompts import slug
 from core.planning.facts import Facts
 from core.texts import message
@@ -63,12 +65,16 @@ def export(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 CHECKS = (name, home, concept_names, export)
 
 
+def named_freely(finding: Finding, facts: Facts) -> Finding:
+    """`finding`, of a name that cannot be one, with no fix that takes the name of another run."""
+    fixes = (_rename(_free_name(fix.changes["model.name"], facts)) if "model.name" in fix.changes else fix
+             for fix in finding.fixes)  # fmt: skip
+    return replace(finding, fixes=tuple(fixes))
+
+
 def _free_name(base: str, facts: Facts) -> str:
-    count, new = 1, base
-    while new in facts.names_in_use:
-        count += 1
-        new = f"{base[: LONGEST_NAME - 4]}-{count}"
-    return new
+    taken = facts.names_in_use
+    return numbered(base, taken.__contains__) if base in taken else base
 
 
 def _rename(new: str) -> Fix:

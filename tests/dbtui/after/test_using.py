@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
+from textual.content import Content
 from textual.pilot import Pilot
 
 from core.config.parsing import with_changes
 from core.events import Export
+from core.export.metadata import run_settings
 from core.runs.folder import Run
+from core.runs.history import History
 from dbtui.app import DbtuiApp
 from dbtui.monitor.after import export_question, formats_of
+from dbtui.monitor.notices import notice
 from dbtui.monitor.using import Found, UsingScreen
+from dbtui.using import lines_of
 from tests.dbtui import synthetic
 from tests.dbtui.after.ended import (
     DONE,
@@ -92,6 +99,49 @@ async def test_each_of_many_exports_of_the_demo_says_where_it_lies(
             assert isinstance(screen, UsingScreen) and screen.path is not None
             assert f"~/runs/demo/export/{screen.path.name}" in shown(app)
             await pilot.press("right")
+
+
+def test_what_was_exported_half_way_is_not_told_as_what_a_finished_run_exported(run: Run) -> None:
+    half, whole, averaged = (Export(path=f"export/clock{ending}.safetensors", format="safetensors", bytes=7)
+                             for ending in ("-step-000010", "", "-ema"))  # fmt: skip
+    history = History()
+    history.add([synthetic.started(), *synthetic.steps(1, 10), half, *synthetic.steps(11, 20), whole, averaged, DONE])
+    said = notice(run, history, Content(""), False, {}).plain
+    assert -1 < said.index("export/clock.safetensors") < said.index("export/clock-ema.safetensors")
+    assert "clock-step-000010" not in said
+
+
+async def test_u_says_how_far_each_export_was_trained(run: Run) -> None:
+    run.exports.mkdir()
+    for name, step in (("clock.safetensors", 20), ("clock-step-000010.ckpt", None)):
+        metadata = run_settings(run.config(), step) if step else {}
+        save_file({"x": torch.zeros(1)}, run.exports / name, metadata or None)
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("u")
+        for _ in range(2):
+            await until(pilot, lambda: isinstance(app.screen, UsingScreen) and "of 2" in shown(app))
+            title = next(line for line in shown(app).splitlines() if "How to use" in line)
+            assert ("step 10" in title) == ("clock-step-000010" in title)
+            assert ("step 20" in title) != ("step 10" in title)
+            await pilot.press("right")
+
+
+async def test_what_lies_beside_an_export_is_told_with_it(run: Run) -> None:
+    run.exports.mkdir()
+    for name in ("clock.ckpt", "clock.ckpt.configs.json"):
+        (run.exports / name).touch()
+    journal_of(run).say(synthetic.started(), *synthetic.steps(1, 20), DONE)
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press("u")
+        await until(pilot, lambda: "clock.ckpt.configs.json lies beside it" in shown(app))
+    assert "clock.ckpt.configs.json lies beside it" in lines_of(run, run.exports / "clock.ckpt", run.config(), {})[0]
+    (run.exports / "clock.ckpt.configs.json").unlink()
+    assert "lies beside" not in " ".join(lines_of(run, run.exports / "clock.ckpt", run.config(), {}))
 
 
 async def test_a_finished_run_says_where_its_export_lies(tmp_path: Path, run: Run) -> None:

@@ -153,6 +153,29 @@ async def test_what_is_paused_here_waits_in_the_other_process_too(
     assert asked == ["pause"]
 
 
+async def test_leaving_what_trains_in_another_process_says_that_it_goes_on_and_how_to_come_back(
+    owned: SyntheticRun,
+) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+    assert "clock trains on in process" in app.last_words and "dbtui attach clock" in app.last_words
+
+
+async def test_leaving_what_is_over_needs_no_word(run: SyntheticRun) -> None:
+    synthetic.in_training(run, 600)
+    synthetic.done(run)
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await settle(pilot)
+    assert app.last_words == ""
+
+
 async def test_leaving_what_is_paused_elsewhere_says_how_to_come_back(owned: SyntheticRun) -> None:
     synthetic.in_training(owned, 20)
     owned.say(Paused(step=20, time=synthetic.NOON + 900))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dbtui.monitor.samples import SampleScreen, SamplesPane
@@ -35,6 +37,16 @@ async def test_brackets_go_through_the_samples_and_follow_the_newest_again(owned
         owned.say(synthetic.preview(owned, 260, "latest"))
         await look(app, pilot)
         assert pane.sample.step == 260
+
+
+async def test_in_full_the_subject_is_called_one(owned: SyntheticRun) -> None:
+    owned.say(synthetic.started(), replace(synthetic.preview(owned, 10, "a dog"), concept="toy"))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "enter")
+        await settle(pilot)
+        assert "subject toy" in screen_text(app)
 
 
 @pytest.mark.parametrize("key", ["escape", "enter", "q", "3"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from textual.events import MouseScrollUp
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from core.events import Failed, Paused, Phase, Sample, Stopped, Warned
+from core.events import Checkpoint, Failed, Paused, Phase, Sample, Stopped, Warned
 from core.runs.queue import add
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import PANES
@@ -166,6 +167,32 @@ async def test_the_log_shows_the_newest_line_and_follows_unless_it_is_scrolled_u
         await settle(pilot)
         assert lines.scroll_offset == seen
         assert "ends here: 43." not in " ".join(screen_text(app).split())
+
+
+async def test_the_log_stands_in_the_order_of_time_though_a_thread_tells_late(owned: SyntheticRun) -> None:
+    saved = Checkpoint(step=10, path="checkpoints/step-000010", bytes=1000, seconds=1, time=NOON + 61)
+    drawn = Sample(step=11, path="samples/step-000011/0.png", prompt="a dog", seed=1, time=NOON + 62)
+    set_back = Checkpoint(step=12, path="checkpoints/step-000012", bytes=1000, seconds=1, time=NOON - 3600)
+    owned.say(synthetic.started(), drawn, saved, set_back)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        assert re.findall(r"step (\d+)", screen_text(app).lower())[-3:] == ["10", "11", "12"]
+
+
+@pytest.mark.parametrize("likeness", [0.97, None])
+async def test_how_a_preview_was_recognised_is_explained_where_it_is_told(
+    owned: SyntheticRun, likeness: float | None
+) -> None:
+    owned.say(synthetic.started(), replace(synthetic.preview(owned, 10, "a dog"), noun="cat", likeness=likeness))
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("5")
+        await settle(pilot)
+        assert ("recognised as" in screen_text(app)) == (likeness is not None)
+        assert ("a second small network" in app.monitor.HELP) == (likeness is not None)
 
 
 async def test_a_long_line_of_the_log_goes_on_below_its_words(owned: SyntheticRun) -> None:
