@@ -248,14 +248,16 @@ async def test_every_key_that_scrolls_elsewhere_scrolls_the_plan_and_a_mark_tell
             await until(pilot, lambda: ("▼ more" in shown(app)) == (form.scroll_y < form.max_scroll_y))
 
 
+NAMELESS = {"concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
+
+
 async def test_the_arrows_go_through_the_findings_and_on_into_the_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
     app = DbtuiApp(tmp_path)
-    wrong = {"concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "review", FILLED | wrong)
+        screen = await open_wizard(pilot, "review", FILLED | NAMELESS)
         findings, form = screen.query_one(Findings), screen.query_one(Form)
         last = findings.option_count - 1
         assert last > 0
@@ -273,9 +275,8 @@ async def test_enter_goes_to_the_finding_that_was_chosen_though_the_list_has_cha
 ) -> None:
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
     app = DbtuiApp(tmp_path)
-    wrong = {"concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "review", FILLED | wrong)
+        screen = await open_wizard(pilot, "review", FILLED | NAMELESS)
         findings = screen.query_one(Findings)
         chosen = findings.options[-1]
         assert isinstance(chosen, Listed)
@@ -293,9 +294,8 @@ async def test_f2_offers_what_can_be_mended_where_the_chosen_finding_has_nothing
 ) -> None:
     monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
     app = DbtuiApp(tmp_path)
-    wrong = {"concepts.0.instance.identifier": "", "concepts.0.instance.class_noun": ""}
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = await open_wizard(pilot, "review", FILLED | wrong)
+        screen = await open_wizard(pilot, "review", FILLED | NAMELESS)
         await at_rest(pilot)
         assert "To look at" in shown(app)
         first = screen.query_one(Findings).options[0]

@@ -153,18 +153,6 @@ async def test_what_is_paused_here_waits_in_the_other_process_too(
     assert asked == ["pause"]
 
 
-async def test_leaving_what_trains_in_another_process_says_that_it_goes_on_and_how_to_come_back(
-    owned: SyntheticRun,
-) -> None:
-    synthetic.in_training(owned, 20)
-    app = Bench(owned)
-    async with app.run_test(size=NARROW) as pilot:
-        await settle(pilot)
-        await pilot.press("q")
-        await settle(pilot)
-    assert "clock trains on in process" in app.last_words and "dbtui attach clock" in app.last_words
-
-
 async def test_leaving_what_is_over_needs_no_word(run: SyntheticRun) -> None:
     synthetic.in_training(run, 600)
     synthetic.done(run)
@@ -281,7 +269,7 @@ async def test_leaving_from_another_runs_monitor_asks_about_the_one_that_trains_
         assert app.is_running and "dog is training in this program" in screen_text(app)
 
 
-async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun) -> None:
+async def test_leaving_a_run_of_another_process_asks_nothing_and_says_that_it_goes_on(owned: SyntheticRun) -> None:
     synthetic.in_training(owned, 20)
     app = Bench(owned)
     async with app.run_test(size=NARROW) as pilot:
@@ -290,6 +278,7 @@ async def test_leaving_a_run_of_another_process_just_leaves(owned: SyntheticRun)
         await settle(pilot)
     assert app.return_value == 0
     assert not commands(owned)
+    assert "clock trains on in process" in app.last_words and "dbtui attach clock" in app.last_words
 
 
 async def test_a_look_that_ends_while_the_monitor_is_taken_away_finds_nothing_to_draw_on(
