@@ -85,7 +85,7 @@ def as_toml(title: str, values: Mapping[str, Any]) -> str:
     for path, value in values.items():
         put(tables, path.replace(EVERY_CONCEPT, "concept.", 1), value)
     document = tomlkit.document()
-    document.add(tomlkit.comment("A preset of dbtui: starting values for a kind of subject."))
+    document.add(tomlkit.comment(say("own-preset.head", "A preset of dbtui: starting values for a kind of subject.")))
     document.add("title", tomlkit.item(title))
     for section, table in tables.items():
         document.add(section, tomlkit.item(table))
