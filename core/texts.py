@@ -13,6 +13,7 @@ ours in a constant, in a class or in a default. Where a table of texts is wanted
 from __future__ import annotations
 
 import os
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
     What English quotes with `!r` has the marks of all other Chinese texts.
     """
     if not _translations:
-        return template.format_map(values)
+        return _FORMATTER.vformat(template, (), values)
     text, was_value, path = "", False, False
     for literal, name, form, conversion in string.Formatter().parse(template):
         text = _side_by_side(text, literal, path) if was_value else text + literal
@@ -74,8 +75,26 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
                 text, was_value = f"{bare}“{repr(quoted)[1:-1]}”", True
                 continue
             field = f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
-            text = _side_by_side(text, field.format_map(values), path)
+            text = _side_by_side(text, _FORMATTER.vformat(field, (), values), path)
     return text
+
+
+def number(value: float, form: str = "") -> str:
+    """A number as people write it and options take it: `1e-6`, not Python's `1e-06`. `form` is as `format` has it."""
+    return re.sub(r"(?<=e)(?:\+|(-))0*(?=\d)", r"\1", format(value, form))
+
+
+class _Formatter(string.Formatter):
+    """`str.format` with our way to write numbers."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return number(value, format_spec) if isinstance(value, float) else str(format(value, format_spec))
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        return number(value) if isinstance(value, float) and conversion else super().convert_field(value, conversion)
+
+
+_FORMATTER = _Formatter()
 
 
 def _side_by_side(before: str, after: str, path: bool) -> str:

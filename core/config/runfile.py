@@ -10,13 +10,13 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Table
+from tomlkit.items import Item, Table
 
 from core.config.options import RunConfig
 from core.config.parsing import parse
 from core.config.table import Option, find_option
 from core.reasons import of_system, of_toml
-from core.texts import UserError, headed, joined, noted, say
+from core.texts import UserError, headed, joined, noted, number, say
 
 WRITTEN_BY = "written_by"
 
@@ -92,8 +92,13 @@ def _table(values: dict[str, Any], path: str) -> Table:
         else:
             for line in _comment(find_option(f"{path}.{name}")):
                 table.add(tomlkit.comment(line))
-            table.add(name, tomlkit.item(value))
+            table.add(name, toml_value(value))
     return table
+
+
+def toml_value(value: Any) -> Item:
+    """A value as the file has it: `1e-6`, never `1e-06`."""
+    return tomlkit.value(number(value)) if isinstance(value, float) else tomlkit.item(value)
 
 
 def _comment(option: Option) -> list[str]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from rich.cells import cell_len
 
 from core.config.options import RunConfig
+from core.config.parsing import with_changes
 from core.config.runfile import from_toml, read, to_toml
 from core.config.table import option_table
 from core.languages import LANGUAGES, texts_of
@@ -97,3 +98,10 @@ def test_a_file_that_is_missing_or_no_text_is_a_clear_error(tmp_path: Path) -> N
     assert [caught.value.code for caught in (missing, binary, folder)] == [
         "config.unreadable", "config.encoding", "config.unreadable",
     ]  # fmt: skip
+
+
+def test_small_numbers_are_written_as_the_help_writes_them() -> None:
+    config = with_changes(RunConfig(), {"learning_rate.rate": 1e-6, "learning_rate.final_rate": 5e-8})
+    text = to_toml(config)
+    assert "rate = 1e-6\n" in text and "final_rate = 5e-8\n" in text
+    assert from_toml(text) == config

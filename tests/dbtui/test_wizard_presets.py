@@ -72,7 +72,7 @@ async def test_turning_lora_on_brings_the_presets_numbers_for_it_into_the_fields
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await open_wizard(pilot, "parameters", dict(FILLED), preset="style")
-        assert row_of(screen, RATE).text == "2e-06"
+        assert row_of(screen, RATE).text == "2e-6"
         row_of(screen, "intervals.epochs").control.focus()
         await pilot.press("end", "backspace", "backspace", "backspace", "9")
         row_of(screen, LORA).control.focus()
@@ -84,7 +84,7 @@ async def test_turning_lora_on_brings_the_presets_numbers_for_it_into_the_fields
         assert screen.context.config.learning_rate.rate == 1e-4 and screen.context.config.intervals.epochs == 9
         row_of(screen, LORA).control.focus()
         await pilot.press("space")
-        await until(pilot, lambda: row_of(screen, RATE).text == "2e-06")
+        await until(pilot, lambda: row_of(screen, RATE).text == "2e-6")
         assert row_of(screen, "lora.rank").text == "16" and row_of(screen, "intervals.epochs").text == "9"
 
 
@@ -130,7 +130,7 @@ def test_a_choice_of_lora_by_hand_outlasts_a_source_that_is_not_known_for_a_whil
     looked_at(context)
     assert context.text(LORA) == "true" and not context.is_changed(LORA)
     context.edit(LORA, "false")
-    assert (context.text(RATE), context.text("performance.weights")) == ("1e-06", "bf16")
+    assert (context.text(RATE), context.text("performance.weights")) == ("1e-6", "bf16")
     context.edit(SOURCE, "/models/x")
     assert context.family == "" and not context.is_changed(LORA)
     context.edit(SOURCE, "/models/xl")
@@ -161,7 +161,7 @@ def test_the_help_of_a_field_tells_each_presets_number_for_this_family_and_metho
     context.edit(LORA, "true")
     assert "A face: 0.0001" in explain(context, RATE, find_option(RATE)).plain
     context.edit(LORA, "false")
-    assert "A face: 1e-06" in explain(context, RATE, find_option(RATE)).plain
+    assert "A face: 1e-6" in explain(context, RATE, find_option(RATE)).plain
 
 
 # --- one's own ----------------------------------------------------------------------------------------------------

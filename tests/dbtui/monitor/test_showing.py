@@ -96,7 +96,7 @@ async def test_the_state_line_tells_step_time_left_loss_and_rate(owned: Syntheti
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         said = screen_text(app).splitlines()[0]
-    for figure in ("training", "step 260/600", "left 8 min 30 s", "loss 0.1866", "rate 2.0e-06", "memory 9.8 GB"):
+    for figure in ("training", "step 260/600", "left 8 min 30 s", "loss 0.1866", "rate 2.0e-6", "memory 9.8 GB"):
         assert figure in said
 
 
