@@ -12,14 +12,18 @@ import pytest
 from textual.events import MouseScrollUp
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets._toast import Toast
 
-from core.events import Failed, Paused, Phase, Sample, Stopped, Warned
+from core.events import Checkpoint, Failed, Paused, Phase, Sample, Stopped, Warned
+from core.languages import LANGUAGES, texts_of
 from core.runs.queue import add
+from core.texts import use_language
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import PANES
 from dbtui.monitor.state import Notice, StateLines
 from dbtui.monitor.words import line_of
 from tests.dbtui import synthetic
+from tests.dbtui.app_driving import until
 from tests.dbtui.monitor.bench import (
     NARROW,
     VAST,
@@ -379,3 +383,22 @@ async def test_a_resumed_run_forgets_the_steps_of_the_life_before(owned: Synthet
         owned.say(*synthetic.steps(101, 104))
         await look(app, pilot)
         assert "step 104/600" in screen_text(app)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_an_answer_covers_no_more_than_a_line_of_a_small_terminal(owned: SyntheticRun, language: str) -> None:
+    use_language(texts_of(language))
+    try:
+        synthetic.in_training(owned)
+        app = Bench(owned)
+        async with app.run_test(size=NARROW, notifications=True) as pilot:
+            await settle(pilot)
+            saved = line_of(Checkpoint(step=52, path="checkpoints/step-000052", bytes=141_700_000, seconds=1.0))
+            assert saved is not None
+            app.notify(saved, markup=False)
+            await until(pilot, lambda: any(toast.region.area for toast in app.screen.query(Toast)))
+            toast = app.screen.query_one(Toast)
+            assert (toast.region.height, toast.region.bottom) == (1, NARROW[1] - 1)
+            assert saved in screen_text(app)
+    finally:
+        use_language(None)
