@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import string
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -124,6 +125,11 @@ def _is_chinese(character: str) -> bool:
 
 def _is_latin(character: str) -> bool:
     return character.isascii() and character.isalnum()
+
+
+def in_plain_digits(text: str) -> str:
+    """A number as an input method for Chinese may write it, full-width, in the usual digits: `２０％` → `20%`."""
+    return unicodedata.normalize("NFKC", text)
 
 
 class Texts(Mapping[str, str]):

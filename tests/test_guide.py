@@ -161,7 +161,7 @@ def test_a_slim_drawing_keeps_areas_words_and_colours() -> None:
 
 
 def test_no_line_of_the_chinese_readme_ends_within_a_sentence() -> None:
-    """A page shows the end of a line as a space, which Chinese has only behind the marks that have room of their own."""
+    """A page shows the end of a line as a space: Chinese has room for one behind its marks alone."""
     text = re.sub(r"```.*?```", "", CHINESE.read_text(encoding="utf-8"), flags=re.DOTALL)
     for line, following in pairwise(text.splitlines()):
         if line.strip() and following.strip() and not line.startswith(("|", "#")):
