@@ -105,7 +105,7 @@ def _side_by_side(before: str, after: str, path: bool) -> str:
             return before[:-1] + after
         if (_is_chinese(before[-1:]) or before.endswith("”")) and after[:1] == " " and _is_chinese(after[1:2]):
             return before + after[1:]
-        if before.endswith("）") and after[:1] == " ":
+        if before.endswith("）") and after[:1] in (" ", "\u00a0"):
             return before + after[1:]
     ends, begins = before[-1:], after[:1]
     if path and _is_chinese(ends) and _is_chinese(begins):
@@ -226,6 +226,11 @@ def noted(what: object, note: object) -> str:
 def headed(head: object, text: object) -> str:
     """A text behind what it is about: `512 × 512: 3`."""
     return say("list.headed", "{head}: {text}", head=head, text=text)
+
+
+def valued(what: object, value: object) -> str:
+    """Something and its value in a list: `Epochs 150`."""
+    return say("list.valued", "{what} {value}", what=what, value=value)
 
 
 def either(items: Iterable[object]) -> str:
