@@ -18,6 +18,7 @@ import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -81,8 +82,13 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
 
 
 def number(value: float, form: str = "") -> str:
-    """A number as people write it and options take it: `1e-6`, not Python's `1e-06`. `form` is as `format` has it."""
-    return re.sub(r"(?<=e)(?:\+|(-))0*(?=\d)", r"\1", format(value, form))
+    """A number as people write it and options take it: `1e-6` and `2.5e-4`, not Python's `1e-06` and `0.00025`. `form`
+    is as `format` has it.
+    """
+    text = format(value, form)
+    if 0 < abs(value) < 1e-3 and form[-1:] in ("", "g"):  # Python begins only below 1e-4
+        text = format(Decimal(text), "e")
+    return re.sub(r"(?<=e)(?:\+|(-))0*(?=\d)", r"\1", text)
 
 
 class _Formatter(string.Formatter):

@@ -109,7 +109,9 @@ def test_names_that_are_no_utf8_can_be_shown_and_written() -> None:
 @pytest.mark.parametrize(
     ("value", "form", "written"),
     [(1e-6, "", "1e-6"), (2.4e-4, ".1e", "2.4e-4"), (1e-12, "g", "1e-12"), (1e22, "", "1e22"), (0.0, "", "0.0"),
-     (0.05, "g", "0.05"), (-3e-7, "", "-3e-7"), (1e-5, ".2g", "1e-5"), (1.0, ".1e", "1.0e0"), (1e100, "", "1e100")],
+     (0.05, "g", "0.05"), (-3e-7, "", "-3e-7"), (1e-5, ".2g", "1e-5"), (1.0, ".1e", "1.0e0"), (1e100, "", "1e100"),
+     (0.0002, "g", "2e-4"), (0.00025, "", "2.5e-4"), (0.00025, ".10g", "2.5e-4"), (0.001, "g", "0.001"),
+     (0.0004, ".4f", "0.0004")],
 )  # fmt: skip
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_numbers_are_written_in_one_way_everywhere(value: float, form: str, written: str, language: str) -> None:

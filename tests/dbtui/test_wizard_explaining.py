@@ -39,9 +39,9 @@ def test_a_text_that_fits_is_whole() -> None:
     [
         (
             ("learning_rate.rate", "performance.text_encoder_rate"),
-            ["Learning rate: Set it to 0.0002", "Text encoder rate: Set it to 0.0002"],
+            ["Learning rate: Set it to 2e-4", "Text encoder rate: Set it to 2e-4"],
         ),
-        (("learning_rate.rate", "learning_rate.rate"), ["Set it to 0.0002", "Set it to 0.0002"]),
+        (("learning_rate.rate", "learning_rate.rate"), ["Set it to 2e-4", "Set it to 2e-4"]),
     ],
 )
 async def test_ways_to_mend_several_fields_say_which_field_each_is_of(
