@@ -13,9 +13,12 @@ ours in a constant, in a class or in a default. Where a table of texts is wanted
 from __future__ import annotations
 
 import os
+import re
 import string
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -63,7 +66,7 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
     What English quotes with `!r` has the marks of all other Chinese texts.
     """
     if not _translations:
-        return template.format_map(values)
+        return _FORMATTER.vformat(template, (), values)
     text, was_value, path = "", False, False
     for literal, name, form, conversion in string.Formatter().parse(template):
         text = _side_by_side(text, literal, path) if was_value else text + literal
@@ -74,8 +77,31 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
                 text, was_value = f"{bare}“{repr(quoted)[1:-1]}”", True
                 continue
             field = f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
-            text = _side_by_side(text, field.format_map(values), path)
+            text = _side_by_side(text, _FORMATTER.vformat(field, (), values), path)
     return text
+
+
+def number(value: float, form: str = "") -> str:
+    """A number as people write it and options take it: `1e-6` and `2.5e-4`, not Python's `1e-06` and `0.00025`. `form`
+    is as `format` has it.
+    """
+    text = format(value, form)
+    if 0 < abs(value) < 1e-3 and form[-1:] in ("", "g"):  # Python begins only below 1e-4
+        text = format(Decimal(text), "e")
+    return re.sub(r"(?<=e)(?:\+|(-))0*(?=\d)", r"\1", text)
+
+
+class _Formatter(string.Formatter):
+    """`str.format` with our way to write numbers."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return number(value, format_spec) if isinstance(value, float) else str(format(value, format_spec))
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        return number(value) if isinstance(value, float) and conversion else super().convert_field(value, conversion)
+
+
+_FORMATTER = _Formatter()
 
 
 def _side_by_side(before: str, after: str, path: bool) -> str:
@@ -85,7 +111,7 @@ def _side_by_side(before: str, after: str, path: bool) -> str:
             return before[:-1] + after
         if (_is_chinese(before[-1:]) or before.endswith("”")) and after[:1] == " " and _is_chinese(after[1:2]):
             return before + after[1:]
-        if before.endswith("）") and after[:1] == " ":
+        if before.endswith("）") and after[:1] in (" ", "\u00a0"):
             return before + after[1:]
     ends, begins = before[-1:], after[:1]
     if path and _is_chinese(ends) and _is_chinese(begins):
@@ -105,6 +131,11 @@ def _is_chinese(character: str) -> bool:
 
 def _is_latin(character: str) -> bool:
     return character.isascii() and character.isalnum()
+
+
+def in_plain_digits(text: str) -> str:
+    """A number as an input method for Chinese may write it, full-width, in the usual digits: `２０％` → `20%`."""
+    return unicodedata.normalize("NFKC", text)
 
 
 class Texts(Mapping[str, str]):
@@ -201,6 +232,11 @@ def noted(what: object, note: object) -> str:
 def headed(head: object, text: object) -> str:
     """A text behind what it is about: `512 × 512: 3`."""
     return say("list.headed", "{head}: {text}", head=head, text=text)
+
+
+def valued(what: object, value: object) -> str:
+    """Something and its value in a list: `Epochs 150`."""
+    return say("list.valued", "{what} {value}", what=what, value=value)
 
 
 def either(items: Iterable[object]) -> str:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 from typer import Typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, _TyperParameter
 from typer.exceptions import TyperException
 
-from core.texts import ENGLISH, Texts, filled, in_force, joined, language, say
+from core.texts import ENGLISH, Texts, filled, in_force, in_plain_digits, joined, language, say
 
 _USAGE = Texts(
     "cli.usage",
@@ -128,7 +129,22 @@ class _Worded:
 
 
 class Command(_Worded, TyperCommand):
-    """One command."""
+    """One command. Its numbers may be written as an input method for Chinese writes them, as in the app's fields."""
+
+    def __init__(self, *given: Any, **settings: Any) -> None:
+        super().__init__(*given, **settings)
+        for parameter in self.params:
+            if isinstance(parameter, _TyperParameter) and parameter.bare_type() in _NUMBERS:
+                parameter.process_value = partial(_plainly, parameter.process_value)  # type: ignore[method-assign]
+
+
+_NUMBERS = {f"{before}{kind}{behind}" for kind in ("int", "float") for before, behind in (("", ""), ("list[", "]"))}
+
+
+def _plainly(process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        value = type(value)(in_plain_digits(each) if isinstance(each, str) else each for each in value)
+    return process(context, in_plain_digits(value) if isinstance(value, str) else value)
 
 
 class Group(_Worded, TyperGroup):

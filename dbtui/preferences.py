@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import App
+from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from core.texts import UserError, say
@@ -46,6 +47,10 @@ class Preferences(App[int]):
             if notice.severity == "information":
                 self._unnotify(notice, refresh=False)
         return super().push_screen(*arguments, **options)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """As textual has it (`f1`, `^p`), but the one key that has a word for its name says it in our language."""
+        return say("key.space", "Space").lower() if binding.key == "space" else super().get_key_display(binding)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What a dialog says was said when it was opened: the language changes under none."""

@@ -11,6 +11,8 @@ from rich.cells import cell_len, chop_cells
 from textual import content as textual_content
 from textual.content import Content
 
+from dbtui.chinese_words import WORDS
+
 
 def fitted(text: str, width: int) -> str:
     """`text` in exactly `width` cells: filled up with spaces on the right, or cut with an ellipsis."""
@@ -50,11 +52,16 @@ _LATIN = rf"(?:[^\s`{_IDEOGRAPH}{_MARKS}“”‘’(\[{{]|[(\[{{](?![{_IDEOGRAP
 _CLOSED = rf"(?:[{_CLOSING})\]}}]|[,.;:!?%/]+(?=$|[\s{_IDEOGRAPH}{_CLOSING}{_OPENING}]))*"
 _UNIT = r"(?:s|ms|min|h|bytes|[kMGT]B|px|°C|W|%)(?!\w)"
 _MEASURED = re.compile(rf"\d (?={_UNIT})")
+_LABELLED = re.compile(rf"(?<![^,;:·(] )(?<!\w)[A-Za-z]+ \d[\d.,]*.{_UNIT}")
 _MEASURE_WORDS = "秒分时天步轮次张个条行项种位份倍批组页像核"
 _COUNTED = rf"\d[\d.,/]*(?: {_UNIT}| ?[{_MEASURE_WORDS}])"
 _KEY = rf"(?:[a-z]|F\d+) [{_IDEOGRAPH}]"
-_WORD = re.compile(rf"\s*(?:[{_OPENING}(\[{{]*(?:`[^`]*`|{_COUNTED}|{_KEY}|[{_IDEOGRAPH}]|{_LATIN}){_CLOSED}|\S)\s*")
+_LABEL = rf"(?<![^，、。；：·（\s])[{_IDEOGRAPH}]{{1,5}}[ \u00a0](?:{_COUNTED}|\d[\d.,/%]*(?:e-?\d+)?)"
+_LONE = rf"`[^`]*`|{_COUNTED}|{_KEY}|{'|'.join(WORDS)}|[{_IDEOGRAPH}]|{_LATIN}"
+_FRAME = rf"\s*(?:[{_OPENING}(\[{{]*(?:%s){_CLOSED}|\S)\s*"
+_WORD, _APART = (re.compile(_FRAME.replace("%s", core)) for core in (f"{_LABEL}|{_LONE}", _LONE))
 _PART = re.compile(r"[/\\_-]+(?=\w)")
+_FOLDER = re.compile(r"[/\\]+(?=\w)")
 _SPACED = re.compile(r"\s*\S+\s*")
 _COPIED = re.compile(r"`[^`]*`|(?<!\S)[~.]{0,2}/[^\s，。；：、）]+")
 _CHINESE = re.compile(f"[{_IDEOGRAPH}{_MARKS}]")
@@ -81,9 +88,9 @@ def _as_one_word(found: re.Match[str]) -> str:
 def break_lines_between_characters() -> None:
     """Let a line of Chinese end after any character (rich and Textual break lines at spaces alone).
 
-    But no line begins with a mark that closes or ends with one that opens, a command between backticks stays whole
-    where it fits, and the last line is no single character. Text without Chinese is broken as before, but not between a
-    number and its unit.
+    But no line begins with a mark that closes or ends with one that opens, a command between backticks and the words
+    that our texts are made of stay whole where they fit, and the last line is no single character. Text without Chinese
+    is broken as before. In both no number is parted from its unit, nor in a list from the label before it.
     """
     rich_text.divide_line = textual_content.divide_line = _divide  # type: ignore[attr-defined]
 
@@ -92,12 +99,13 @@ def _divide(text: str, width: int, fold: bool = True) -> list[int]:
     """Where the lines of `text` begin, the first one left out: `rich._wrap.divide_line` for Chinese."""
     if _CHINESE.search(text) or (fold and _is_parted(text, width)):
         return list(_starts(text, width, fold))
-    return list(dict.fromkeys(divide_line(_together(text), width, fold)))  # twice where a character is too wide
+    return list(dict.fromkeys(divide_line(_together(text, width), width, fold)))  # twice where a character is too wide
 
 
-def _together(text: str) -> str:
-    """Without the spaces between numbers and their units; as long as `text`."""
-    return _MEASURED.sub(lambda found: f"{found[0][:-1]}0", text)
+def _together(text: str, width: int) -> str:
+    """Without the spaces between numbers and their units, and in a list before them; as long as `text`."""
+    text = _MEASURED.sub(lambda found: f"{found[0][:-1]}0", text)
+    return _LABELLED.sub(lambda found: found[0].replace(" ", "0" if len(found[0]) <= width else " "), text)
 
 
 def _is_parted(text: str, width: int) -> bool:
@@ -136,16 +144,22 @@ def _chopped(word: str, width: int) -> list[str]:
 def _words(text: str, width: int, fold: bool) -> list[str]:
     """What stays on one line of `width` cells; without `fold`, however long a word is."""
     words: list[str] = []
-    for found in _WORD.findall(text) if _CHINESE.search(text) else _SPACED.findall(_together(text)):
-        for word in [found] if cell_len(found.rstrip()) <= width else _SPACED.findall(found) or [found]:
-            words += [word] if not fold or cell_len(word.rstrip()) <= width else _parts(word)
+    for found in _WORD.findall(text) if _CHINESE.search(text) else _SPACED.findall(_together(text, width)):
+        for lone in [found] if cell_len(found.rstrip()) <= width else _APART.findall(found):
+            for word in [lone] if cell_len(lone.rstrip()) <= width else _SPACED.findall(lone) or [lone]:
+                words += [word] if not fold or cell_len(word.rstrip()) <= width else _parts(word, width)
     if len(words) > 1 and len(re.findall(f"[{_IDEOGRAPH}]", words[-1])) == 1:
         last = "".join(words[-2:])
         words[-2:] = [last] if cell_len(last.rstrip()) <= width else words[-2:]
     return words
 
 
-def _parts(word: str) -> list[str]:
-    """A path, or a name of many words, behind each slash or dash."""
-    ends = [found.end() for found in _PART.finditer(word)]
+def _parts(word: str, width: int) -> list[str]:
+    """A path behind each slash; a name in it, or one of many words, that is longer than a line behind each dash."""
+    folders = _behind(_FOLDER, word)
+    return [part for name in folders for part in ([name] if cell_len(name) <= width else _behind(_PART, name))]
+
+
+def _behind(mark: re.Pattern[str], word: str) -> list[str]:
+    ends = [found.end() for found in mark.finditer(word)]
     return [word[start:end] for start, end in zip([0, *ends], [*ends, len(word)], strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,11 @@ def test_a_slim_drawing_keeps_areas_words_and_colours() -> None:
         '<path fill="#abcdef" d="M12.2 25.9h24.4v24.65h-24.4"/><path fill="#112233" d="M0 25.9h12.2v12.3h-12.2"/>'
         '<text class="t-r2" x="0" y="44.4" textLength="24.4">hi</text>'
     )
+
+
+def test_no_line_of_the_chinese_readme_ends_within_a_sentence() -> None:
+    """A page shows the end of a line as a space: Chinese has room for one behind its marks alone."""
+    text = re.sub(r"```.*?```", "", CHINESE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for line, following in pairwise(text.splitlines()):
+        if line.strip() and following.strip() and not line.startswith(("|", "#")):
+            assert line.endswith(("。", "，", "；", "：", "、", "·")), line

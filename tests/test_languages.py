@@ -14,7 +14,7 @@ from core.config.searching import find_options, section_title
 from core.config.table import option_table
 from core.languages import LANGUAGES, choose, of_locale, texts_of
 from core.settings import remember, remembered, settings_path
-from core.texts import ENGLISH, Texts, UserError, counted, either, filled, listed, message, say, use_language
+from core.texts import ENGLISH, Texts, UserError, counted, either, filled, listed, message, say, use_language, valued
 from tests.languages import ROOT, SEEN, UNSAID, Catalogue, catalogue, hashes, in_order, placeholders, stale, texts_in
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
@@ -335,3 +335,13 @@ def test_no_language_is_read_before_it_is_asked_for() -> None:
     code = "import sys, core.texts; print(sorted({'tomllib', 'core.languages'} & set(sys.modules)))"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert child.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("title", "told"), [("轮数（Epoch）", "轮数（Epoch）150"), ("学习率", "学习率\u00a0150")])
+def test_a_value_stands_close_behind_a_full_width_bracket(title: str, told: str) -> None:
+    use_language(texts_of("zh"))
+    try:
+        assert valued(title, 150) == told
+        assert say("preset.change", "{title} {new} (was {old})", title=title, new=150, old=100) == f"{told}（原为 100）"
+    finally:
+        use_language(None)

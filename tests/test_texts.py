@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from core.languages import LANGUAGES, texts_of
 from core.texts import (
     Message,
     UserError,
@@ -12,7 +13,9 @@ from core.texts import (
     duration_in_words,
     listed,
     message,
+    number,
     path_in_words,
+    say,
     size_in_words,
     use_language,
 )
@@ -101,3 +104,21 @@ def test_counting_and_listing() -> None:
 
 def test_names_that_are_no_utf8_can_be_shown_and_written() -> None:
     assert path_in_words(b"caf\xe4.png".decode("utf-8", "surrogateescape")) == "caf\\xe4.png"
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "written"),
+    [(1e-6, "", "1e-6"), (2.4e-4, ".1e", "2.4e-4"), (1e-12, "g", "1e-12"), (1e22, "", "1e22"), (0.0, "", "0.0"),
+     (0.05, "g", "0.05"), (-3e-7, "", "-3e-7"), (1e-5, ".2g", "1e-5"), (1.0, ".1e", "1.0e0"), (1e100, "", "1e100"),
+     (0.0002, "g", "2e-4"), (0.00025, "", "2.5e-4"), (0.00025, ".10g", "2.5e-4"), (0.001, "g", "0.001"),
+     (0.0004, ".4f", "0.0004")],
+)  # fmt: skip
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_numbers_are_written_in_one_way_everywhere(value: float, form: str, written: str, language: str) -> None:
+    use_language(texts_of(language))
+    try:
+        assert number(value, form) == written and float(written) == pytest.approx(value)
+        assert say("test.none", f"At {{value:{form}}}.", value=value) == f"At {written}."
+        assert message("test.none", "Not {value!r}.", value=value).text == f"Not {number(value)}."
+    finally:
+        use_language(None)

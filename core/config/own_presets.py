@@ -14,6 +14,7 @@ from core.config.options import NAME_PATTERN, RunConfig
 from core.config.parsing import put, value_at
 from core.config.presets import EVERY_CONCEPT, NOT_FOR_PRESETS, SUFFIX, Preset, load_preset
 from core.config.prompts import has_words
+from core.config.runfile import toml_value
 from core.config.table import Option, option_table
 from core.files import explain, write_atomic
 from core.texts import UserError, say
@@ -83,9 +84,9 @@ def as_toml(title: str, values: Mapping[str, Any]) -> str:
     """The text of a preset; `values` by option path, as `Preset` has them."""
     tables: dict[str, Any] = {}
     for path, value in values.items():
-        put(tables, path.replace(EVERY_CONCEPT, "concept.", 1), value)
+        put(tables, path.replace(EVERY_CONCEPT, "concept.", 1), toml_value(value))
     document = tomlkit.document()
-    document.add(tomlkit.comment("A preset of dbtui: starting values for a kind of subject."))
+    document.add(tomlkit.comment(say("own-preset.head", "A preset of dbtui: starting values for a kind of subject.")))
     document.add("title", tomlkit.item(title))
     for section, table in tables.items():
         document.add(section, tomlkit.item(table))

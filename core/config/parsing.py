@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,7 +13,7 @@ from core.config.findings import ConfigError, Finding, Fix, Level
 from core.config.options import RunConfig
 from core.config.prompts import slug
 from core.config.table import did_you_mean, english_table, find_option, generic, option_table
-from core.texts import Message, UserError, message
+from core.texts import Message, UserError, in_plain_digits, message
 
 Raw = Mapping[str, Any]
 """Nested tables as TOML has them; `concepts` is a list."""
@@ -96,11 +95,6 @@ def put(raw: dict[str, Any], path: str, value: Any) -> None:
                 held = table[part] = list(held)
             table = held
     table[last] = value
-
-
-def in_plain_digits(text: str) -> str:
-    """A number as an input method for Chinese may write it, full-width, in the usual digits: `２０％` → `20%`."""
-    return unicodedata.normalize("NFKC", text)
 
 
 def _with_plain_digits(raw: Any, path: str = "") -> Any:

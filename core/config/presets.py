@@ -22,7 +22,7 @@ from core.config.parsing import with_changes
 from core.config.table import find_option
 from core.families import FAMILIES
 from core.reasons import not_a_text, of_system, of_toml
-from core.texts import UserError, in_force, joined, path_in_words, say
+from core.texts import ENGLISH, UserError, in_force, joined, language, noted, path_in_words, say
 
 EVERY_CONCEPT = "concepts.*."
 NOT_FOR_PRESETS = (
@@ -87,13 +87,19 @@ class Presets:
     broken: Mapping[str, UserError] = field(default_factory=dict)
 
     def find(self, name: str) -> Preset:
-        """The preset with that id. Raises `UserError`."""
+        """The preset with that id, or that title in the language in force, in capitals or not. Raises `UserError`."""
         if name in self.known:
             return self.known[name]
         if name in self.broken:
             raise self.broken[name]
+        wanted = name.strip().casefold()
+        by_id = [preset for preset in self.known.values() if preset.id.casefold() == wanted]
+        if found := by_id or [preset for preset in self.known.values() if preset.title.casefold() == wanted]:
+            return found[0]
+        ids = language() == ENGLISH  # English ids say themselves what they are for
+        known = joined(id_ if ids else noted(id_, preset.title) for id_, preset in self.known.items())
         raise UserError("preset.unknown", "There is no preset {name}.", mend="Choose one of {known}.", name=name,
-                        known=joined(self.known))  # fmt: skip
+                        known=known)  # fmt: skip
 
 
 def built_in_directory() -> Path:

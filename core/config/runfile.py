@@ -1,23 +1,23 @@
-"""`run.toml`: what was asked for, complete, with a comment above each option."""
+"""`run.toml`: what was asked for, complete, with a comment above each option in the language in force."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import textwrap
 import tomllib
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Table
+from tomlkit.items import Item, Table
 
 from core.config.options import RunConfig
 from core.config.parsing import parse
-from core.config.table import Option, english_table, find_option
+from core.config.table import Option, find_option
 from core.reasons import of_system, of_toml
-from core.texts import UserError
+from core.texts import UserError, headed, joined, noted, number, say
 
 WRITTEN_BY, MADE_FROM = "written_by", "made_from_preset"
 """What stands above the options: the version that wrote it, and the preset whose values it began with, if any."""
@@ -25,11 +25,14 @@ WRITTEN_BY, MADE_FROM = "written_by", "made_from_preset"
 _TWICE = re.compile(r'Key "(.+)" already exists')
 """How tomlkit says it: in an error of its own, or in one of its parser, whose line is that of the text's end."""
 
+_WORD = re.compile(r"[（“]*(?:[^\s\u2e80-\uffef“”]+|\S)[、。，；：！？）”]*\s*")
+
 
 def to_toml(config: RunConfig, written_by: str = "", made_from: str = "") -> str:
     """The text of `run.toml`; `from_toml` reads it back equal. `made_from` is the id of a preset."""
     document = tomlkit.document()
-    document.add(tomlkit.comment("A run of dbtui. `dbtui check` says what is wrong with it, `dbtui train` trains it."))
+    document.add(tomlkit.comment(say("runfile.head", "A run of dbtui. `dbtui check` says what is wrong with it, `dbtui "
+                                     "train` trains it.")))  # fmt: skip
     for name, value in ((WRITTEN_BY, written_by), (MADE_FROM, made_from)):
         if value:
             document.add(name, tomlkit.item(value))
@@ -100,13 +103,36 @@ def _table(values: dict[str, Any], path: str) -> Table:
         if isinstance(value, dict):
             table.add(name, _table(value, f"{path}.{name}"))
         else:
-            for line in _comment(find_option(f"{path}.{name}", english_table())):
+            for line in _comment(find_option(f"{path}.{name}")):
                 table.add(tomlkit.comment(line))
-            table.add(name, tomlkit.item(value))
+            table.add(name, toml_value(value))
     return table
 
 
+def toml_value(value: Any) -> Item:
+    """A value as the file has it: `1e-6`, never `1e-06`."""
+    return tomlkit.value(number(value)) if isinstance(value, float) else tomlkit.item(value)
+
+
 def _comment(option: Option) -> list[str]:
-    unit = f" ({option.unit})" if option.unit else ""
-    choices = f" One of {', '.join(option.choices)}." if option.choices else ""
-    return textwrap.wrap(f"{option.title}{unit}: {option.help}{choices}", 110)
+    unit = noted("", option.unit) if option.unit else ""
+    text = headed(option.title.removesuffix(unit) + unit, option.help)
+    if option.choices:
+        text += say("message.gap", " ") + say("runfile.choices", "One of {choices}.", choices=joined(option.choices))
+    return _in_lines(text, 110)
+
+
+def _in_lines(text: str, width: int) -> list[str]:
+    """`text` in lines of `width` cells. Chinese breaks after any character, but no line begins with a mark that closes
+    or ends with one that opens.
+    """
+    lines = [""]
+    for word in _WORD.findall(text):
+        if lines[-1] and _cells(lines[-1] + word.rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    return [line.rstrip() for line in lines]
+
+
+def _cells(text: str) -> int:
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)

@@ -85,7 +85,7 @@ def option_table() -> tuple[Option, ...]:
 
 
 def english_table() -> tuple[Option, ...]:
-    """The same as it stands in the source: for files, which are to be the same whoever writes them."""
+    """The same as it stands in the source."""
     return _table_in(ENGLISH)
 
 

@@ -27,6 +27,7 @@ from dbtui.commands.processes import place_of
 from dbtui.planned import Rows, disk_in_words, saves_rows, steps_rows, time_rows
 from dbtui.printing import console, print_json, print_paragraph, table
 from dbtui.safe import safe, safe_message
+from dbtui.wizard.values import as_text
 
 MARKS = {Level.ERROR: ("✗", "red"), Level.WARNING: ("!", "yellow"), Level.HINT: ("·", "cyan")}
 LEVELS = Texts("level", {"error": "error", "warning": "warning", "hint": "hint"})
@@ -76,7 +77,7 @@ def print_findings(findings: Sequence[Finding], *, on_stderr: bool = False) -> N
         out.print(head)
         print_paragraph(out, safe_message(finding.message), indent=4)
         for fix in finding.fixes:
-            settings = " ".join(f"--set {shlex.quote(f'{path}={value}')}" for path, value in fix.changes.items())
+            settings = " ".join(f"--set {shlex.quote(f'{path}={as_text(new)}')}" for path, new in fix.changes.items())
             told = say("check.fix", "→ {label}: {settings}", label=fix.label.text, settings=f"`{settings}`")
             print_paragraph(out, safe(told), indent=4, style="dim")
     if not findings:

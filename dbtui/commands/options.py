@@ -13,10 +13,11 @@ from rich.text import Text
 from core.config.presets import LORA, load_presets, user_presets_directory
 from core.config.table import Option, option_table
 from core.families import FAMILIES
-from core.texts import Texts, beside, joined, noted, say
+from core.texts import Texts, beside, joined, noted, number, say
 from dbtui.boundary import DONE, complain
 from dbtui.printing import console, print_json, print_lines
 from dbtui.safe import safe, safe_message
+from dbtui.wizard.values import as_text
 
 TYPES = Texts("type", {"integer": "integer", "number": "number", "switch": "switch", "text": "text"})
 
@@ -59,8 +60,7 @@ def show_presets(*, as_json: bool) -> int:
 
 def _print_values(out: Console, values: Mapping[str, Any], indent: str) -> None:
     for path, value in values.items():
-        written = str(value).lower() if isinstance(value, bool) else value
-        out.print(Text(safe(f"{indent}{path} = {written}"), "dim"))
+        out.print(Text(safe(f"{indent}{path} = {as_text(value)}"), "dim"))
 
 
 def _overlay_in_words(name: str) -> str:
@@ -83,13 +83,13 @@ def _range(option: Option) -> str:
 
 def _number(bound: float) -> str:
     """Large whole numbers in full: `1,000,000`."""
-    return f"{int(bound):,}" if abs(bound) >= 100_000 and float(bound).is_integer() else f"{bound:g}"
+    return f"{int(bound):,}" if abs(bound) >= 100_000 and float(bound).is_integer() else number(bound, "g")
 
 
 def _default(option: Option) -> str:
     if isinstance(option.default, bool):
         return say("switch.on", "on") if option.default else say("switch.off", "off")
-    return '""' if option.default == "" else str(option.default)
+    return '""' if option.default == "" else as_text(option.default)
 
 
 def as_markdown() -> str:

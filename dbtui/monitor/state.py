@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from core.texts import beside, duration_in_words, say, size_in_words
-from dbtui.monitor.words import ENDED, FAINT, QUIET, bar, moment, number, rate_in_words
+from dbtui.monitor.words import ENDED, FAINT, QUIET, bar, loss_in_words, moment, rate_in_words
 from dbtui.safe import safe
 from dbtui.states import PHASES, STATES
 from dbtui.widths import fitted
@@ -96,7 +96,7 @@ def state_line(glance: Glance, width: int) -> Content:
     if glance.seconds_left is not None:
         parts.append(_figure(say("figure.left", "left"), duration_in_words(glance.seconds_left)))
     if glance.step and (glance.loss, glance.rate) != (None, None):
-        parts.append(_figure(say("figure.loss", "loss"), number(glance.loss)))
+        parts.append(_figure(say("figure.loss", "loss"), loss_in_words(glance.loss)))
         parts.append(_figure(say("figure.rate", "rate"), rate_in_words(glance.rate)))
     if glance.memory_bytes:
         parts.append(_figure(say("figure.memory", "memory"), size_in_words(glance.memory_bytes)))

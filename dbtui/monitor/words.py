@@ -8,7 +8,7 @@ import time
 from rich.cells import cell_len
 
 from core import events
-from core.texts import Texts, apart, counted, duration_in_words, say, size_in_words
+from core.texts import Texts, apart, counted, duration_in_words, number, say, size_in_words
 from dbtui.safe import safe
 from dbtui.states import PHASES
 
@@ -19,18 +19,18 @@ ENDED = frozenset({"stopped", "done", "failed", "lost"})
 """States in which no process trains the run."""
 
 
-def number(value: float | None) -> str:
+def loss_in_words(value: float | None) -> str:
     """A loss in four digits, `-` where there is none."""
     if value is None or not math.isfinite(value):
         return "-"
-    return f"{value:.2e}" if value and abs(value) < 1e-3 else f"{value:.4f}"
+    return number(value, ".2e") if value and abs(value) < 1e-3 else f"{value:.4f}"
 
 
 def rate_in_words(rate: float | None) -> str:
-    """`2.5e-06`: in one notation while it rises and falls, so that two of them can be compared."""
+    """`2.5e-6`: in one notation while it rises and falls, so that two of them can be compared."""
     if rate is None:
         return "-"
-    return f"{rate:.1e}" if rate else "0"
+    return number(rate, ".1e") if rate else "0"
 
 
 def clock(moment: float) -> str:

@@ -20,6 +20,8 @@ from textual_plot import PlotWidget
 from textual_plot.axis_formatter import NumericAxisFormatter
 from textual_plot.plot_widget import Legend
 
+from core.texts import number
+
 SMALLEST = (8, 4)
 """Columns and rows of the drawing area under which textual-plot cannot draw its axes."""
 
@@ -62,7 +64,7 @@ class StepFormatter(NumericAxisFormatter):
 
 
 class ValueFormatter(NumericAxisFormatter):
-    """Few digits, all of them needed: `0.125`, and `2.5e-06` where a plain number would be zeros.
+    """Few digits, all of them needed: `0.125`, and `2.5e-6` where a plain number would be zeros.
 
     `most` ticks fit one above the other.
     """
@@ -79,7 +81,7 @@ class ValueFormatter(NumericAxisFormatter):
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
         largest = max((abs(tick) for tick in ticks), default=0.0)
         if largest and not 1e-3 <= largest < 1e5:
-            return [f"{tick:.2g}" if tick else "0" for tick in ticks]
+            return [number(tick, ".2g") if tick else "0" for tick in ticks]
         spacing = ticks[1] - ticks[0] if len(ticks) > 1 else largest / 10 or 1.0
         decimals = max(0, -math.floor(math.log10(spacing) + 1e-9))
         return [f"{tick:.{decimals}f}" for tick in ticks]

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from core.config.findings import Finding, Fix
 from core.config.table import find_option
-from core.texts import joined, say
+from core.texts import headed, joined, say
 from dbtui.safe import safe_message
 from dbtui.wizard.context import PRESET, WizardContext, step_of
 from dbtui.wizard.rows import Row
@@ -115,8 +115,9 @@ class Editing(Working):
         elif fixes:
             changed = [joined(find_option(path).title for path in fix.changes) for fix in fixes]
             is_one = len(set(changed)) == 1
-            answers = [Answer(str(number), key_of(number), safe_message(fix.label), "" if is_one else field)
-                       for number, (fix, field) in enumerate(zip(fixes, changed, strict=True), 1)]  # fmt: skip
+            labels = [safe_message(fix.label) for fix in fixes]
+            told = labels if is_one else [headed(*each) for each in zip(changed, labels, strict=True)]
+            answers = [Answer(str(number), key_of(number), label) for number, label in enumerate(told, 1)]
             which = say("wizard.which-way", "Which way?")
             if not any(all(fix in finding.fixes for fix in fixes) for finding in self._findings()):
                 which = say("wizard.which-first", "What shall be mended?")

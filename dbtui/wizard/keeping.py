@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Static
 from core.config.own_presets import Keepable, is_preset_name, name_rule
 from core.config.presets import Preset, Presets
 from core.config.table import find_option
-from core.texts import UserError, joined, listed, say
+from core.texts import UserError, joined, listed, say, valued
 from dbtui.actions import binding
 from dbtui.safe import safe
 from dbtui.widgets.question import Answer, Question
@@ -116,8 +116,8 @@ class KeepPreset(ModalScreen[Called | None]):
 
 def contents(kept: Keepable) -> Content:
     """What the preset will hold, and what it cannot."""
-    held = joined(f"{find_option(path.replace('*', '0')).title} {in_words(value)}"
-                     for path, value in kept.values.items())  # fmt: skip
+    held = joined(valued(find_option(path.replace("*", "0")).title, in_words(value))
+                  for path, value in kept.values.items())  # fmt: skip
     said = say("keeping.held", "What differs from the program's own values goes into it: {values}.", values=safe(held))
     if kept.left_out:
         titles = listed(option.title for option in kept.left_out)

@@ -11,7 +11,7 @@ from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.planning.checks.words import MANY_TOKENS
-from core.texts import Texts, beside, counted, joined, say, size_in_words
+from core.texts import Texts, beside, counted, joined, say, size_in_words, valued
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext
 from dbtui.wizard.explaining import preset_title, purpose_of
@@ -104,7 +104,7 @@ def _without_preset(context: WizardContext) -> Line:
     if PRESET not in context.visited:
         none = say("preset.none", "Enter opens the list. A preset sets what suits a face, a style or a thing.")
         return Line(*QUIET, none)
-    values = joined(f"{find_option(path).title} {in_words(context.value(path))}" for path in TELLING)
+    values = joined(valued(find_option(path).title, in_words(context.value(path))) for path in TELLING)
     if is_demo(context.config.model.source):
         return Line(*MARKS[Level.HINT], safe(say(
             "preset.without", "No preset is chosen. In force is what suits the small model of the program: {values}.",

@@ -182,3 +182,26 @@ def test_what_suits_a_subject_stands_before_what_suits_a_computer(language: str 
         assert list(built_in_presets()) == ["face", "style", "object", "low-memory"]
     finally:
         use_language(None)
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "id_"),
+    [("zh", "物品", "object"), ("zh", "人脸", "face"), ("zh", "Object", "object"), ("en", "FACE", "face"),
+     ("en", "a face", "face"), ("zh", "mine", "mine"), ("zh", "我的狗", "mine")],
+)  # fmt: skip
+def test_a_preset_is_found_by_its_title_and_in_capitals(tmp_path: Path, language: str, name: str, id_: str) -> None:
+    (tmp_path / "mine.toml").write_text('title = "我的狗"\n[batch]\nsize = 1\n', encoding="utf-8")
+    use_language(texts_of(language))
+    try:
+        assert load_presets(tmp_path).find(name).id == id_
+    finally:
+        use_language(None)
+
+
+def test_a_name_of_no_preset_is_answered_with_ids_and_titles() -> None:
+    use_language(texts_of("zh"))
+    try:
+        with pytest.raises(UserError, match=r"face（人脸）、style（画风）、object（物品）"):
+            load_presets(None).find("狗")
+    finally:
+        use_language(None)

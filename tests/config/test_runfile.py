@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tomlkit
 from hypothesis import given, settings
+from rich.cells import cell_len
 
 from core.config.options import RunConfig
+from core.config.parsing import with_changes
 from core.config.runfile import from_toml, made_from, read, to_toml
 from core.config.table import option_table
-from core.texts import UserError
+from core.languages import LANGUAGES, texts_of
+from core.texts import UserError, noted, use_language
 from tests.config.runs import run_configs
 
 
@@ -17,6 +22,33 @@ from tests.config.runs import run_configs
 @settings(max_examples=60, deadline=None)
 def test_any_run_is_read_back_equal(config: RunConfig) -> None:
     assert from_toml(to_toml(config, "0.1.0")) == config
+
+
+@pytest.fixture(params=LANGUAGES)
+def spoken(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each language in turn."""
+    use_language(texts_of(request.param))
+    yield
+    use_language(None)
+
+
+@pytest.mark.usefixtures("spoken")
+def test_the_comments_are_in_the_language_in_force_and_the_file_is_read_back_equal() -> None:
+    text = to_toml(RunConfig(), "0.1.0")
+    comments = "".join(line.strip("# ") for line in text.splitlines() if line.startswith("#")).replace(" ", "")
+    for option in option_table():
+        assert option.title.replace(" ", "") in comments and option.help.replace(" ", "") in comments, option.path
+        twice = noted("", option.unit).replace(" ", "") * 2
+        assert not option.unit or twice not in comments, option.path
+    assert from_toml(text) == RunConfig()
+
+
+@pytest.mark.usefixtures("spoken")
+def test_comments_fit_a_wide_terminal_and_break_where_sentences_may() -> None:
+    for line in to_toml(RunConfig(), "0.1.0").splitlines():
+        if line.startswith("#"):
+            assert cell_len(line) <= 112
+            assert not re.match("# [、。，；：！？）”]", line) and not line.endswith(("（", "“"))
 
 
 def test_every_option_stands_in_the_file_with_its_title_above_it() -> None:
@@ -82,3 +114,10 @@ def test_a_file_that_is_missing_or_no_text_is_a_clear_error(tmp_path: Path) -> N
     assert [caught.value.code for caught in (missing, binary, folder)] == [
         "config.unreadable", "config.encoding", "config.unreadable",
     ]  # fmt: skip
+
+
+def test_small_numbers_are_written_as_the_help_writes_them() -> None:
+    config = with_changes(RunConfig(), {"learning_rate.rate": 1e-6, "learning_rate.final_rate": 5e-8})
+    text = to_toml(config)
+    assert "rate = 1e-6\n" in text and "final_rate = 5e-8\n" in text
+    assert from_toml(text) == config

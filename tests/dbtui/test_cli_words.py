@@ -107,3 +107,17 @@ def test_a_name_that_cannot_be_used_is_refused_with_one_that_can(capsys: pytest.
     assert main([*new, "--language=zh"]) == 2
     said = capsys.readouterr().err
     assert "“任务名称”应为英文字母、" in said and "    → 改名为 dog\n" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("generate demo --prompt x --steps ５０００", "--steps 的值无效：不能大于 1000。"),
+        ("export x --step ２", "里没有任务“x”"),
+        ("bench --batch ２ --batch ３x", "--batch 的值无效：必须是整数。"),
+        ("bench --batch ２ --seconds ０．０１", "--seconds 的值无效：不能小于 0.1。"),
+    ],
+)
+def test_numbers_may_be_full_width(line: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["--home", str(tmp_path), "--language", "zh", *line.split()]) == 2
+    assert said in capsys.readouterr().err

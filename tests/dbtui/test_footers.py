@@ -24,7 +24,7 @@ from dbtui.home.screen import HomeScreen, RunList
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.states import STATES
 from dbtui.widgets.footer import Footer
-from dbtui.widgets.guidance import keys_of
+from dbtui.widgets.guidance import key_in_words, keys_of
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from tests.dbtui import synthetic
@@ -261,6 +261,8 @@ async def test_monitor(tmp_path: Path, here: bool) -> None:
 async def test_gallery(gallery_run: Any) -> None:  # noqa: F811
     async with opened_app(gallery_run.home) as (app, pilot, seen):
         gallery = await opened(app, pilot, gallery_run)
+        space = next(one.binding for one in app.screen.active_bindings.values() if one.binding.key == "space")
+        assert app.get_key_display(space).capitalize() == key_in_words(space)
         seen.look()
         gallery.action_choose()
         seen.look()

@@ -158,10 +158,25 @@ def test_a_text_seen_before_costs_nothing() -> None:
         ("显存用到 10.2 GB 为止", 13, ["显存用到", "10.2 GB 为止"]),
         ("Diffusion 1 或 2 最多", 13, ["Diffusion 1", "或 2 最多"]),
         ("共有 3 张图", 6, ["共有", "3 张图"]),
+        ("weights 1.2 GB, gradients 47.2 MB", 26, ["weights 1.2 GB,", "gradients 47.2 MB"]),
+        ("Weights 1.2 GB · Gradients 47.2 MB", 28, ["Weights 1.2 GB ·", "Gradients 47.2 MB"]),
+        ("(gradients 47.2 MB)", 12, ["(gradients", "47.2 MB)"]),
+        ("权重 1.2 GB，梯度 47.2 MB，其他", 18, ["权重 1.2 GB，", "梯度 47.2 MB，其他"]),
+        ("模型 1 GB · 文本编码器 3 GB", 20, ["模型 1 GB ·", "文本编码器 3 GB"]),
+        ("在第 52 步保存，用时 1 秒", 20, ["在第 52 步保存，", "用时 1 秒"]),
+        ("损失 0.0907，学习率 2.4e-4", 20, ["损失 0.0907，", "学习率 2.4e-4"]),
     ],
 )
 def test_a_number_stays_with_its_unit(text: str, width: int, expected: list[str]) -> None:
     assert [line.rstrip() for line in lines(text, width)] == expected
+
+
+@pytest.mark.parametrize("text", ["显存用得少得多，大约慢四分之一，学习率不变，文本编码器和检查点也是如此。"])
+def test_common_words_are_torn_in_no_line(text: str) -> None:
+    for width in range(10, 60):
+        joined = "|".join(line.rstrip() for line in lines(text, width))
+        for word in ("显存", "大约", "四分之一", "学习率", "文本编码器", "检查点"):
+            assert word in joined, (width, joined)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +187,7 @@ def test_a_number_stays_with_its_unit(text: str, width: int, expected: list[str]
         ("see /home/me/pictures/clock for more", 16, ["see /home/me/", "pictures/clock", "for more"]),
         ("底模 stable-diffusion-v1-5/sd-v1-5", 14, ["底模 stable-", "diffusion-v1-", "5/sd-v1-5"]),
         ("--resume", 8, ["--resume"]),
+        ("in /tmp/some-where-far/runs", 16, ["in /tmp/", "some-where-far/", "runs"]),
         ("abcdefghij-klm", 6, ["abcdef", "ghij-", "klm"]),
     ],
 )

@@ -303,7 +303,7 @@ async def test_review_tells_the_plan_in_words_and_draws_the_curve(tmp_path: Path
         await open_wizard(pilot, "review", dict(FILLED), preset="face")
         await until(pilot, lambda: "30 class pictures, 30 to make first" in shown(app))
         assert "600 = 100 epochs of 6 steps" in shown(app)
-        await until(pilot, lambda: "1e-06 ┫" in shown(app))
+        await until(pilot, lambda: "1e-6 ┫" in shown(app))
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_screens_look_as_they_did(
         screen = await open_wizard(pilot, step, dict(FILLED) if filled else {}, "face" if filled else "")
         last_words = "In background" if step == "review" else "Next"
         await until(pilot, lambda: screen.focused is not None and last_words in shown(pilot.app).splitlines()[-1])
-        seen = "Memory" if size == (80, 24) else "1e-06 ┫"  # the curve is farther down there
+        seen = "Memory" if size == (80, 24) else "1e-6 ┫"  # the curve is farther down there
         await until(pilot, lambda: step != "review" or seen in shown(pilot.app))
         await at_rest(pilot)
 

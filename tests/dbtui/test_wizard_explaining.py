@@ -37,8 +37,11 @@ def test_a_text_that_fits_is_whole() -> None:
 @pytest.mark.parametrize(
     ("paths", "named"),
     [
-        (("learning_rate.rate", "performance.text_encoder_rate"), ["Learning rate", "Text encoder rate"]),
-        (("learning_rate.rate", "learning_rate.rate"), ["", ""]),
+        (
+            ("learning_rate.rate", "performance.text_encoder_rate"),
+            ["Learning rate: Set it to 2e-4", "Text encoder rate: Set it to 2e-4"],
+        ),
+        (("learning_rate.rate", "learning_rate.rate"), ["Set it to 2e-4", "Set it to 2e-4"]),
     ],
 )
 async def test_ways_to_mend_several_fields_say_which_field_each_is_of(
@@ -53,7 +56,7 @@ async def test_ways_to_mend_several_fields_say_which_field_each_is_of(
         await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
         app.screen.action_fix()
         await until(pilot, lambda: isinstance(app.screen, Question))
-        assert [answer.help for answer in app.screen.answers] == named
+        assert [answer.title for answer in app.screen.answers] == named
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])

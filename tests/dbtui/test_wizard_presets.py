@@ -72,19 +72,19 @@ async def test_turning_lora_on_brings_the_presets_numbers_for_it_into_the_fields
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await open_wizard(pilot, "parameters", dict(FILLED), preset="style")
-        assert row_of(screen, RATE).text == "2e-06"
+        assert row_of(screen, RATE).text == "2e-6"
         row_of(screen, "intervals.epochs").control.focus()
         await pilot.press("end", "backspace", "backspace", "backspace", "9")
         row_of(screen, LORA).control.focus()
         await pilot.press("space")
-        await until(pilot, lambda: row_of(screen, RATE).text == "0.0001")
+        await until(pilot, lambda: row_of(screen, RATE).text == "1e-4")
         assert row_of(screen, "lora.rank").text == "32"
         assert not row_of(screen, RATE).state.marked, "the preset chose it"
         assert row_of(screen, "intervals.epochs").text == "9", "what was typed stays"
         assert screen.context.config.learning_rate.rate == 1e-4 and screen.context.config.intervals.epochs == 9
         row_of(screen, LORA).control.focus()
         await pilot.press("space")
-        await until(pilot, lambda: row_of(screen, RATE).text == "2e-06")
+        await until(pilot, lambda: row_of(screen, RATE).text == "2e-6")
         assert row_of(screen, "lora.rank").text == "16" and row_of(screen, "intervals.epochs").text == "9"
 
 
@@ -103,7 +103,7 @@ async def test_another_source_brings_the_numbers_of_its_family(tmp_path: Path) -
         await until(pilot, lambda: isinstance(app.screen, WizardScreen) and app.screen.is_ready)
         await until(pilot, lambda: row_of(app.screen, LORA).text == "true")  # type: ignore[arg-type]
         assert isinstance(app.screen, WizardScreen)
-        assert row_of(app.screen, RATE).text == "0.0001" and row_of(app.screen, "lora.rank").text == "8"
+        assert row_of(app.screen, RATE).text == "1e-4" and row_of(app.screen, "lora.rank").text == "8"
 
 
 async def test_numbers_that_arrive_late_change_the_fields_that_are_seen_but_none_that_is_typed_in(
@@ -118,7 +118,7 @@ async def test_numbers_that_arrive_late_change_the_fields_that_are_seen_but_none
             typed.control.value = "7"  # typed, and not known to the form yet
         screen.context.edit(LORA, "true")
         screen.show()
-        assert row.text == "0.0001" and screen.context.text("intervals.epochs") == "100"
+        assert row.text == "1e-4" and screen.context.text("intervals.epochs") == "100"
         assert typed.text == "7"
 
 
@@ -130,7 +130,7 @@ def test_a_choice_of_lora_by_hand_outlasts_a_source_that_is_not_known_for_a_whil
     looked_at(context)
     assert context.text(LORA) == "true" and not context.is_changed(LORA)
     context.edit(LORA, "false")
-    assert (context.text(RATE), context.text("performance.weights")) == ("1e-06", "bf16")
+    assert (context.text(RATE), context.text("performance.weights")) == ("1e-6", "bf16")
     context.edit(SOURCE, "/models/x")
     assert context.family == "" and not context.is_changed(LORA)
     context.edit(SOURCE, "/models/xl")
@@ -159,9 +159,9 @@ def test_the_help_of_a_field_tells_each_presets_number_for_this_family_and_metho
 
     context = WizardContext(tmp_path)
     context.edit(LORA, "true")
-    assert "A face: 0.0001" in explain(context, RATE, find_option(RATE)).plain
+    assert "A face: 1e-4" in explain(context, RATE, find_option(RATE)).plain
     context.edit(LORA, "false")
-    assert "A face: 1e-06" in explain(context, RATE, find_option(RATE)).plain
+    assert "A face: 1e-6" in explain(context, RATE, find_option(RATE)).plain
 
 
 # --- one's own ----------------------------------------------------------------------------------------------------

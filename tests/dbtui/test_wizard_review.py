@@ -191,7 +191,7 @@ def test_review_with_several_cards_looks_as_it_did(
 
     async def prepare(pilot: Any) -> None:
         screen = await open_wizard(pilot, "review", dict(FILLED), "face")
-        await until(pilot, lambda: "1e-06 ┫" in shown(pilot.app) or size == (80, 24))
+        await until(pilot, lambda: "1e-6 ┫" in shown(pilot.app) or size == (80, 24))
         facts = screen.context.facts
         assert facts is not None and screen.context.looked is not None
         kind = kind_of(screen.context.config, facts)

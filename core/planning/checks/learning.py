@@ -255,7 +255,7 @@ def _with_optimizer(suits: Rates, optimizer: Optimizer) -> Rates:
 
 
 def _scheduler(chosen: str, title: str) -> Fix:
-    return Fix(message("fix.scheduler", "Scheduler: {title}", title=title), {"learning_rate.scheduler": chosen})
+    return Fix(message("fix.scheduler", "Use {title}", title=title), {"learning_rate.scheduler": chosen})
 
 
 def _titles(place: str, names: list[str]) -> str:

@@ -318,7 +318,7 @@ def _after_identifier(template: str, word: str) -> str:
 
 def _prompt(number: int, concept: Concept, new: str) -> Fix:
     text = fill(new, concept.instance.identifier, concept.instance.class_noun)
-    return Fix(message("fix.caption", "Caption: {text}", text=text), {f"concepts.{number}.instance.prompt": new})
+    return Fix(message("fix.caption", "Write {text}", text=text), {f"concepts.{number}.instance.prompt": new})
 
 
 def _free_words(concept: Concept) -> list[str]:

@@ -44,6 +44,7 @@ class SteadyHandle:
 
 class Bench(App[int]):
     CSS_PATH = Path(dbtui.app.__file__).with_name("app.tcss")
+    VERTICAL_BREAKPOINTS = dbtui.app.DbtuiApp.VERTICAL_BREAKPOINTS
     is_training = False
     is_exporting = False
     last_words = ""

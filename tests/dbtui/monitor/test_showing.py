@@ -13,14 +13,18 @@ import pytest
 from textual.events import MouseScrollUp
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets._toast import Toast
 
 from core.events import Checkpoint, Failed, Paused, Phase, Sample, Stopped, Warned
+from core.languages import LANGUAGES, texts_of
 from core.runs.queue import add
+from core.texts import use_language
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import PANES
 from dbtui.monitor.state import Notice, StateLines
 from dbtui.monitor.words import line_of
 from tests.dbtui import synthetic
+from tests.dbtui.app_driving import until
 from tests.dbtui.monitor.bench import (
     NARROW,
     VAST,
@@ -97,7 +101,7 @@ async def test_the_state_line_tells_step_time_left_loss_and_rate(owned: Syntheti
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         said = screen_text(app).splitlines()[0]
-    for figure in ("training", "step 260/600", "left 8 min 30 s", "loss 0.1866", "rate 2.0e-06", "memory 9.8 GB"):
+    for figure in ("training", "step 260/600", "left 8 min 30 s", "loss 0.1866", "rate 2.0e-6", "memory 9.8 GB"):
         assert figure in said
 
 
@@ -406,3 +410,22 @@ async def test_a_resumed_run_forgets_the_steps_of_the_life_before(owned: Synthet
         owned.say(*synthetic.steps(101, 104))
         await look(app, pilot)
         assert "step 104/600" in screen_text(app)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_an_answer_covers_no_more_than_a_line_of_a_small_terminal(owned: SyntheticRun, language: str) -> None:
+    use_language(texts_of(language))
+    try:
+        synthetic.in_training(owned)
+        app = Bench(owned)
+        async with app.run_test(size=NARROW, notifications=True) as pilot:
+            await settle(pilot)
+            saved = line_of(Checkpoint(step=52, path="checkpoints/step-000052", bytes=141_700_000, seconds=1.0))
+            assert saved is not None
+            app.notify(saved, markup=False)
+            await until(pilot, lambda: any(toast.region.area for toast in app.screen.query(Toast)))
+            toast = app.screen.query_one(Toast)
+            assert (toast.region.height, toast.region.bottom) == (1, NARROW[1] - 1)
+            assert saved in screen_text(app)
+    finally:
+        use_language(None)
