@@ -137,7 +137,7 @@ async def test_a_name_that_was_taken_meanwhile_is_told_whatever_is_seen_by_then(
 ) -> None:
     hangs, goes_on = threading.Event(), threading.Event()
 
-    def create(*given: Any) -> Run:
+    def create(*given: Any, **named: Any) -> Run:
         hangs.set()
         goes_on.wait(20)
         raise UserError("run.name-in-use", "It is taken.")
