@@ -51,9 +51,7 @@ class CurvePane(Pane):
         steps, values = history.series(series, columns)
         return Curve(label, str(self.get_component_rich_style(style)), steps, values, points, style)
 
-    async def tell(self, history: History) -> None:
-        if not self.is_seen:
-            return
+    async def draw(self, history: History) -> None:
         if not history.has_points and self.behind() is None:
             self._drawn = self._named = ()
             self.query_one(".legend", Static).update(self.nothing_yet)

@@ -63,8 +63,8 @@ class LogPane(Pane):
             place -= 1
         self._lines.insert(place, (moment, line))
 
-    async def tell(self, history: History) -> None:
-        if self._is_new and self.is_seen:
+    async def draw(self, history: History) -> None:
+        if self._is_new:
             self._is_new = False
             self.query_one("#log-lines Static", Static).update(Hanging(tuple(line for _, line in self._lines)))
 

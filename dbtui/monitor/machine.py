@@ -39,9 +39,7 @@ class MachinePane(Pane):
     def compose(self) -> ComposeResult:
         yield Static("", id="machine-figures", markup=False)
 
-    async def tell(self, history: History) -> None:
-        if not self.is_seen:
-            return
+    async def draw(self, history: History) -> None:
         if self._gauge is None:
             from core.machine import Gauge as RealGauge
 

@@ -88,9 +88,10 @@ class SamplesPane(Pane):
 
     async def tell(self, history: History) -> None:
         self._sheets = whole_sheets(history)
+        await super().tell(history)
+
+    async def draw(self, history: History) -> None:
         sheet, sample = self.sheet, self.sample
-        if not self.is_seen:
-            return
         if sheet is None or sample is None:
             if self._learned.subject:
                 learned = say("samples.learned", "No previews yet. This is what it learns from:")

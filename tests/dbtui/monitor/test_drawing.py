@@ -30,6 +30,21 @@ async def test_curves_are_drawn_without_colours(owned: SyntheticRun, monkeypatch
         assert "┫" in screen_text(app)
 
 
+async def test_a_pane_that_was_not_laid_out_when_it_was_told_is_drawn_as_soon_as_it_is_seen(
+    owned: SyntheticRun,
+) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("4")
+        await settle(pilot)
+        assert "┫" not in screen_text(app)
+        for part in ("#upper", "#left", "#pane-loss"):
+            app.monitor.query_one(part).display = True
+        await settle(pilot)
+        assert "┫" in screen_text(app)
+
+
 @pytest.mark.parametrize("losses", [[], [0.1], [0.1, 0.2], [0.1] * 40, [0.1, None, 0.3], [None]])
 async def test_few_constant_and_missing_values_are_drawn(owned: SyntheticRun, losses: list[float | None]) -> None:
     owned.say(synthetic.started())
