@@ -230,6 +230,14 @@ class WizardScreen(Editing):
         self.wizard.changed()
         self.show()
 
+    def take_in(self) -> None:
+        """What stands in the fields counts from now on, though the messages that say so are still on their way: a page
+        that is left would never get them.
+        """
+        for row in self.query(Row):
+            if row.is_ahead:
+                self.context.edit(row.path, row.text)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """F6 where something can be put back, F2 where something can be mended, F7 where a path is asked for."""
         if action == "put_back":
@@ -271,6 +279,7 @@ class WizardScreen(Editing):
 
     async def action_next(self) -> None:
         """To the next screen, or to the first field that is wrong."""
+        self.take_in()
         self.context.visit(self.step)
         errors = [finding.field for finding in self.context.errors_of(self.step)]
         self.show()
@@ -317,6 +326,7 @@ class WizardScreen(Editing):
             self.set_focus(next((row.control for row in self.query(Row)), None))
 
     async def action_more(self) -> None:
+        self.take_in()
         self.context.more = not self.context.more
         await self.rebuild()
 

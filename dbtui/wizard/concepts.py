@@ -83,10 +83,12 @@ class ConceptsScreen(WizardScreen):
         return shown_as(super().active_bindings, {"add_concept": self.context.concepts == 1})
 
     async def action_add_concept(self) -> None:
+        self.take_in()
         self.context.add_concept()
         await self._show_last()
 
     async def action_copy_concept(self) -> None:
+        self.take_in()
         self.context.copy_concept(self.concept)
         await self._show_last()
 
@@ -97,6 +99,7 @@ class ConceptsScreen(WizardScreen):
 
     async def action_remove_concept(self) -> None:
         """At once where nothing was typed for it, else after a question."""
+        self.take_in()
         number = self.concept
         typed = [text for field in ASKED_OF_A_SUBJECT if (text := self.context.text(f"concepts.{number}.{field}"))]
         if not typed:

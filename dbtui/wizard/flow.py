@@ -64,6 +64,7 @@ class Wizard:
         shown = next((screen for screen in self.app.screen_stack if self._is_ours(screen)), None)
         if shown is None:
             return
+        shown.take_in()
         while self.app.screen is not shown:
             self.app.pop_screen()  # not waited for: who asked may stand in what is taken away
         screen = self.screen(step)
@@ -86,6 +87,8 @@ class Wizard:
             self.app.run_worker(self._leave(self.app.screen))
 
     async def _leave(self, left: Screen[Any]) -> None:
+        if self._is_ours(left):
+            left.take_in()
         kept = await asyncio.to_thread(self.save)
         self._leaves = False
         if self.app.screen is not left:  # somebody has gone on meanwhile

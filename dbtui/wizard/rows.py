@@ -255,6 +255,14 @@ class Row(Vertical):
             return TRUE if control.value else FALSE
         return str(control.value)
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether somebody has changed the control, and the message that says so is still on its way."""
+        control, known = self.control, self.state.text
+        if isinstance(control, Field):
+            return control.value != control.validate_value(known)
+        return self.text != (self._chosen(known) if isinstance(control, Choice) else known)
+
     def write(self, text: str) -> None:
         """Put `text` into the control, as a fix or an undo does."""
         control = self.control

@@ -284,3 +284,32 @@ async def test_next_goes_to_the_first_wrong_field_of_the_page(tmp_path: Path) ->
         await screen.go_to_field("concepts.0.instance.prompt")
         await pilot.press("f4")
         await until(pilot, lambda: screen.focused_row and screen.focused_row.path == "concepts.0.instance.identifier")
+
+
+@pytest.mark.parametrize(
+    ("key", "next_step"), [("f4", "review"), ("f3", "concepts"), ("ctrl+f", ""), ("f5", "parameters")]
+)
+async def test_what_was_typed_just_before_the_page_is_left_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, next_step: str
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "parameters", dict(FILLED))
+        row_of(screen, "intervals.epochs").control.focus()
+        await at_rest(pilot)
+        monkeypatch.setattr(Row, "_tell", lambda row: None)  # a message that comes when the page has gone
+        press(app, "ctrl+u", *"77", key, *([*"family", "enter"] if not next_step else []))
+        await until(pilot, lambda: current(app).step == (next_step or "model"))
+        await until(pilot, lambda: screen.context.text("intervals.epochs") == "77")
+
+
+async def test_only_what_somebody_changed_is_ahead_of_what_is_known(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        for step in ("model", "concepts", "parameters"):
+            screen = await open_wizard(pilot, step, FILLED | {"model.family": "none", "model.name": "a\x1b[31mb"})
+            screen.context.more = True
+            await screen.rebuild()
+            await at_rest(pilot)
+            assert [row.path for row in screen.query(Row) if row.is_ahead] == []
