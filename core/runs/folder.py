@@ -187,7 +187,7 @@ class Run:
 
     def rename(self, name: str, version: str) -> Run:
         """Give the run another name, in its folder and in `run.toml`; what was exported keeps its own. In the queue it
-        keeps the old one: `queue.rename_run` knows both.
+        keeps the old one: `queue.rename_run` knows that, and who uses its class pictures.
 
         Raises `UserError`, and changes nothing, for a bad name, one in use, a run in training or a folder that cannot
         be written.
@@ -210,8 +210,8 @@ class Run:
         return renamed
 
     def delete(self) -> None:
-        """Remove the folder and everything in it; `queue.delete_run` knows a run that waits. Raises `UserError` if a
-        process trains it or it cannot be removed.
+        """Remove the folder and everything in it; `queue.delete_run` knows a run that waits or lends. Raises
+        `UserError` if a process trains it or it cannot be removed.
         """
         with RunLock(self.lock_path, trains=False):
             try:

@@ -77,8 +77,8 @@ def _wrong_number(typed: str) -> str:
     return say("longer.wrong", "Type a whole number from 1 to {most:,}.", most=MOST_EPOCHS)
 
 
-def rename_question(home: Path, run: Run) -> Asked:
-    """Dismissed with a name that no run has, or `None`."""
+def rename_question(home: Path, run: Run, lent: str = "") -> Asked:
+    """Dismissed with a name that no run has, or `None`; `lent` is what becomes of those who use its class pictures."""
     from core.runs.folder import Run as Folder
     from core.runs.folder import is_run_name
 
@@ -89,7 +89,7 @@ def rename_question(home: Path, run: Run) -> Asked:
             return say("rename.taken", "There is a run of that name already.")
         return ""
 
-    text = say("rename.text", "What was exported keeps its name.")
+    text = say("rename.text", "What was exported keeps its name.") + (f"\n{safe(lent)}" if lent else "")
     return Asked(say("rename.question", "Which name shall {name} have?", name=safe(run.name)), text,
                  say("rename.label", "Name"), run.name, wrong)  # fmt: skip
 

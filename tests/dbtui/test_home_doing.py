@@ -189,6 +189,20 @@ async def test_copying_opens_the_wizard_with_the_options_of_the_run_under_a_new_
         assert not list_drafts(tmp_path)  # a look at it leaves nothing behind
 
 
+async def test_who_uses_the_class_pictures_of_a_run_stands_in_the_question(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
+    changes = {"model.name": "other", "concepts.0.prior.directory": str(run.class_pictures / "dog"),
+               "concepts.0.prior.images_per_instance": 2}  # fmt: skip
+    Run.create(tmp_path, with_changes(RunConfig(), changes), "0")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "stopped")
+        for key, told in (("d", "stay with the runs that use them: other"), ("m", "new name: other")):
+            await pilot.press(key)
+            await until(pilot, lambda told=told: told in " ".join(shown(app).replace("│", "").split()))  # type: ignore[misc]
+            await pilot.press("escape")
+
+
 async def test_a_run_gets_another_name(tmp_path: Path) -> None:
     make_run(tmp_path, "cat")
     run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))

@@ -192,8 +192,9 @@ def class_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             field = f"concepts.{number}.prior.directory"
             yield Finding(Level.HINT, field, message(
                 "class.there", "The run {run} has made class pictures of the same kind already: {there}, and this one "
-                "needs {wanted:,}.", mend="Use them, and none has to be made. They stay in the folder of that run and "
-                "are deleted with it.", run=there.run, there=counted(there.count, "picture"), wanted=wanted),
+                "needs {wanted:,}.", mend="Use them, and none has to be made. They stay in the folder of that run; if "
+                "it is deleted, this one keeps them.", run=there.run, there=counted(there.count, "picture"),
+                wanted=wanted),
                 (Fix(message("fix.class-there", "Use the class pictures of {run}", run=there.run),
                      {field: str(there.directory)}),))  # fmt: skip
 
