@@ -196,6 +196,8 @@ class Run:
         with RunLock(self.lock_path, trains=False):
             config = with_changes(self.config(), {"model.name": name})
             if renamed.path.exists():
+                if not is_run(renamed.path):
+                    raise _no_run(renamed)
                 raise UserError("run.rename-taken", "There is a run {name} already.", mend="Choose another name.",
                                 name=name)  # fmt: skip
             try:
@@ -273,6 +275,8 @@ def free_name(home: Path, name: str) -> str:
 
 def name_in_use(run: Run) -> UserError:
     """Both ways to go on from a name that is taken."""
+    if not is_run(run.path):
+        return _no_run(run)
     return UserError(
         "run.name-in-use",
         "There is a run {name} in {folder} already.",
@@ -281,3 +285,8 @@ def name_in_use(run: Run) -> UserError:
         name=run.name,
         folder=run.path.parent,
     )
+
+
+def _no_run(run: Run) -> UserError:
+    return UserError("run.no-run", "{path} is there already and is no run.",
+                     mend="Take another name, or move that folder away.", path=run.path)  # fmt: skip

@@ -72,6 +72,17 @@ def test_a_name_in_use_is_refused_with_both_ways_and_left_alone(tmp_path: Path) 
     assert [path.name for path in run.path.parent.iterdir()] == ["clock"]
 
 
+def test_a_folder_without_a_run_in_it_is_left_alone_and_no_way_to_go_on_is_told(tmp_path: Path) -> None:
+    ghost = tmp_path / "runs" / "clock" / "class"
+    ghost.mkdir(parents=True)
+    other = make_run(tmp_path, "cat")
+    for change in (lambda: make_run(tmp_path), lambda: other.rename("clock", VERSION)):
+        with pytest.raises(UserError) as refused:
+            change()
+        assert refused.value.code == "run.no-run" and "--resume" not in str(refused.value)
+        assert str(ghost.parent) in str(refused.value) and ghost.is_dir()
+
+
 def test_a_run_without_a_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as refused:
         Run.create(tmp_path, RunConfig(), VERSION)

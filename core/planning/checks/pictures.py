@@ -63,6 +63,15 @@ def unreadable(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                         "picture.left-out", "{reason} It is left out.", reason=refused.reason.text))  # fmt: skip
                 else:
                     yield Finding(Level.ERROR, field, refused.reason, (fix,))
+        directory = concept.prior.directory
+        if concept.prior.images_per_instance and directory in facts.class_folders_gone:
+            field = f"concepts.{number}.prior.directory"
+            yield Finding(Level.WARNING, field, message(
+                "class.run-gone", "The class folder {directory} is not there any more, nor is the run {run}: class "
+                "pictures are made and kept in this run.", mend="If you have moved them, name their folder.",
+                directory=path_in_words(directory), run=facts.class_folders_gone[directory]),
+                (Fix(message("fix.class-folder", "Keep class pictures in the run"), {field: ""}),))  # fmt: skip
+            continue
         held = facts.prior_scans[number] if number < len(facts.prior_scans) else None
         if not concept.prior.images_per_instance or held is None:
             continue
