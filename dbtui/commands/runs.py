@@ -70,7 +70,7 @@ def _row(found: Summary) -> tuple[object, ...]:
         found.name,
         STATES[found.state][1] if found.state in STATES else found.state,
         f"{found.kept_step:,}",
-        "" if found.total is None else f"{found.total:,}",
+        f"{found.total:,}" if found.total else "",
         "" if found.loss is None else f"{found.loss:.4f}",
         "" if found.speed is None else f"{found.speed:.2f}",
         found.pid or "",

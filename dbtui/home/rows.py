@@ -133,7 +133,8 @@ def _figures(entry: Entry, cells: int) -> tuple[str, str, str]:
     if seen is None:
         return "", "", ""
     step, total = seen.kept_step or 0, seen.total or 0
-    loss = f"{seen.loss:.4f}" if seen.loss is not None and (step or not seen.step) else ""
+    is_told = seen.loss is not None and (step or not seen.step) and entry.state != "loading"
+    loss = f"{seen.loss:.4f}" if is_told else ""
     return progress(step, total, cells), loss, ago(seen.updated or 0.0)
 
 
