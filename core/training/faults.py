@@ -12,15 +12,15 @@ from core.planning.remedies import ways
 from core.texts import UserError, counted, listed, message, path_in_words, say
 
 
-def not_finite(steps: int, step: int, pictures: Iterable[str]) -> UserError:
+def not_finite(config: RunConfig, steps: int, step: int, pictures: Iterable[str]) -> UserError:
     """After so many steps in a row without a number as loss or gradient."""
     return UserError(
         "training.not-finite",
         "{steps} steps in a row gave no number as loss or gradient; step {step} had {pictures}. The weights are as "
         "they were before.",
-        mend="Lower the learning rate, look at these pictures, or set mixed precision to no; then resume from the last "
-        "saved state.",
-        steps=steps, step=step, pictures=listed(sorted(set(pictures))),
+        mend="What may help, the most promising first: {ways}. A run that has saved states keeps its rate: it takes a "
+        "new run, then.",
+        steps=steps, step=step, pictures=listed(sorted(set(pictures))), ways=ways("training.not-finite", config),
     )  # fmt: skip
 
 
