@@ -14,9 +14,11 @@ from core.choices.adapters import WHOLE
 from core.choices.optimizers import OPTIMIZERS
 from core.config.findings import Fix
 from core.config.options import RunConfig
+from core.config.settle import absolute
 from core.config.table import find_option
 from core.families.describe import SourceDescription, describe
 from core.machine import Machine, inspect_machine
+from core.nearby import nearest
 from core.planning.memory import optimizer_of, precision_of
 from core.planning.rates import rates_for
 from core.texts import UserError, apart, beside, message, noted, say
@@ -212,6 +214,8 @@ def remedies(code: str, config: RunConfig, size: int | None = None) -> tuple[Fix
     """
     if code in NOT_A_NUMBER:
         return tuple(_for_numbers(config, inspect_machine()))
+    if code == "pictures.missing":
+        return tuple(_near(config))
     table = FOR_MEMORY if code in MEMORY else FOR_THE_DISK if code in DISK else ()
     if not table:
         return ()
@@ -264,6 +268,16 @@ def _for_numbers(config: RunConfig, machine: Machine) -> Iterator[Fix]:
     if not config.learning_rate.warmup_steps:
         yield Fix(message("remedy.warmup", "A warm-up over the first tenth of the run"),
                   {"learning_rate.warmup_steps": "10%"})  # fmt: skip
+
+
+def _near(config: RunConfig) -> Iterator[Fix]:
+    """The folders of pictures that were probably meant, where one is not there."""
+    for number, concept in enumerate(config.concepts):
+        folder = absolute(concept.instance.directory)
+        near = None if folder.exists() else nearest(folder)
+        if near is not None:
+            yield Fix(message("fix.near", "Take {path}", path=near),
+                      {f"concepts.{number}.instance.directory": str(near)})  # fmt: skip
 
 
 def _source(config: RunConfig) -> SourceDescription | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +77,15 @@ def test_arithmetic_in_32_bits_is_not_advised_where_it_is_so_already() -> None:
         options = config(model__source="demo", performance__mixed_precision=precision)
         words = faults.not_finite(options, 3, 9, ["a.png"]).message.advice
         assert ("mixed_precision" in words) is advised and "resume" not in words
+
+
+def test_a_folder_of_pictures_that_has_another_name_now_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "clock-moved").mkdir()
+    options = config(concepts__0__instance__directory=str(tmp_path / "clock"))
+    (fix,) = remedies("pictures.missing", options)
+    assert fix.changes == {"concepts.0.instance.directory": str(tmp_path / "clock-moved")}
+    assert remedies("pictures.missing", with_changes(options, fix.changes)) == ()
+    assert remedies("pictures.missing", config(concepts__0__instance__directory=str(tmp_path / "x" / "y"))) == ()
 
 
 def test_other_failures_have_no_option_that_helps() -> None:
