@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 import os
@@ -16,6 +17,7 @@ from core.config.options import NAME_PATTERN, RunConfig
 from core.config.parsing import with_changes
 from core.config.runfile import made_from, read, to_toml
 from core.config.settle import settle
+from core.events import Done
 from core.files import explain, new_directory, remove_directory, sweep_staging, write_atomic
 from core.runs.lock import RunLock
 from core.texts import UserError, joined, say
@@ -277,12 +279,18 @@ def name_in_use(run: Run) -> UserError:
     """Both ways to go on from a name that is taken."""
     if not is_run(run.path):
         return _no_run(run)
+    from core.runs.history import ending_of
+
+    longer = ""
+    with contextlib.suppress(UserError):
+        longer = " --set intervals.epochs=…" if isinstance(ending_of(run), Done) else ""
     return UserError(
         "run.name-in-use",
         "There is a run {name} in {folder} already.",
-        mend="To go on with it: `dbtui train {name} --resume`. To make another one, give it another name: "
+        mend="To go on with it: `dbtui train {name} --resume{longer}`. To make another one, give it another name: "
         "--set model.name=NAME.",
         name=run.name,
+        longer=longer,
         folder=run.path.parent,
     )
 

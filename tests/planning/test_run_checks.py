@@ -20,6 +20,7 @@ def test_a_name_in_use_is_refused_with_both_ways_to_go_on() -> None:
     finding = found("name.in-use", {}, world)
     assert finding.level is Level.ERROR
     assert "dbtui train my-dog --resume" in finding.message.advice
+    assert "in the list of runs r, once it is done l" in finding.message.advice and "epochs" in finding.message.advice
     assert finding.fixes[0].changes == {"model.name": "my-dog-3"}
     assert mended(finding, {}, world) == [set()]
 
