@@ -281,16 +281,16 @@ def name_in_use(run: Run) -> UserError:
         return _no_run(run)
     from core.runs.history import ending_of
 
-    longer = ""
+    how = "--resume"
     with contextlib.suppress(UserError):
-        longer = " --set intervals.epochs=…" if isinstance(ending_of(run), Done) else ""
+        how = "--resume --set intervals.epochs=…" if isinstance(ending_of(run), Done) else how
     return UserError(
         "run.name-in-use",
         "There is a run {name} in {folder} already.",
-        mend="To go on with it: `dbtui train {name} --resume{longer}`. To make another one, give it another name: "
+        mend="To go on with it: `dbtui train {name} {how}`. To make another one, give it another name: "
         "--set model.name=NAME.",
         name=run.name,
-        longer=longer,
+        how=how,
         folder=run.path.parent,
     )
 

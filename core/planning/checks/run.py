@@ -33,8 +33,8 @@ def name(config: RunConfig, facts: Facts) -> Iterator[Finding]:
         new = _free_name(wanted, facts)
         yield Finding(Level.ERROR, "model.name", message(
             "name.in-use", "A run named {name} exists already, and runs are never overwritten.",
-            mend="Take another name, for example {new}. Or go on with it: in the list of runs r, once it is done l; in a "
-            "terminal `dbtui train {name} --resume`, once it is done with more epochs (--set intervals.epochs=…).",
+            mend="Take another name, for example {new}. Or go on with it: in the list of runs r, once it is done l; "
+            "in a terminal `dbtui train {name} --resume`, once it is done with more epochs (--set intervals.epochs=…).",
             name=wanted, new=new), (_rename(new),))  # fmt: skip
 
 
