@@ -63,10 +63,13 @@ def longer_question(run: Run, length: Length) -> Asked:
     if length.bends:
         bends = say("longer.bends", " Its learning rate falls over the whole length: it begins higher again than it "
                     "ended.")  # fmt: skip
-    export = say("longer.export", "At the new end it is exported anew.")
+    export = ""
+    if length.export:
+        export = "\n" + say("longer.export", "At its new end it writes {file}; what was exported before stays.",
+                            file=safe(length.export))  # fmt: skip
     return Asked(
         say("longer.question", "Train {name} for how many more epochs?", name=safe(run.name)),
-        f"{so_far}{each}{bends}\n{export}", say("longer.label", "More epochs"), str(max(1, length.epochs // 4)),
+        f"{so_far}{each}{bends}{export}", say("longer.label", "More epochs"), str(max(1, length.epochs // 4)),
         _wrong_number,
     )  # fmt: skip
 

@@ -144,7 +144,7 @@ async def test_a_finished_run_is_trained_longer(tmp_path: Path, monkeypatch: pyt
         await looked_at(app, pilot, "✓ done")
         await pilot.press("l")
         await until(pilot, lambda: isinstance(app.screen, Asked))
-        assert "100 epochs, 600 steps" in shown(app)
+        assert "100 epochs, 600 steps" in shown(app) and "writes clock.safetensors" in shown(app)
         await pilot.press("0", "enter")  # nothing is no number of epochs
         await pilot.pause()
         assert "from 1 to" in shown(app)
