@@ -18,6 +18,7 @@ from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts
 from dbtui.faults import told
 from dbtui.home.deleting import what_is_lost
+from dbtui.home.screen import HomeScreen
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
@@ -45,6 +46,24 @@ async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: 
         assert run.path.is_dir() and isinstance(app.screen, Question), "the key that asks is not the one that does"
         await pilot.press("x")
         await until(pilot, lambda: not run.path.exists() and "Welcome" in shown(app))
+
+
+async def test_after_deleting_the_cursor_stays_near(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        make_run(tmp_path, name)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "not started")
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        await pilot.press("end", "up")
+        for gone, then in (("c", "d"), ("d", "b")):
+            await until(pilot, lambda gone=gone: home.selected is not None and home.selected.name == gone)  # type: ignore[misc]
+            await pilot.press("d")
+            await until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.press("x")
+            await until(pilot, lambda gone=gone: gone not in [entry.name for entry in home.entries])  # type: ignore[misc]
+            assert home.selected is not None and home.selected.name == then
 
 
 def test_what_is_lost_names_only_what_there_is(tmp_path: Path) -> None:
