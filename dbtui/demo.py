@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.choices.adapters import WHOLE
 from core.demo.source import SUBJECT, is_demo
 from core.texts import Texts, say
 from dbtui.commandline import command_line
 
 if TYPE_CHECKING:
     from core.config.options import RunConfig
+    from core.runs.folder import Run
 
 SAYS = Texts("demo.says", {
     "loading": "A small Stable Diffusion that comes with the program learns a new dog from six pictures. It is "
@@ -84,11 +86,26 @@ def why_alone() -> str:
                "there.")  # fmt: skip
 
 
-def draw_with(name: str, home: Path, config: RunConfig) -> str:
-    """The command that draws the subject of the run called `name`."""
+def draw_with(run: Run, path: Path, config: RunConfig) -> str:
+    """The command that draws the subject of `run` with the export at `path`. What the run learned last is drawn with by
+    its name, and so is what holds no whole model.
+    """
     from core.config.prompts import sample_prompt
 
-    return command_line(f"generate {name} --prompt {shlex.quote(sample_prompt(config.concepts[0]))}", home)
+    words = shlex.quote(sample_prompt(config.concepts[0]))
+    if draws_with_newest(run, path) or config.method != WHOLE:
+        return command_line(f"generate {run.name} --prompt {words}", run.home)
+    guidance = config.concepts[0].sample.guidance_scale
+    return f"dbtui generate {shlex.quote(str(path))} --prompt {words} --guidance {guidance:g}"
+
+
+def draws_with_newest(run: Run, path: Path) -> bool:
+    """Whether the export at `path` holds what the run learned last, as far as it says."""
+    from core.export.there import step_of
+    from core.runs.folder import saved_steps
+
+    step = step_of(path)
+    return step is None or step == max(saved_steps(run.path), default=step)
 
 
 def draw_more(name: str, home: Path) -> str:

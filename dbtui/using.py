@@ -35,7 +35,7 @@ def lines_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, 
         return [
             *beside,
             why_alone(),
-            say("using.draw", "Draw with it: `{command}`", command=draw_with(run.name, run.home, config)),
+            say("using.draw", "Draw with it: `{command}`", command=draw_with(run, path, config)),
         ]
     line = scp_line(path, environment)
     fetch = [say("using.fetch", "Fetch it, on your own computer: `{command}`", command=line)] if line else []

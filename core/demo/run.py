@@ -39,6 +39,6 @@ def make_demo_run(home: Path, version: str, *, prior: bool = True) -> Run:
         try:
             return Run.create(home, demo_config(DEMO if number == 1 else f"{DEMO}-{number}", prior=prior), version)
         except UserError as error:
-            if error.code != "run.name-in-use":
+            if error.code not in ("run.name-in-use", "run.no-run"):
                 raise
     raise AssertionError("there is always a free name")

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.config.options import Concept, RunConfig
 from core.config.prompts import class_prompt, concept_name
 from core.config.runfile import read
+from core.config.settle import absolute
 from core.texts import UserError
 
 MADE = re.compile(r"class-\d{5}\.png")
@@ -45,6 +46,29 @@ def likeness_of(config: RunConfig, concept: Concept) -> Likeness:
     model, prior = config.model, concept.prior
     source = (model.source, model.revision, model.variant, model.vae, str(model.clip_skip), str(model.resolution))
     return Likeness(source, class_prompt(concept), prior.negative_prompt, prior.guidance_scale, prior.steps)
+
+
+def class_folder(config: RunConfig, folder: Path, number: int) -> Path:
+    """Where the class pictures of a concept are, for the run in `folder`: in the person's own folder, else in the run.
+    Raises `UserError`.
+    """
+    concept = config.concepts[number]
+    own = concept.prior.directory
+    if own and not run_that_is_gone(own, folder.parent):
+        return absolute(own)
+    return folder / "class" / concept_name(concept, number)
+
+
+def run_that_is_gone(directory: str, runs: Path) -> str:
+    """The name of the run in whose folder `directory` was, where neither is there any more; otherwise nothing. What
+    makes class pictures must not bring such a folder back. Raises `UserError` for what can be no path.
+    """
+    place = absolute(directory)
+    with suppress(OSError, RuntimeError, ValueError):  # a path that is too long, a loop of links, one elsewhere
+        inside = place.resolve().relative_to(runs.resolve()).parts
+        if inside and not place.exists() and not (runs / inside[0] / "run.toml").is_file():
+            return inside[0]
+    return ""
 
 
 def made_in(home: Path) -> Iterator[ClassPicturesThere]:

@@ -22,12 +22,16 @@ class Facts:
 
     names_in_use: frozenset[str] = frozenset()
     """Names of runs that exist; empty when a run is resumed."""
+    not_runs: frozenset[str] = frozenset()
+    """Those of them that are folders of something else."""
     scans: tuple[Scan | UserError | None, ...] = ()
     """Instance pictures; an error where the folder cannot be read; `None` where none is given."""
     prior_scans: tuple[Scan | UserError | None, ...] = ()
     """Class pictures that exist already; `None` where there is no folder to look into."""
     class_pictures: tuple[ClassPicturesThere, ...] = ()
     """What other runs of this home have made."""
+    class_folders_gone: Mapping[str, str] = field(default_factory=dict)
+    """Class folders, as they were typed, that were in a run's folder where neither is there any more → its name."""
     words: Mapping[Path, str | UserError] = field(default_factory=dict)
     """What `[filewords]` stands for, by picture, or why its caption file cannot be read."""
     preview_prompts: tuple[tuple[str, ...] | UserError, ...] = ()

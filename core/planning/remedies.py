@@ -14,10 +14,14 @@ from core.choices.adapters import WHOLE
 from core.choices.optimizers import OPTIMIZERS
 from core.config.findings import Fix
 from core.config.options import RunConfig
+from core.config.settle import absolute
 from core.config.table import find_option
+from core.families.describe import SourceDescription, describe
 from core.machine import Machine, inspect_machine
+from core.nearby import nearest
 from core.planning.memory import optimizer_of, precision_of
-from core.texts import apart, beside, message, noted, say
+from core.planning.rates import rates_for
+from core.texts import UserError, apart, beside, message, noted, say
 
 MEMORY = frozenset({"memory.out", "training.out-of-memory", "training.no-room-for-the-optimizer"})
 NOT_A_NUMBER = frozenset({"training.not-finite", "checkpoint.not-finite"})
@@ -209,7 +213,9 @@ def remedies(code: str, config: RunConfig, size: int | None = None) -> tuple[Fix
     Empty where no option would help. `size` is what the resolution `auto` became, in px.
     """
     if code in NOT_A_NUMBER:
-        return tuple(_for_numbers(config))
+        return tuple(_for_numbers(config, inspect_machine()))
+    if code == "pictures.missing":
+        return tuple(_near(config))
     table = FOR_MEMORY if code in MEMORY else FOR_THE_DISK if code in DISK else ()
     if not table:
         return ()
@@ -218,8 +224,10 @@ def remedies(code: str, config: RunConfig, size: int | None = None) -> tuple[Fix
 
 
 def ways(code: str, config: RunConfig, size: int | None = None) -> str:
-    """The same in words, for the message with this `code`; closing other programs helps whatever the options are."""
+    """The same in words, for the message with this `code`; last what helps whatever the options are."""
     found = [_in_words(fix) for fix in remedies(code, config, size)]
+    if code in NOT_A_NUMBER:
+        return apart([*found, say("remedy.pictures", "look at these pictures: a strange one can do it")])
     if config.model.resolution == "auto" and size is None:
         found.append(say("memory.out.resolution", "a smaller Resolution (model.resolution)"))
     found.append(say("remedy.close", "close other programs that use the memory"))
@@ -246,14 +254,35 @@ def _can_help(remedy: Remedy, code: str) -> bool:
     return code != "training.out-of-memory" or remedy.changes is not _one_at_a_time
 
 
-def _for_numbers(config: RunConfig) -> Iterator[Fix]:
-    rate = config.rate
-    if rate / 2 >= SMALLEST_RATE and config.performance.optimizer != "prodigy":
+def _for_numbers(config: RunConfig, machine: Machine) -> Iterator[Fix]:
+    rate, suits = config.rate, rates_for(config, _source(config), machine)
+    if rate > suits.high:
+        yield Fix(message("remedy.usual-rate", "A learning rate that suits {what}: {rate:g}", what=suits.what,
+                          rate=suits.usual), {"learning_rate.rate": suits.usual})  # fmt: skip
+    if SMALLEST_RATE <= rate / 2 <= suits.high and config.performance.optimizer != "prodigy":
         yield Fix(message("remedy.rate", "Half the learning rate: {rate:.2g}", rate=rate / 2),
                   {"learning_rate.rate": float(f"{rate / 2:.3g}")})  # fmt: skip
-    if config.performance.mixed_precision != "no":
+    if precision_of(config, machine) != "no":
         yield Fix(message("remedy.precision", "Arithmetic in 32 bits: slower, more memory"),
                   {"performance.mixed_precision": "no"})  # fmt: skip
     if not config.learning_rate.warmup_steps:
         yield Fix(message("remedy.warmup", "A warm-up over the first tenth of the run"),
                   {"learning_rate.warmup_steps": "10%"})  # fmt: skip
+
+
+def _near(config: RunConfig) -> Iterator[Fix]:
+    """The folders of pictures that were probably meant, where one is not there."""
+    for number, concept in enumerate(config.concepts):
+        folder = absolute(concept.instance.directory)
+        near = None if folder.exists() else nearest(folder)
+        if near is not None:
+            yield Fix(message("fix.near", "Take {path}", path=near),
+                      {f"concepts.{number}.instance.directory": str(near)})  # fmt: skip
+
+
+def _source(config: RunConfig) -> SourceDescription | None:
+    model = config.model
+    try:
+        return describe(model.source, model.revision, model.variant, family=model.family) if model.source else None
+    except UserError:
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,7 +25,7 @@ from core.families.other_vae import with_vae
 from core.files import explain, free_bytes, probe_writable
 from core.machine import inspect_machine
 from core.place import ALONE, Place
-from core.planning.class_pictures import made_in
+from core.planning.class_pictures import made_in, run_that_is_gone
 from core.planning.facts import Facts
 from core.texts import Message, UserError
 
@@ -39,10 +39,14 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
     run = home / "runs" / config.model.name if resuming and config.model.name else None
     scans = tuple(_look(concept.instance.directory, decode) for concept in config.concepts)
     source, vae_problem = _describe(config)
+    names = frozenset() if resuming else _names(home)
+    gone = dict(_class_folders_gone(config, home))
     return Facts(
-        names_in_use=frozenset() if resuming else _names(home),
+        names_in_use=names,
+        not_runs=frozenset(name for name in names if not (home / "runs" / name / "run.toml").is_file()),
         scans=scans,
-        prior_scans=tuple(_prior_scans(config, run, decode)),
+        prior_scans=tuple(_prior_scans(config, run, gone, decode)),
+        class_folders_gone=gone,
         class_pictures=() if resuming else tuple(made_in(home)),
         words={picture.path: _words(picture) for found in scans if isinstance(found, Scan)
                for picture in found.pictures},
@@ -87,9 +91,18 @@ def _look(directory: str, decode: bool) -> Scan | UserError | None:
         return error
 
 
-def _prior_scans(config: RunConfig, run: Path | None, decode: bool) -> Iterator[Scan | UserError | None]:
+def _class_folders_gone(config: RunConfig, home: Path) -> Iterator[tuple[str, str]]:
+    for directory in (concept.prior.directory for concept in config.concepts):
+        with suppress(UserError):  # no path at all: the scan says so
+            if directory.strip() and (name := run_that_is_gone(directory, home / "runs")):
+                yield directory, name
+
+
+def _prior_scans(
+    config: RunConfig, run: Path | None, gone: Mapping[str, str], decode: bool
+) -> Iterator[Scan | UserError | None]:
     for number, concept in enumerate(config.concepts):
-        directory = concept.prior.directory
+        directory = "" if concept.prior.directory in gone else concept.prior.directory
         if not directory and run is not None:
             made = run / "class" / concept_name(concept, number)
             directory = str(made) if made.is_dir() else ""

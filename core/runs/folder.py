@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 import os
@@ -16,6 +17,7 @@ from core.config.options import NAME_PATTERN, RunConfig
 from core.config.parsing import with_changes
 from core.config.runfile import made_from, read, to_toml
 from core.config.settle import settle
+from core.events import Done
 from core.files import explain, new_directory, remove_directory, sweep_staging, write_atomic
 from core.runs.lock import RunLock
 from core.texts import UserError, joined, say
@@ -187,7 +189,7 @@ class Run:
 
     def rename(self, name: str, version: str) -> Run:
         """Give the run another name, in its folder and in `run.toml`; what was exported keeps its own. In the queue it
-        keeps the old one: `queue.rename_run` knows both.
+        keeps the old one: `queue.rename_run` knows that, and who uses its class pictures.
 
         Raises `UserError`, and changes nothing, for a bad name, one in use, a run in training or a folder that cannot
         be written.
@@ -196,6 +198,8 @@ class Run:
         with RunLock(self.lock_path, trains=False):
             config = with_changes(self.config(), {"model.name": name})
             if renamed.path.exists():
+                if not is_run(renamed.path):
+                    raise _no_run(renamed)
                 raise UserError("run.rename-taken", "There is a run {name} already.", mend="Choose another name.",
                                 name=name)  # fmt: skip
             try:
@@ -210,8 +214,8 @@ class Run:
         return renamed
 
     def delete(self) -> None:
-        """Remove the folder and everything in it; `queue.delete_run` knows a run that waits. Raises `UserError` if a
-        process trains it or it cannot be removed.
+        """Remove the folder and everything in it; `queue.delete_run` knows a run that waits or lends. Raises
+        `UserError` if a process trains it or it cannot be removed.
         """
         with RunLock(self.lock_path, trains=False):
             try:
@@ -273,11 +277,24 @@ def free_name(home: Path, name: str) -> str:
 
 def name_in_use(run: Run) -> UserError:
     """Both ways to go on from a name that is taken."""
+    if not is_run(run.path):
+        return _no_run(run)
+    from core.runs.history import ending_of
+
+    how = "--resume"
+    with contextlib.suppress(UserError):
+        how = "--resume --set intervals.epochs=…" if isinstance(ending_of(run), Done) else how
     return UserError(
         "run.name-in-use",
         "There is a run {name} in {folder} already.",
-        mend="To go on with it: `dbtui train {name} --resume`. To make another one, give it another name: "
+        mend="To go on with it: `dbtui train {name} {how}`. To make another one, give it another name: "
         "--set model.name=NAME.",
         name=run.name,
+        how=how,
         folder=run.path.parent,
     )
+
+
+def _no_run(run: Run) -> UserError:
+    return UserError("run.no-run", "{path} is there already and is no run.",
+                     mend="Take another name, or move that folder away.", path=run.path)  # fmt: skip

@@ -33,6 +33,7 @@ from core.files import explain
 from core.runs.folder import saved_steps
 from core.runs.lock import Owner, heartbeat_limit, owner
 from core.runs.series import Mean, Series
+from core.texts import UserError
 
 if TYPE_CHECKING:
     from core.runs.folder import Run
@@ -49,6 +50,10 @@ LONG_PHASES = ("loading", "compiling", "measuring", "saving", "exporting")
 
 _LATEST_STEPS = 64
 _SUMMARY_BYTES = 64 << 10
+_PIECE = 1 << 20
+_LIFE_BYTES, _BEFORE_LIFE = 64 << 10, 256
+_LIFE = f'"kind": "{RunStarted.kind}"'.encode()
+"""In the line that opens a life, near its beginning; inside a text its quotation marks would have a backslash."""
 _ENDED = {Stopped: "stopped", Done: "done", Failed: "failed"}
 
 
@@ -290,16 +295,19 @@ class Summary:
 
 
 def summary(run: Run) -> Summary:
-    """One line about `run`, from the first and the last 64 KB of its journal. Raises `UserError` if unreadable."""
+    """One line about `run`, from the first and the last 64 KB of its journal and from where its newest life began.
+    Raises `UserError` if unreadable.
+    """
     history = History()
     history.observe(owner(run.lock_path))
     history.add(_ends_of(run))
-    holder, last = history.owner, history.last_step
+    holder, last = history.owner, None if history.begins_anew else history.last_step
+    saved = max(saved_steps(run.path), default=0)
     return Summary(
         name=run.name,
         state=history.state,
-        step=history.step,
-        total=history.total,
+        step=saved if history.begins_anew else history.step,
+        total=(_meant(run, history) if history.begins_anew else 0) or history.total,
         loss=last.loss if last else None,
         speed=last.images_per_second if last and holder else None,
         pid=holder.pid if holder else 0,
@@ -308,7 +316,7 @@ def summary(run: Run) -> Summary:
         silence=history.silence,
         seconds_left=history.seconds_left,
         steps_per_epoch=history.run.steps_per_epoch if history.run else 0,
-        saved=max(saved_steps(run.path), default=0),
+        saved=saved,
         ending=history.ending,
     )
 
@@ -320,21 +328,49 @@ def ending_of(run: Run) -> Stopped | Done | Failed | None:
     return history.ending
 
 
+def _meant(run: Run, history: History) -> int:
+    """The steps that the options of `run` ask for, 0 where that cannot be said."""
+    try:
+        intervals = run.config().intervals
+    except UserError:
+        return 0
+    return intervals.max_steps or intervals.epochs * (history.run.steps_per_epoch if history.run else 0)
+
+
 def _ends_of(run: Run) -> list[Event]:
     try:
         with run.journal_path.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             head = os.pread(file.fileno(), _SUMMARY_BYTES, 0)
             rest = max(len(head), size - _SUMMARY_BYTES)
+            tail = os.pread(file.fileno(), size - rest, rest)
             # a continuous journal stays one text; otherwise the cut lines at both ends decode to nothing
             glue = b"" if rest == len(head) else b"\n"
-            data = head + glue + os.pread(file.fileno(), size - rest, rest)
+            torn = tail.find(b"\n") + 1
+            if glue and _LIFE not in tail[torn:]:
+                glue += _newest_life(file.fileno(), head.rfind(b"\n") + 1, rest + torn) + b"\n"
+            data = head + glue + tail
     except FileNotFoundError:
         return []
     except OSError as error:
         raise explain(error, run.journal_path) from error
     whole = data[: data.rfind(b"\n") + 1]
     return [event for line in whole.split(b"\n") if (event := decode(line)) is not None]
+
+
+def _newest_life(journal: int, first: int, last: int) -> bytes:
+    """The last of the lines between these two places that opens a life; nothing where none does."""
+    end = last
+    while first < end:
+        begin = max(first, end - _PIECE)
+        found = os.pread(journal, end - begin + len(_LIFE), begin).rfind(_LIFE)
+        if found >= 0:
+            before = max(first, begin + found - _BEFORE_LIFE)
+            lines = os.pread(journal, _LIFE_BYTES, before)
+            start = lines.rfind(b"\n", 0, begin + found - before) + 1
+            return lines[start : lines.find(b"\n", start)]
+        end = begin
+    return b""
 
 
 def is_sound(event: Event) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.choices.formats import file_name
 from core.choices.schedulers import SCHEDULERS
 from core.config.options import RunConfig
 from core.config.parsing import value_at
@@ -23,6 +24,8 @@ class Length:
     steps_per_epoch: int
     bends: bool
     """Whether its learning rate follows a curve over the whole length."""
+    export: str = ""
+    """The file or folder that will be written at the new end, the step in it as …; empty where nothing will be."""
 
 
 def length_of(run: Run, seen: Summary) -> Length:
@@ -31,7 +34,17 @@ def length_of(run: Run, seen: Summary) -> Length:
     epochs = (
         0 if config.intervals.max_steps else _trained(config, seen).get("intervals.epochs", config.intervals.epochs)
     )
-    return Length(epochs, seen.total, seen.steps_per_epoch, SCHEDULERS[config.learning_rate.scheduler].ends_low)
+    bends = SCHEDULERS[config.learning_rate.scheduler].ends_low
+    return Length(epochs, seen.total, seen.steps_per_epoch, bends, _export(run, config))
+
+
+def _export(run: Run, config: RunConfig) -> str:
+    """What was exported at the end is kept: what comes after it has the step in its name."""
+    if not config.saving.export_when_done:
+        return ""
+    name = config.saving.export_name or config.model.name
+    first, later = (file_name(each, config.export_format, config.method) for each in (name, f"{name}-step-…"))
+    return later if (run.exports / first).exists() else first
 
 
 def changes_for(config: RunConfig, more: int, length: Length) -> dict[str, int]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import explain, write_atomic
+from core.runs import lending
 from core.runs.folder import Run
 from core.runs.home import home_option
 from core.runs.launch import start_process
@@ -131,14 +132,16 @@ def remove(home: Path, name: str) -> None:
 
 
 def rename_run(run: Run, name: str, version: str) -> Run:
-    """`run.rename`, and where the run waits here, it goes on waiting under its new name. Raises `UserError`."""
+    """Give the run another name: those who use its class pictures find them, and where it waits here, it goes on
+    waiting under the new one. Raises `UserError`.
+    """
     with _with_entry_of(run) as entry:
         if entry is None:
-            return run.rename(name, version)
+            return lending.rename(run, name, version)
         prepared, renamed = queue_directory(run.home) / "renaming.json", replace(entry, name=name)
         _put(run.home, prepared.name, asdict(renamed))
         try:
-            made = run.rename(name, version)
+            made = lending.rename(run, name, version)
         except UserError:
             prepared.unlink(missing_ok=True)
             raise
@@ -147,10 +150,12 @@ def rename_run(run: Run, name: str, version: str) -> Run:
         return made
 
 
-def delete_run(run: Run) -> None:
-    """`run.delete`, and where the run waits here, it waits no more. Raises `UserError`, and then it waits still."""
+def delete_run(run: Run, version: str) -> None:
+    """Delete the run: those who use its class pictures keep them, and where it waits here, it waits no more. Raises
+    `UserError`, and then it waits still.
+    """
     with _with_entry_of(run) as entry:
-        run.delete()
+        lending.delete(run, version)
         if entry is not None:
             (queue_directory(run.home) / entry.file).unlink(missing_ok=True)
 

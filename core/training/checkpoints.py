@@ -104,7 +104,7 @@ class NotFinite(UserError):
         super().__init__(
             "checkpoint.not-finite", "The weights of step {step} are not all numbers ({weight} is not): they are not "
             "saved.",
-            mend="Resume from the last saved state with a lower Learning rate (learning_rate.rate).",
+            mend="Train it anew with a lower Learning rate (learning_rate.rate).",
             step=step, weight=weight,
         )  # fmt: skip
 

@@ -22,6 +22,7 @@ from core.data.views import View
 from core.events import Event, Phase
 from core.families.model import Model
 from core.files import hash_file
+from core.planning.class_pictures import class_folder
 from core.tensors import digest
 from core.training.batches import Augmentation
 from core.training.device import Settled
@@ -35,12 +36,6 @@ class Learning:
     dataset: Dataset
     latents: Latents
     masks: Masks
-
-
-def class_directory(config: RunConfig, folder: Path, number: int) -> Path:
-    """Where a concept's class pictures are: the person's own folder, else one in the run."""
-    own = config.concepts[number].prior.directory
-    return Path(own).expanduser() if own else folder / "class" / concept_name(config.concepts[number], number)
 
 
 def dataset_of(
@@ -58,7 +53,7 @@ def dataset_of(
         prior: list[Item] = []
         if concept.prior.images_per_instance:
             wanted = concept.prior.images_per_instance * len(found)
-            for picture in scan(class_directory(config, folder, number), decode=True).pictures[:wanted]:
+            for picture in scan(class_folder(config, folder, number), decode=True).pictures[:wanted]:
                 template = "[filewords]" if picture.caption_file else class_prompt(concept)
                 prior.append(_item(picture, template, concept, masked=False))
         name, repeats = concept_name(concept, number), concept.instance.repeats

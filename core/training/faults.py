@@ -9,18 +9,18 @@ from core.config.options import RunConfig
 from core.events import Warned
 from core.files import explain
 from core.planning.remedies import ways
-from core.texts import UserError, counted, listed, message, say
+from core.texts import UserError, counted, listed, message, path_in_words, say
 
 
-def not_finite(steps: int, step: int, pictures: Iterable[str]) -> UserError:
+def not_finite(config: RunConfig, steps: int, step: int, pictures: Iterable[str]) -> UserError:
     """After so many steps in a row without a number as loss or gradient."""
     return UserError(
         "training.not-finite",
         "{steps} steps in a row gave no number as loss or gradient; step {step} had {pictures}. The weights are as "
         "they were before.",
-        mend="Lower the learning rate, look at these pictures, or set mixed precision to no; then resume from the last "
-        "saved state.",
-        steps=steps, step=step, pictures=listed(sorted(set(pictures))),
+        mend="What may help, the most promising first: {ways}. A run that has saved states keeps its rate: it takes a "
+        "new run, then.",
+        steps=steps, step=step, pictures=listed(sorted(set(pictures))), ways=ways("training.not-finite", config),
     )  # fmt: skip
 
 
@@ -125,6 +125,17 @@ def other_processes(step: int, before: int, now: int) -> Warned:
         "pictures as before; the time that it takes is another.",
         step=step, before=counted(before, "process", "processes"), now=counted(now, "process", "processes"),
     )  # fmt: skip
+
+
+def class_folder_gone(directory: str, run: str) -> Warned:
+    """The class pictures were to lie in the folder of a run that is not there any more."""
+    return warning(
+        "class.run-gone",
+        "The class folder {directory} is not there any more, nor is the run {run}: class pictures are made and kept in "
+        "this run.",
+        directory=path_in_words(directory),
+        run=run,
+    )
 
 
 def warning(code: str, english: str, id: str | None = None, **values: Any) -> Warned:  # noqa: A002

@@ -19,6 +19,7 @@ from core.families.load import load_model
 from core.families.model import Model
 from core.files import explain
 from core.machine import inspect_machine
+from core.planning.class_pictures import class_folder, run_that_is_gone
 from core.planning.learning import numbers_of, schedule_of
 from core.planning.plan import Plan
 from core.sampling.class_pictures import ClassPictures, generated_in
@@ -27,7 +28,7 @@ from core.sampling.previews import Preview, previews_of
 from core.training import attention, faults
 from core.training.batches import Assembler
 from core.training.conditioning import Conditioning
-from core.training.data import augmentation, batch_plan, class_directory, data_hash, dataset_of, learning
+from core.training.data import augmentation, batch_plan, data_hash, dataset_of, learning
 from core.training.device import Settled
 from core.training.judging import Judge, judge_for
 from core.training.optimization import Optimization
@@ -145,7 +146,9 @@ def _class_pictures(
     config: RunConfig, folder: Path, concept: Concept, number: int, instances: int, model: Model, settled: Settled,
     requests: Requests,
 ) -> Generator[Event, None, None]:  # fmt: skip
-    directory = class_directory(config, folder, number)
+    directory = class_folder(config, folder, number)
+    if concept.prior.directory and (gone := run_that_is_gone(concept.prior.directory, folder.parent)):
+        yield faults.class_folder_gone(concept.prior.directory, gone)
     present = 0
     if directory.is_dir():
         found = scan(directory, decode=True)

@@ -184,7 +184,8 @@ class Trainer:
         if self._skipped >= SKIPS_ALLOWED:
             if (saving := self._saving) is not None and self._updates:
                 yield from self._alone(lambda: saving.save_last_good(self._state(), self._requests.given_up))
-            raise faults.not_finite(self._skipped, self._step + 1, picture_names(self._prepared.dataset, slots))
+            names = picture_names(self._prepared.dataset, slots)
+            raise faults.not_finite(self._config, self._skipped, self._step + 1, names)
 
     def _freeze_text_encoders(self) -> None:
         self._conditioning.freeze()

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.runs import queue
+from core.runs import lending, queue
 from core.runs.folder import Run, list_runs, runs_directory
 from core.runs.journal import Summary, summary
 from core.runs.lock import owner
 from core.texts import Texts, UserError, counted, joined, say, size_in_words
+from dbtui import __version__
 from dbtui.boundary import DONE, STOPPED, complain, needs_terminal
 from dbtui.printing import console, print_json, print_lines, table
 from dbtui.safe import safe_message
@@ -69,7 +70,7 @@ def _row(found: Summary) -> tuple[object, ...]:
         found.name,
         STATES[found.state][1] if found.state in STATES else found.state,
         f"{found.kept_step:,}",
-        "" if found.total is None else f"{found.total:,}",
+        f"{found.total:,}" if found.total else "",
         "" if found.loss is None else f"{found.loss:.4f}",
         "" if found.speed is None else f"{found.speed:.2f}",
         found.pid or "",
@@ -85,11 +86,14 @@ def delete_run(home: Path, name: str, *, sure: bool) -> int:
         raise UserError("delete.in-use", "{name} is in training by process {pid} on {host}.",
                         mend="Stop it first: `dbtui stop {name}`.", name=name, pid=holder.pid,
                         host=holder.host)  # fmt: skip
+    lent = lending.after_deleting(run)
     print_lines(_what_is_lost(run))
+    if lent:
+        print_lines(lent)
     if not sure and not _agrees(name):
         print_lines(say("delete.kept", "Nothing was deleted."))
         return STOPPED
-    queue.delete_run(run)
+    queue.delete_run(run, __version__)
     print_lines(say("delete.done", "{name} is deleted.", name=name))
     return DONE
 

@@ -63,10 +63,13 @@ def longer_question(run: Run, length: Length) -> Asked:
     if length.bends:
         bends = say("longer.bends", " Its learning rate falls over the whole length: it begins higher again than it "
                     "ended.")  # fmt: skip
-    export = say("longer.export", "At the new end it is exported anew.")
+    export = ""
+    if length.export:
+        export = "\n" + say("longer.export", "At its new end it writes {file}; what was exported before stays.",
+                            file=safe(length.export))  # fmt: skip
     return Asked(
         say("longer.question", "Train {name} for how many more epochs?", name=safe(run.name)),
-        f"{so_far}{each}{bends}\n{export}", say("longer.label", "More epochs"), str(max(1, length.epochs // 4)),
+        f"{so_far}{each}{bends}{export}", say("longer.label", "More epochs"), str(max(1, length.epochs // 4)),
         _wrong_number,
     )  # fmt: skip
 
@@ -77,19 +80,21 @@ def _wrong_number(typed: str) -> str:
     return say("longer.wrong", "Type a whole number from 1 to {most:,}.", most=MOST_EPOCHS)
 
 
-def rename_question(home: Path, run: Run) -> Asked:
-    """Dismissed with a name that no run has, or `None`."""
+def rename_question(home: Path, run: Run, lent: str = "") -> Asked:
+    """Dismissed with a name that no run has, or `None`; `lent` is what becomes of those who use its class pictures."""
     from core.runs.folder import Run as Folder
-    from core.runs.folder import is_run_name
+    from core.runs.folder import is_run, is_run_name
 
     def wrong(typed: str) -> str:
         if not is_run_name(typed):
             return say("rename.wrong", "Letters, digits, - _ and . (at most 64, not starting with - or .)")
-        if Folder(home, typed).path.exists():
-            return say("rename.taken", "There is a run of that name already.")
+        path = Folder(home, typed).path
+        if path.exists():
+            return say("rename.taken", "There is a run of that name already.") if is_run(path) else say(
+                "rename.no-run", "A folder of that name lies among the runs already.")  # fmt: skip
         return ""
 
-    text = say("rename.text", "What was exported keeps its name.")
+    text = say("rename.text", "What was exported keeps its name.") + (f"\n{safe(lent)}" if lent else "")
     return Asked(say("rename.question", "Which name shall {name} have?", name=safe(run.name)), text,
                  say("rename.label", "Name"), run.name, wrong)  # fmt: skip
 
@@ -98,8 +103,9 @@ def draft_of(run: Run) -> Draft:
     """The wizard's fields as the options of `run` are, under the next free name; seeds too, so that only what is
     changed differs. Its preset is that which the run was made from, if it is still there. Reads the disk.
     """
-    from core.config.parsing import value_at
+    from core.config.parsing import value_at, with_changes
     from core.config.table import generic, option_table
+    from core.planning.class_pictures import run_that_is_gone
     from core.runs.folder import free_name
     from dbtui.wizard.context import WizardContext, read_presets
     from dbtui.wizard.values import as_text
@@ -109,6 +115,9 @@ def draft_of(run: Run) -> Draft:
     presets = read_presets().known
     preset = run.preset() if run.preset() in presets else ""
     source = {"model.source": config.model.source, "model.family": config.model.family}
+    for number, concept in enumerate(config.concepts):
+        if concept.prior.directory and run_that_is_gone(concept.prior.directory, run.path.parent):
+            config = with_changes(config, {f"concepts.{number}.prior.directory": ""})
     base = WizardContext(run.home, Draft("", preset, concepts=count, texts=source))
     paths = (option.path.replace("*", str(number)) for option in option_table()
              for number in range(count if "*" in option.path else 1))  # fmt: skip

@@ -132,13 +132,16 @@ class RunActions(Working):
         self._ask_of_run(draft_of, lambda draft: start(self.app, self.home, draft))
 
     def action_rename(self) -> None:
+        from core.runs.lending import after_renaming
         from core.runs.queue import rename_run
         from dbtui import __version__
         from dbtui.home.again import rename_question
 
-        self._ask_of_run(lambda run: run, lambda run: self.app.push_screen(
-            rename_question(self.home, run), lambda name: self.in_thread(
-                lambda: rename_run(run, name, __version__), lambda _: self.look()) if name else None))  # fmt: skip
+        def ask(run: Run, lent: str) -> None:
+            self.app.push_screen(rename_question(self.home, run, lent), lambda name: self.in_thread(
+                lambda: rename_run(run, name, __version__), lambda _: self.look()) if name else None)  # fmt: skip
+
+        self._ask_of_run(lambda run: (run, after_renaming(run)), lambda found: ask(*found))
 
     def action_queue(self) -> None:
         from dbtui.home.waiting import queue_question

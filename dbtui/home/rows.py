@@ -133,7 +133,8 @@ def _figures(entry: Entry, cells: int) -> tuple[str, str, str]:
     if seen is None:
         return "", "", ""
     step, total = seen.kept_step or 0, seen.total or 0
-    loss = f"{seen.loss:.4f}" if seen.loss is not None and (step or not seen.step) else ""
+    is_told = seen.loss is not None and (step or not seen.step) and entry.state != "loading"
+    loss = f"{seen.loss:.4f}" if is_told else ""
     return progress(step, total, cells), loss, ago(seen.updated or 0.0)
 
 
@@ -176,8 +177,14 @@ def describe(entry: Entry) -> str:
 
 
 def _told(entry: Entry, seen: Summary) -> str:
+    from core.events import Failed
+    from core.planning.remedies import NOT_A_NUMBER
+
     if entry.place and not entry.is_alive:
         return say("home.about-waiting", "Waits its turn in the queue. r starts it at once.")
+    if entry.state == "failed" and isinstance(seen.ending, Failed) and seen.ending.code in NOT_A_NUMBER:
+        return say("home.about.not-finite", "Ended with an error, and r would end in the same way: Enter, then F2, "
+                   "shows what may help.")  # fmt: skip
     if entry.begins_anew:
         return ANEW[entry.state]
     if entry.state == "lost":

@@ -221,9 +221,11 @@ class HomeScreen(RunActions):
             if not keep and entries:
                 runs.highlighted = 0
         else:
+            place = (runs.highlighted or 0) if before else 0
             runs.clear_options()
             runs.add_options(options)
-            kept = next((number for number, entry in enumerate(entries) if before and entry.id == before.id), 0)
+            near = min(place, len(entries) - 1)  # where its run is gone, on the one that took its place
+            kept = next((number for number, entry in enumerate(entries) if before and entry.id == before.id), near)
             runs.highlighted = kept if entries else None
         self._go_to_followed()
         self._selection_changed()

@@ -14,10 +14,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from core.choices.adapters import WHOLE
 from core.texts import UserError, say
 from dbtui.actions import bindings
 from dbtui.copying import copy
-from dbtui.demo import draw_with, draws_in_dbtui_alone, why_alone
+from dbtui.demo import draw_with, draws_in_dbtui_alone, draws_with_newest, why_alone
 from dbtui.monitor.words import QUIET
 from dbtui.safe import safe, safe_message, shown_path
 from dbtui.using import beside_in_words
@@ -79,7 +80,7 @@ class UsingScreen(ModalScreen[bool]):
         from core.export.using import scp_line
 
         if self.path is not None and not isinstance(self.config, UserError) and draws_in_dbtui_alone(self.config):
-            return draw_with(self.run.name, self.run.home, self.config)
+            return draw_with(self.run, self.path, self.config)
         return "" if self.path is None else scp_line(self.path, self._environment) or str(self.path)
 
     def _show(self) -> None:
@@ -178,12 +179,9 @@ def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, s
 
     beside = [Content(told)] if (told := beside_in_words(path)) else []
     if draws_in_dbtui_alone(config):
-        how = say(
-            "using.demo.how",
-            "Type this in a terminal: it draws with what the run learned last. Other words draw other pictures.",
-        )
+        how = _how(draws_with_newest(run, path), whole=config.method == WHOLE)
         where = say("using.demo.file", "The file: {path}", path=shown_path(path))
-        return Content("\n").join([Content.styled(safe(draw_with(run.name, run.home, config)), "bold $accent"),
+        return Content("\n").join([Content.styled(safe(draw_with(run, path, config)), "bold $accent"),
                                    Content.styled(how, QUIET), Content(""), Content(where), *beside, Content(""),
                                    Content(why_alone())])  # fmt: skip
 
@@ -196,3 +194,15 @@ def told_of(run: Run, path: Path, config: RunConfig, environment: Mapping[str, s
         parts.append(Content.assemble("\n", (use.program, "bold"), "  ", safe(use.place.text)))
         parts.append(Content(f"  {safe(use.then.text)}"))
     return Content("\n").join(parts)
+
+
+def _how(is_newest: bool, *, whole: bool) -> str:
+    """What the command that is told draws with."""
+    if is_newest:
+        return say("using.demo.how", "Type this in a terminal: it draws with what the run learned last. Other words "
+                   "draw other pictures.")  # fmt: skip
+    if whole:
+        return say("using.demo.how-file", "Type this in a terminal: it draws with this file. Other words draw other "
+                   "pictures.")  # fmt: skip
+    return say("using.demo.how-last", "Type this in a terminal: it draws with what the run learned last, not with this "
+               "file.")  # fmt: skip

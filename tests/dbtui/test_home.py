@@ -14,10 +14,10 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.events import Done, Failed, Phase, RunStarted, Step, Stopped, encode
 from core.runs.folder import Run
-from core.runs.history import Summary
+from core.runs.history import Summary, summary
 from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, save_draft
-from dbtui.home.rows import STATES, Entry, bar, heads
+from dbtui.home.rows import STATES, Entry, bar, describe, heads, line
 from dbtui.home.screen import HomeScreen
 from dbtui.monitor.looking import Watch
 from dbtui.monitor.screen import MonitorScreen
@@ -198,6 +198,19 @@ async def test_a_finished_run_is_not_resumed_by_a_key_but_says_how_it_is_trained
 )
 def test_the_bar_is_as_long_as_the_share_that_is_done(done: int, total: int, drawn: str) -> None:
     assert bar(done, total, 4) == drawn
+
+
+def test_what_loads_again_shows_no_loss_of_before(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
+    entry = Entry("clock", summary(run))
+    assert "0.1250" in line(entry, 80).plain and "0.1250" not in line(replace(entry, begins=True), 80).plain
+
+
+def test_a_run_that_would_fail_again_at_once_is_not_said_to_be_tried_again(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock", begun(), a_step(5), Failed(code="training.not-finite", message="No number."))
+    assert "F2" in describe(Entry("clock", summary(run))) and "tries again" not in describe(
+        Entry("clock", summary(run))
+    )
 
 
 def test_the_line_of_titles_fits_eighty_columns() -> None:

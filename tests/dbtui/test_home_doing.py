@@ -18,6 +18,7 @@ from dbtui.app import DbtuiApp
 from dbtui.drafts import Draft, list_drafts
 from dbtui.faults import told
 from dbtui.home.deleting import what_is_lost
+from dbtui.home.screen import HomeScreen
 from dbtui.monitor.screen import MonitorScreen
 from dbtui.widgets.asked import Asked
 from dbtui.widgets.question import Question
@@ -45,6 +46,24 @@ async def test_deleting_asks_first_says_what_is_lost_and_then_deletes(tmp_path: 
         assert run.path.is_dir() and isinstance(app.screen, Question), "the key that asks is not the one that does"
         await pilot.press("x")
         await until(pilot, lambda: not run.path.exists() and "Welcome" in shown(app))
+
+
+async def test_after_deleting_the_cursor_stays_near(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        make_run(tmp_path, name)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "not started")
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        await pilot.press("end", "up")
+        for gone, then in (("c", "d"), ("d", "b")):
+            await until(pilot, lambda gone=gone: home.selected is not None and home.selected.name == gone)  # type: ignore[misc]
+            await pilot.press("d")
+            await until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.press("x")
+            await until(pilot, lambda gone=gone: gone not in [entry.name for entry in home.entries])  # type: ignore[misc]
+            assert home.selected is not None and home.selected.name == then
 
 
 def test_what_is_lost_names_only_what_there_is(tmp_path: Path) -> None:
@@ -144,7 +163,7 @@ async def test_a_finished_run_is_trained_longer(tmp_path: Path, monkeypatch: pyt
         await looked_at(app, pilot, "✓ done")
         await pilot.press("l")
         await until(pilot, lambda: isinstance(app.screen, Asked))
-        assert "100 epochs, 600 steps" in shown(app)
+        assert "100 epochs, 600 steps" in shown(app) and "writes clock.safetensors" in shown(app)
         await pilot.press("0", "enter")  # nothing is no number of epochs
         await pilot.pause()
         assert "from 1 to" in shown(app)
@@ -187,6 +206,20 @@ async def test_copying_opens_the_wizard_with_the_options_of_the_run_under_a_new_
             update={"model": made.model.model_copy(update={"name": "clock-2"})}
         )
         assert not list_drafts(tmp_path)  # a look at it leaves nothing behind
+
+
+async def test_who_uses_the_class_pictures_of_a_run_stands_in_the_question(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "clock", begun(), a_step(5), Stopped(step=5, saved=True))
+    changes = {"model.name": "other", "concepts.0.prior.directory": str(run.class_pictures / "dog"),
+               "concepts.0.prior.images_per_instance": 2}  # fmt: skip
+    Run.create(tmp_path, with_changes(RunConfig(), changes), "0")
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await looked_at(app, pilot, "stopped")
+        for key, told in (("d", "stay with the runs that use them: other"), ("m", "new name: other")):
+            await pilot.press(key)
+            await until(pilot, lambda told=told: told in " ".join(shown(app).replace("│", "").split()))  # type: ignore[misc]
+            await pilot.press("escape")
 
 
 async def test_a_run_gets_another_name(tmp_path: Path) -> None:

@@ -83,6 +83,14 @@ def test_a_preset_that_is_not_known_is_not_guessed(tmp_path: Path) -> None:
         assert "chosen before" not in told(context)
 
 
+def test_the_class_folder_of_a_run_that_is_gone_is_not_copied(tmp_path: Path) -> None:
+    gone, there = tmp_path / "runs" / "gone" / "class" / "dog", tmp_path / "pictures"
+    run = made(tmp_path, concepts__0__prior__directory=str(gone))
+    assert WizardContext(tmp_path, draft_of(run)).config.concepts[0].prior.directory == ""
+    run = made(tmp_path, concepts__0__prior__directory=str(there), model__name="other")
+    assert WizardContext(tmp_path, draft_of(run)).config.concepts[0].prior.directory == str(there)
+
+
 async def test_it_stands_beside_the_preset(tmp_path: Path) -> None:
     draft = draft_of(made(tmp_path, "face"))
     app = DbtuiApp(tmp_path)

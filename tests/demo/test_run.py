@@ -46,6 +46,11 @@ def test_each_demo_is_a_run_of_its_own(tmp_path: Path) -> None:
     assert names == ["demo", "demo-2", "demo-3"]
 
 
+def test_a_folder_of_its_name_that_is_no_run_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "demo").mkdir(parents=True)
+    assert make_demo_run(tmp_path, "0").name == "demo-2"
+
+
 def test_a_home_that_cannot_be_written_to_ends_it_at_once(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     with pytest.raises(UserError):

@@ -11,7 +11,8 @@ import pytest
 
 from core.config.findings import Level
 from core.planning import class_pictures
-from core.planning.class_pictures import ClassPicturesThere, likeness_of, made_in
+from core.planning.class_pictures import ClassPicturesThere, class_folder, likeness_of, made_in, run_that_is_gone
+from core.planning.survey import survey
 from core.runs.folder import Run
 from tests.planning.example import codes, config, facts, found, mended, scan_of
 
@@ -90,3 +91,30 @@ def test_of_more_runs_than_are_looked_at_those_that_made_pictures_last_count(
     for number in range(3):
         Run.create(tmp_path, config({"model.name": f"a-without-{number}"}), "0.1.0")
     assert [there.run for there in made_in(tmp_path)] == ["b-newest", "z-newer"]
+
+
+def test_the_class_folder_of_a_run_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    runs, folder = tmp_path / "runs", tmp_path / "runs" / "gone" / "class" / "dog"
+    mine = config({FIELD: str(folder)})
+    own = runs / "my-dog" / "class" / "dog"
+    assert run_that_is_gone(str(folder), runs) == "gone" and class_folder(mine, runs / "my-dog", 0) == own
+    folder.mkdir(parents=True)  # pictures that were left are used
+    assert not run_that_is_gone(str(folder), runs) and class_folder(mine, runs / "my-dog", 0) == folder
+    folder.rmdir()
+    (runs / "gone" / "run.toml").touch()
+    assert not run_that_is_gone(str(folder), runs) and class_folder(mine, runs / "my-dog", 0) == folder
+    elsewhere = tmp_path / "pictures"
+    assert class_folder(config({FIELD: str(elsewhere)}), runs / "my-dog", 0) == elsewhere
+    assert class_folder(config(), runs / "my-dog", 0) == own
+
+
+def test_the_class_folder_of_a_run_that_is_gone_is_named_and_a_fix_leaves_it(tmp_path: Path) -> None:
+    directory = str(tmp_path / "runs" / "gone" / "class" / "dog")
+    world = survey(config({FIELD: directory}), tmp_path, decode=False)
+    assert world.class_folders_gone == {directory: "gone"}
+    world = facts(class_folders_gone={directory: "gone"}, prior_scans=world.prior_scans)
+    finding = found("class.run-gone", {FIELD: directory}, world)
+    assert finding.level is Level.WARNING and finding.field == FIELD and "gone" in finding.message.text
+    assert "class.new-folder" not in codes({FIELD: directory}, world)
+    assert finding.fixes[0].changes == {FIELD: ""}
+    assert "class.run-gone" not in codes({FIELD: directory, "concepts.0.prior.images_per_instance": 0}, world)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from core.config.options import RunConfig
 from core.config.parsing import with_changes
 from core.machine import Machine
 from core.planning.remedies import DISK, FOR_MEMORY, FOR_THE_DISK, MEMORY, NOT_A_NUMBER, Remedy, remedies, ways
+from core.training import faults
 
 
 def config(**changes: Any) -> RunConfig:
@@ -34,6 +36,7 @@ def test_the_loop_that_went_down_to_one_picture_is_not_told_to() -> None:
 def test_each_remedy_is_a_change_that_the_options_take_and_none_is_in_force_already(code: str) -> None:
     options = config(
         batch__size=4, performance__optimizer="adamw", performance__text_encoder_ratio=0.5,
+        performance__mixed_precision="fp16",
         saving__keep_checkpoints=9, saving__on_save=True, saving__half=False, saving__include_ema=True,
     )  # fmt: skip
     offered = remedies(code, options)
@@ -56,6 +59,33 @@ def test_what_was_applied_is_not_offered_again() -> None:
 def test_prodigy_has_no_rate_to_halve() -> None:
     assert "learning_rate.rate" in changed("training.not-finite", config())
     assert "learning_rate.rate" not in changed("training.not-finite", config(performance__optimizer="prodigy"))
+
+
+def test_after_a_rate_that_breaks_the_model_the_one_that_suits_is_offered_and_none_that_breaks_it_too() -> None:
+    options = config(model__source="demo", learning_rate__rate=0.5, performance__mixed_precision="no",
+                     learning_rate__warmup_steps=10)  # fmt: skip
+    (fix,) = remedies("training.not-finite", options)
+    assert fix.changes == {"learning_rate.rate": 2e-4}
+    changes = [dict(fix.changes) for fix in remedies("training.not-finite", with_changes(options, fix.changes))]
+    assert changes == [{"learning_rate.rate": 1e-4}]
+    whole = config(model__source="/nowhere", learning_rate__rate=1e-3)
+    assert remedies("training.not-finite", whole)[0].changes == {"learning_rate.rate": 1e-6}
+
+
+def test_arithmetic_in_32_bits_is_not_advised_where_it_is_so_already() -> None:
+    for precision, advised in (("no", False), ("bf16", True)):
+        options = config(model__source="demo", performance__mixed_precision=precision)
+        words = faults.not_finite(options, 3, 9, ["a.png"]).message.advice
+        assert ("mixed_precision" in words) is advised and "resume" not in words
+
+
+def test_a_folder_of_pictures_that_has_another_name_now_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "clock-moved").mkdir()
+    options = config(concepts__0__instance__directory=str(tmp_path / "clock"))
+    (fix,) = remedies("pictures.missing", options)
+    assert fix.changes == {"concepts.0.instance.directory": str(tmp_path / "clock-moved")}
+    assert remedies("pictures.missing", with_changes(options, fix.changes)) == ()
+    assert remedies("pictures.missing", config(concepts__0__instance__directory=str(tmp_path / "x" / "y"))) == ()
 
 
 def test_other_failures_have_no_option_that_helps() -> None:

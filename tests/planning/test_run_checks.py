@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from core.config.findings import Level
+from core.planning.survey import survey
 from core.texts import UserError
-from tests.planning.example import codes, facts, found, mended
+from tests.planning.example import codes, config, facts, found, mended
 
 
 def test_a_name_is_needed_and_one_is_proposed() -> None:
@@ -17,8 +20,20 @@ def test_a_name_in_use_is_refused_with_both_ways_to_go_on() -> None:
     finding = found("name.in-use", {}, world)
     assert finding.level is Level.ERROR
     assert "dbtui train my-dog --resume" in finding.message.advice
+    assert "in the list of runs r, once it is done l" in finding.message.advice and "epochs" in finding.message.advice
     assert finding.fixes[0].changes == {"model.name": "my-dog-3"}
     assert mended(finding, {}, world) == [set()]
+
+
+def test_a_folder_without_a_run_in_it_is_no_run_to_go_on_with(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "my-dog" / "class").mkdir(parents=True)
+    (tmp_path / "runs" / "cat").mkdir()
+    (tmp_path / "runs" / "cat" / "run.toml").touch()
+    seen = survey(config(), tmp_path, decode=False)
+    assert (seen.names_in_use, seen.not_runs) == ({"my-dog", "cat"}, {"my-dog"})
+    finding = found("name.no-run", {}, facts(names_in_use=seen.names_in_use, not_runs=seen.not_runs))
+    assert finding.level is Level.ERROR and "--resume" not in finding.message.advice
+    assert finding.fixes[0].changes == {"model.name": "my-dog-2"}
 
 
 def test_a_proposed_name_fits_even_where_the_name_in_use_is_as_long_as_can_be() -> None:

@@ -72,6 +72,7 @@ def test_a_run_that_is_resumed_keeps_its_name_and_its_class_pictures(tmp_path: P
     made = tmp_path / "runs" / "dog" / "class" / "dog"
     made.mkdir(parents=True)
     Image.new("RGB", (64, 64)).save(made / "0.png")
+    (tmp_path / "runs" / "dog" / "run.toml").touch()
     config = config_of(pictures, concepts__0__prior__images_per_instance=1)
     fresh, again = (survey(config, tmp_path, decode=False, resuming=resuming) for resuming in (False, True))
     assert "name.in-use" in {finding.code for finding in check(config, fresh)}

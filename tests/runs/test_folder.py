@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
+from core.events import Done, encode
 from core.files import STAGING
 from core.runs import folder as folder_module
 from core.runs.folder import Run, free_name, is_run_name, list_runs, saved_steps
@@ -70,6 +71,24 @@ def test_a_name_in_use_is_refused_with_both_ways_and_left_alone(tmp_path: Path) 
     assert "model.name" in str(refused.value)
     assert run.config_path.read_bytes() == before
     assert [path.name for path in run.path.parent.iterdir()] == ["clock"]
+
+
+def test_of_a_finished_run_no_way_on_is_told_that_is_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.journal_path.write_text(encode(Done(step=10, seconds=1)) + "\n")
+    with pytest.raises(UserError, match=re.escape("train clock --resume --set intervals.epochs=…`")):
+        make_run(tmp_path)
+
+
+def test_a_folder_without_a_run_in_it_is_left_alone_and_no_way_to_go_on_is_told(tmp_path: Path) -> None:
+    ghost = tmp_path / "runs" / "clock" / "class"
+    ghost.mkdir(parents=True)
+    other = make_run(tmp_path, "cat")
+    for change in (lambda: make_run(tmp_path), lambda: other.rename("clock", VERSION)):
+        with pytest.raises(UserError) as refused:
+            change()
+        assert refused.value.code == "run.no-run" and "--resume" not in str(refused.value)
+        assert str(ghost.parent) in str(refused.value) and ghost.is_dir()
 
 
 def test_a_run_without_a_name_is_refused(tmp_path: Path) -> None:

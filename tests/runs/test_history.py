@@ -254,6 +254,41 @@ def test_a_summary_is_the_same_however_little_is_read(run: Run, monkeypatch: pyt
     assert (found.state, found.step, found.total) == ("stopped", 20, 30)
 
 
+@pytest.mark.parametrize("piece", [*range(300, 330), 1000, 1 << 20])
+@pytest.mark.parametrize("ends", [1200, 1500])
+def test_the_total_is_that_of_the_newest_life_wherever_it_began(
+    run: Run, monkeypatch: pytest.MonkeyPatch, piece: int, ends: int
+) -> None:
+    monkeypatch.setattr(history_module, "_SUMMARY_BYTES", ends)
+    monkeypatch.setattr(history_module, "_PIECE", piece)
+    write(run, [started(20), *(step(number) for number in range(1, 21)), Done(step=20, seconds=1),
+                started(26, resumed_from=20), *(step(number) for number in range(21, 24)),
+                started(46, resumed_from=20), *(step(number) for number in range(21, 41))])  # fmt: skip
+    assert (summary(run).step, summary(run).total) == (40, 46)
+    write(run, [Stopped(step=40, saved=False)])
+    assert (summary(run).state, summary(run).total) == ("stopped", 46)
+
+
+def test_the_line_of_the_newest_life_is_found_across_every_cut(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(run, [started(10), step(1), started(26, resumed_from=1), *(step(number) for number in range(2, 12))])
+    for ends in range(400, 2200, 7):
+        monkeypatch.setattr(history_module, "_SUMMARY_BYTES", ends)
+        assert summary(run).total == 26, ends
+
+
+def test_what_loads_again_shows_how_long_it_will_be_and_no_figure_of_before(run: Run) -> None:
+    run.extend({"intervals.epochs": 4}, "0")
+    write(run, [started(10, time=1.0), step(9, time=2.0), Checkpoint(step=9, path="", bytes=1, seconds=1, time=2.0),
+                Done(step=10, seconds=1, time=3.0)])  # fmt: skip
+    (run.checkpoints / "step-000010").mkdir(parents=True)
+    assert (summary(run).total, summary(run).loss) == (10, 0.5)
+    with RunLock(run.lock_path):
+        seen = summary(run)
+        assert (seen.state, seen.step, seen.total, seen.loss, seen.speed) == ("loading", 10, 20, None, None)
+        run.config_path.write_text("[")
+        assert summary(run).total == 10
+
+
 def test_a_summary_names_the_process_while_it_trains(run: Run) -> None:
     write(run, [started(30), step(1)])
     assert (summary(run).state, summary(run).pid, summary(run).speed) == ("lost", 0, None)

@@ -29,6 +29,16 @@ def test_more_epochs_are_counted_from_those_that_were_trained(tmp_path: Path) ->
     assert changes_for(run.config(), 15, length) == {"intervals.epochs": 40}
 
 
+def test_the_file_that_is_written_at_the_new_end_is_named(tmp_path: Path) -> None:
+    run = trained(tmp_path, Done(step=50, seconds=1), 50)
+    assert length_of(run, summary(run)).export == f"{run.name}.safetensors"
+    run.exports.mkdir()
+    (run.exports / f"{run.name}.safetensors").touch()
+    assert length_of(run, summary(run)).export == f"{run.name}-step-….safetensors"
+    run.extend({"saving.export_when_done": False}, "test")
+    assert length_of(run, summary(run)).export == ""
+
+
 @pytest.mark.parametrize(("option", "asked", "before"), [("intervals.epochs", 30, 25), ("intervals.max_steps", 60, 50)])
 def test_a_finished_run_that_is_taken_out_is_as_long_as_it_was(
     tmp_path: Path, option: str, asked: int, before: int

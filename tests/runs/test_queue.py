@@ -66,11 +66,11 @@ def test_a_run_that_waits_waits_under_its_new_name_and_at_its_place(tmp_path: Pa
 
 def test_a_run_that_is_deleted_waits_no_more_and_one_that_is_not_waits_still(tmp_path: Path) -> None:
     clock, cat = waiting(tmp_path, "clock", "cat")
-    delete_run(clock)
+    delete_run(clock, "0")
     assert not clock.path.exists()
     assert names(tmp_path) == ["cat"]
     with RunLock(cat.lock_path), pytest.raises(UserError) as refused:
-        delete_run(cat)
+        delete_run(cat, "0")
     assert refused.value.code == "run.locked"
     assert names(tmp_path) == ["cat"]
 
@@ -79,7 +79,7 @@ def test_the_run_whose_turn_it_is_keeps_its_name(tmp_path: Path) -> None:
     (run,) = waiting(tmp_path, "clock")
     begin(tmp_path, read_queue(tmp_path).entries[0])
     with RunLock(lock_path(tmp_path)):
-        for change in (lambda: rename_run(run, "watch", "0"), lambda: delete_run(run)):
+        for change in (lambda: rename_run(run, "watch", "0"), lambda: delete_run(run, "0")):
             with pytest.raises(UserError) as refused:
                 change()
             assert refused.value.code == "queue.its-turn"

@@ -57,7 +57,7 @@ def test_figures_that_are_no_numbers_leave_the_weights_alone_and_stop_the_run(
     bad_losses(monkeypatch, 2)
     config = quick_config(tiny_sd1, pictures, concepts__0__prior__images_per_instance=1)
     events, error, _ = run_until_it_fails(config, tmp_path / "run")
-    assert error.code == "training.not-finite" and "Lower the learning rate" in error.message.advice
+    assert error.code == "training.not-finite" and "Half the learning rate" in error.message.advice
     assert [event.skipped for event in steps_of(events)] == [False, False, True, True]
     named = [path.name for folder in (pictures, tmp_path / "run" / "class" / "dog") for path in folder.glob("*.png")]
     assert sum(name in str(error) for name in named) == 2, "the step's own picture and its class picture"

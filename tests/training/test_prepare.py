@@ -101,6 +101,18 @@ def test_class_pictures_of_the_person_are_used_and_only_the_missing_ones_made(
     assert {name: (own / name).read_bytes() for name in before} == before
 
 
+def test_the_folder_of_a_run_that_is_gone_stays_gone_and_the_run_makes_its_own_class_pictures(
+    tmp_path: Path, tiny_sd1: Path, pictures: Path
+) -> None:
+    changes = {"concepts__0__prior__images_per_instance": 1, "intervals__max_steps": 1,
+               "concepts__0__prior__directory": str(tmp_path / "gone" / "class" / "dog")}  # fmt: skip
+    events = run_to_end(quick_config(tiny_sd1, pictures, **changes), tmp_path / "run")
+    assert not (tmp_path / "gone").exists()
+    assert list((tmp_path / "run" / "class" / "dog").glob("class-*.png"))
+    (warning,) = [event for event in events if isinstance(event, Warned)]
+    assert warning.code == "class.run-gone" and "gone" in warning.message
+
+
 def test_no_pictures_at_all_is_refused(tmp_path: Path, tiny_sd1: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no pictures"):

@@ -63,6 +63,15 @@ def unreadable(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                         "picture.left-out", "{reason} It is left out.", reason=refused.reason.text))  # fmt: skip
                 else:
                     yield Finding(Level.ERROR, field, refused.reason, (fix,))
+        directory = concept.prior.directory
+        if concept.prior.images_per_instance and directory in facts.class_folders_gone:
+            field = f"concepts.{number}.prior.directory"
+            yield Finding(Level.WARNING, field, message(
+                "class.run-gone", "The class folder {directory} is not there any more, nor is the run {run}: class "
+                "pictures are made and kept in this run.", mend="If you have moved them, name their folder.",
+                directory=path_in_words(directory), run=facts.class_folders_gone[directory]),
+                (Fix(message("fix.class-folder", "Keep class pictures in the run"), {field: ""}),))  # fmt: skip
+            continue
         held = facts.prior_scans[number] if number < len(facts.prior_scans) else None
         if not concept.prior.images_per_instance or held is None:
             continue
@@ -192,8 +201,9 @@ def class_pictures(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             field = f"concepts.{number}.prior.directory"
             yield Finding(Level.HINT, field, message(
                 "class.there", "The run {run} has made class pictures of the same kind already: {there}, and this one "
-                "needs {wanted:,}.", mend="Use them, and none has to be made. They stay in the folder of that run and "
-                "are deleted with it.", run=there.run, there=counted(there.count, "picture"), wanted=wanted),
+                "needs {wanted:,}.", mend="Use them, and none has to be made. They stay in the folder of that run; if "
+                "it is deleted, this one keeps them.", run=there.run, there=counted(there.count, "picture"),
+                wanted=wanted),
                 (Fix(message("fix.class-there", "Use the class pictures of {run}", run=there.run),
                      {field: str(there.directory)}),))  # fmt: skip
 

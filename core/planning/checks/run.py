@@ -23,11 +23,18 @@ def name(config: RunConfig, facts: Facts) -> Iterator[Finding]:
             "name.missing", "The run has no name.",
             mend="Give it one: letters, digits, - _ and . It names the folder and the exported file."),
             (_rename(_free_name(idea, facts)),))  # fmt: skip
+    elif wanted in facts.not_runs:
+        new = _free_name(wanted, facts)
+        yield Finding(Level.ERROR, "model.name", message(
+            "name.no-run", "A folder named {name} lies among the runs already and holds none.",
+            mend="Take another name, for example {new}, or move that folder away.", name=wanted, new=new),
+            (_rename(new),))  # fmt: skip
     elif wanted in facts.names_in_use:
         new = _free_name(wanted, facts)
         yield Finding(Level.ERROR, "model.name", message(
             "name.in-use", "A run named {name} exists already, and runs are never overwritten.",
-            mend="Go on with it: `dbtui train {name} --resume`. Or take another name, for example {new}.",
+            mend="Take another name, for example {new}. Or go on with it: in the list of runs r, once it is done l; "
+            "in a terminal `dbtui train {name} --resume`, once it is done with more epochs (--set intervals.epochs=…).",
             name=wanted, new=new), (_rename(new),))  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from core.runs.history import History
 from dbtui.app import DbtuiApp
 from dbtui.monitor.after import export_question, formats_of
 from dbtui.monitor.notices import notice
-from dbtui.monitor.using import Found, UsingScreen
+from dbtui.monitor.using import Found, UsingScreen, told_of
 from dbtui.using import lines_of
 from tests.dbtui import synthetic
 from tests.dbtui.after.ended import (
@@ -99,6 +99,24 @@ async def test_each_of_many_exports_of_the_demo_says_where_it_lies(
             assert isinstance(screen, UsingScreen) and screen.path is not None
             assert f"~/runs/demo/export/{screen.path.name}" in shown(app)
             await pilot.press("right")
+
+
+@pytest.mark.parametrize("lora", [False, True])
+def test_an_export_that_is_not_the_newest_is_drawn_with_or_the_difference_is_said(
+    tmp_path: Path, run: Run, lora: bool
+) -> None:
+    changes = {"model.name": "demo", "model.source": "demo", "lora.enabled": lora}
+    demo = Run.create(tmp_path, with_changes(run.config(), changes), "0")
+    (demo.checkpoints / "step-000130").mkdir(parents=True)
+    demo.exports.mkdir()
+    for name, is_newest in (("demo-step-000130.safetensors", True), ("demo-step-000120.safetensors", False)):
+        path = demo.exports / name
+        path.touch()
+        said = told_of(demo, path, demo.config(), {}).plain
+        assert (f"generate {path}" in said) is (not is_newest and not lora)
+        assert ("generate demo " in said) is (is_newest or lora)
+        assert ("not with this file" in said) is (lora and not is_newest)
+        assert ("what the run learned last." in said) is is_newest
 
 
 def test_what_was_exported_half_way_is_not_told_as_what_a_finished_run_exported(run: Run) -> None:
