@@ -23,7 +23,7 @@ from dbtui.drafts import STEPS
 from dbtui.widgets.footer import Footer
 from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.title import TitleBar
-from dbtui.wizard.completion import PathCompletion
+from dbtui.wizard.completion import PathCompletion, completion_help
 from dbtui.wizard.context import read_presets
 from dbtui.wizard.editing import Editing
 from dbtui.wizard.explaining import explain, shortened
@@ -192,7 +192,8 @@ class WizardScreen(Editing):
             return Content((self.HELP or "").strip())
         said = [line.hung() for line in row.state.lines]
         gap = [Content("")] if said else []
-        return Hanging.of([explain(self.context, row.path, row.option), *gap, *said])
+        lists = [Content(""), Content(completion_help())] if row.option.kind in PATH_KINDS else []
+        return Hanging.of([explain(self.context, row.path, row.option), *gap, *said, *lists])
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._explain()

@@ -117,3 +117,14 @@ def test_everyday_titles_have_a_line_each() -> None:
 
 def test_no_help_speaks_of_the_field_above_it() -> None:
     assert [option.path for option in option_table() if re.match("The same[, ](?!seed)|What they", option.help)] == []
+
+
+@pytest.mark.usefixtures("no_disk")
+async def test_f1_on_a_path_says_what_tab_does_in_its_list(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        assert "↓ goes into the list" in screen.guidance().plain
+        row_of(screen, "concepts.0.instance.identifier").control.focus()
+        await pilot.pause()
+        assert "goes into the list" not in screen.guidance().plain
