@@ -128,3 +128,21 @@ async def test_f1_on_a_path_says_what_tab_does_in_its_list(tmp_path: Path) -> No
         row_of(screen, "concepts.0.instance.identifier").control.focus()
         await pilot.pause()
         assert "goes into the list" not in screen.guidance().plain
+
+
+async def test_f2_on_a_field_that_only_typing_mends_says_what_is_wrong_with_it_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        wrong = {"concepts.0.prior.images_per_instance": "100000", "concepts.0.instance.identifier": "dog"}
+        screen = await open_wizard(pilot, "concepts", FILLED | wrong)
+        row_of(screen, "concepts.0.prior.images_per_instance").control.focus()
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert isinstance(app.screen, Question)
+        told = f"{app.screen.title_text}\n{app.screen.text}"
+        assert told.startswith("Class pictures each: F2 cannot mend this\n")
+        assert "must be a whole number from 0 to 1,000" in told and told.endswith("elsewhere on this screen:")
+        assert all(answer.title.startswith("Identifier: ") for answer in app.screen.answers)
