@@ -198,6 +198,7 @@ class WizardScreen(Editing):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._explain()
         self._keys_changed()
+        self.call_after_refresh(self._put_notices_aside)
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         node = event.widget
@@ -267,6 +268,14 @@ class WizardScreen(Editing):
         """A mark at the end tells that there is more below."""
         for form, below in zip(self.query(Form), self.query("#below"), strict=False):  # none while it is composed anew
             below.visible = form.goes_on
+        self.call_after_refresh(self._put_notices_aside)
+
+    def _put_notices_aside(self) -> None:
+        """Notices come up where there is more room beside the focused field and what is said of it."""
+        row = self.focused_row
+        if row is not None and self.is_ready:
+            form = self.query_one(Form).region
+            self.set_class(row.region.y - form.y > form.bottom - row.region.bottom, "-low")
 
     # --- ways ---------------------------------------------------------------------------------------------------------
 

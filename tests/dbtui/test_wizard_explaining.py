@@ -17,7 +17,7 @@ from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.explaining import HINT_LINES, explain, shortened
 from dbtui.wizard.flow import start
-from tests.dbtui.app_driving import FILLED, imagined, open_wizard, row_of, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, row_of, until
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,20 @@ async def test_f2_on_a_field_that_only_typing_mends_says_what_is_wrong_with_it_f
         assert told.startswith("Class pictures each: F2 cannot mend this\n")
         assert "must be a whole number from 0 to 1,000" in told and told.endswith("elsewhere on this screen:")
         assert all(answer.title.startswith("Identifier: ") for answer in app.screen.answers)
+
+
+@pytest.mark.parametrize("path", ["instance.directory", "prior.images_per_instance", "sample.count"])
+async def test_no_notice_lies_over_the_focused_field_and_what_is_wrong_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        wrong = {"concepts.0.prior.images_per_instance": "100000", "concepts.0.sample.count": "9999"}
+        screen = await open_wizard(pilot, "concepts", FILLED | wrong)
+        row = row_of(screen, f"concepts.0.{path}")
+        row.control.focus()
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.query(Toast) and screen.query_one(Toast).region.height)
+        await at_rest(pilot)
+        assert not screen.query_one(Toast).region.overlaps(row.region)
