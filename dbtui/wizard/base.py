@@ -26,7 +26,7 @@ from dbtui.widgets.title import TitleBar
 from dbtui.wizard.completion import PathCompletion, completion_help
 from dbtui.wizard.context import read_presets
 from dbtui.wizard.editing import Editing
-from dbtui.wizard.explaining import explain, shortened
+from dbtui.wizard.explaining import explain, help_of, shortened
 from dbtui.wizard.notes import finding_lines, lines_for
 from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
@@ -216,7 +216,7 @@ class WizardScreen(Editing):
         if row is not None:
             text = explain(self.context, row.path, row.option)
         self._tell("#help", text)
-        hint = row.option.help if row is not None else (self.HELP or "").strip().partition("\n")[0]
+        hint = help_of(self.context, row.option) if row is not None else (self.HELP or "").strip().partition("\n")[0]
         self._tell("#hint", shortened(hint, self.size.width - 4))
         self.illustrate()
 

@@ -15,7 +15,7 @@ from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import WizardContext
-from dbtui.wizard.explaining import HINT_LINES, explain, shortened
+from dbtui.wizard.explaining import HINT_LINES, explain, help_of, shortened
 from dbtui.wizard.flow import start
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, row_of, until
 
@@ -109,6 +109,15 @@ def test_help_says_what_a_field_takes_and_what_its_choices_do(tmp_path: Path, pa
     text = "\n".join(f"{line.head.plain}{line.text.plain}" for line in lines)
     assert said in text
     assert "true" not in text
+
+
+def test_help_of_a_number_says_first_what_suits_the_demo_where_that_is_the_source(tmp_path: Path) -> None:
+    context = WizardContext(tmp_path)
+    option = find_option("learning_rate.rate")
+    assert help_of(context, option) == option.help
+    context.edit("model.source", "demo")
+    assert help_of(context, option).startswith("2.5e-4 suits the demo. For other models: How far each update goes.")
+    assert help_of(context, find_option("learning_rate.scheduler")) == find_option("learning_rate.scheduler").help
 
 
 def test_everyday_titles_have_a_line_each() -> None:
