@@ -264,6 +264,7 @@ class WizardContext:
             machine=machine,
             processes=count,
             processes_here=count,
+            brought=self.base(),
             source=facts.source if source_asked(then) == source_asked(now) else None,
             scans=still_true(facts.scans, pictures_asked(then), pictures_asked(now)),
             prior_scans=still_true(facts.prior_scans, class_pictures_asked(then), class_pictures_asked(now)),
