@@ -42,6 +42,9 @@ from dbtui.wizard.values import as_text
 PRESET = "preset"
 """The path of the one field that is no option."""
 SOURCE = "model.source"
+OF_EACH_RUN = ("model.", "concepts.*.name", *(f"concepts.*.instance.{name}" for name in (
+    "directory", "identifier", "class_noun")), "concepts.*.sample.seed", "performance.seed")  # fmt: skip
+"""What a run has for itself, whatever it began with."""
 NOT_COPIED = ("name", "instance.directory", "instance.identifier")
 """Of a concept: what each has for itself."""
 
@@ -183,9 +186,10 @@ class WizardContext:
         return preset.values_for(self.family, self.lora) if preset is not None else {}
 
     def differs_from_preset(self) -> list[Option]:
-        """Those options that the chosen preset sets and that hold something else."""
-        values = self.values_of_preset()
-        return [option for option in option_table() if option.path in values and any(
+        """Those options that hold something else than the preset, or the program, chooses; not what names the subject
+        and the model, nor seeds, which each run draws.
+        """
+        return [option for option in option_table() if not option.path.startswith(OF_EACH_RUN) and any(
             self.is_changed(option.path.replace("*", str(number))) for number in range(self.concepts))]  # fmt: skip
 
     def changes_of_preset(self) -> list[tuple[Option, Any, Any]]:

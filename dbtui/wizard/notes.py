@@ -11,7 +11,7 @@ from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.planning.checks.words import MANY_TOKENS
-from core.texts import Texts, beside, counted, joined, say, size_in_words, valued
+from core.texts import Texts, beside, counted, joined, listed, say, size_in_words, valued
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext
 from dbtui.wizard.explaining import preset_title, purpose_of
@@ -124,7 +124,7 @@ def _copy_in_words(context: WizardContext, *, has_preset: bool) -> str:
     if not differs:
         return say("preset.copy.same", "A copy of {run}, which has this preset's values.", run=name)
     return say("preset.copy.differs", "A copy of {run}. Other than in this preset: {titles}.", run=name,
-               titles=joined(option.title for option in differs))  # fmt: skip
+               titles=listed(option.title for option in differs))  # fmt: skip
 
 
 def _source_lines(context: WizardContext, busy: bool) -> list[Line]:
