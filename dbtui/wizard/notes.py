@@ -44,7 +44,8 @@ def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]
     if path == SOURCE:
         lines += _source_lines(context, busy)
     elif path.endswith("instance.directory"):
-        lines += _picture_lines(context, int(path.split(".")[1]), busy)
+        mark = QUIET if any(finding.level is Level.ERROR for finding in found) else GOOD
+        lines += _picture_lines(context, int(path.split(".")[1]), busy, mark)
     elif path.endswith("instance.identifier"):
         lines += _token_lines(context, int(path.split(".")[1]))
     return tuple(lines)
@@ -148,7 +149,7 @@ def family_title(family: str) -> str:
     return FAMILIES[family].title if family in FAMILIES else family
 
 
-def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line]:
+def _picture_lines(context: WizardContext, number: int, busy: bool, mark: tuple[str, str]) -> list[Line]:
     facts = context.facts
     scan = facts.scans[number] if facts is not None and number < len(facts.scans) else None
     if isinstance(scan, Scan):
@@ -159,7 +160,7 @@ def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line
             found = say("notes.left-out", "{found}; {files} left out", found=found,
                         files=counted(len(scan.refused), "file"))  # fmt: skip
         more = say("notes.pictures-key", "Ctrl+O: each one, what is cut off, its caption")
-        return [Line(*GOOD, found), Line(*QUIET, more)]
+        return [Line(*mark, found), Line(*QUIET, more)]
     if busy and context.config.concepts[number].instance.directory:
         return [Line(*QUIET, say("notes.looking-for", "Looking for pictures …"))]
     return []

@@ -272,3 +272,15 @@ async def test_f2_takes_the_folder_that_was_meant(home: Path, pictures: Path) ->
         await pilot.press("f2")
         await until(pilot, lambda: row.text == str(pictures))
         await until(pilot, lambda: "6 pictures" in row.state.lines[0].text)
+
+
+async def test_a_folder_with_something_wrong_in_it_has_no_tick(tmp_path: Path, folder: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", FILLED)
+        row = row_of(screen, "concepts.0.instance.directory")
+        assert {line.mark for line in row.state.lines if line.mark} == {"✗", "→", "!"}
+        assert any(line.text.startswith("4 pictures") for line in row.state.lines)
+        screen.context.edit("concepts.0.instance.leave_out_unreadable", "true")
+        screen.show()
+        assert "✓" in [line.mark for line in row.state.lines]
