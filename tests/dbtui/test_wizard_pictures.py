@@ -170,11 +170,17 @@ async def test_escape_leaves_the_caption_as_it_was_and_a_question_can_be_refused
         assert not list(folder.glob("*.txt"))
 
 
-async def test_a_caption_field_without_filewords_says_that_the_words_are_not_used(tmp_path: Path, folder: Path) -> None:
+async def test_without_filewords_in_the_caption_field_a_pictures_txt_is_said_not_to_be_used(
+    tmp_path: Path, folder: Path
+) -> None:
+    (folder / "01 beach.txt").write_text("on the beach")
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         await opened(pilot, dict(FILLED))
-        await until(pilot, lambda: "its own words are not used" in shown(app))
+        await until(pilot, lambda: "its .txt is not used" in shown(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "its .txt is not used" not in shown(app))
+        assert "Caption: a sks alarm clock" in shown(app) and "[filewords]" not in shown(app)
 
 
 @pytest.mark.parametrize(
