@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ActiveBinding
 from textual.widget import Widget
@@ -28,7 +28,7 @@ from dbtui.wizard.context import read_presets
 from dbtui.wizard.editing import Editing
 from dbtui.wizard.explaining import explain, help_of, shortened
 from dbtui.wizard.notes import finding_lines, lines_for
-from dbtui.wizard.parts import Form
+from dbtui.wizard.parts import Form, HelpColumn
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
 from dbtui.wizard.steps import STEPS as TITLES
 
@@ -75,8 +75,7 @@ class WizardScreen(Editing):
                 yield Static("", id="general")
                 yield from self.rows()
             with Vertical(id="column"):
-                with VerticalScroll(can_focus=False):
-                    yield Static("", id="help", markup=False)
+                yield HelpColumn()
                 yield from self.illustration()
         with Horizontal(id="ending"):
             yield from self.ending()

@@ -17,7 +17,7 @@ from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import WizardContext
 from dbtui.wizard.explaining import HINT_LINES, explain, help_of, shortened
 from dbtui.wizard.flow import start
-from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, row_of, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, row_of, shown, until
 
 
 @pytest.mark.parametrize(
@@ -172,3 +172,14 @@ async def test_no_notice_lies_over_the_focused_field_and_what_is_wrong_with_it(
         await until(pilot, lambda: screen.query(Toast) and screen.query_one(Toast).region.height)
         await at_rest(pilot)
         assert not screen.query_one(Toast).region.overlaps(row.region)
+
+
+@pytest.mark.usefixtures("no_disk")
+async def test_help_that_has_no_room_says_which_key_shows_all_of_it(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await open_wizard(pilot, "model", FILLED)
+        row_of(screen, "preset").control.focus()
+        await until(pilot, lambda: "▼ F1 shows all of it" in shown(app))
+        row_of(screen, "model.name").control.focus()
+        await until(pilot, lambda: "▼ F1 shows all of it" not in shown(app))
