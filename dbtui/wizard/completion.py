@@ -54,8 +54,7 @@ def list_folder(folder: Path) -> Listed:
 
 def completion_help() -> str:
     """What F1 says of it."""
-    return say("completion.help", "While you type, a list shows what is there. Tab takes its highlighted line; where "
-               "the path is whole none is highlighted and Tab goes on, and ↓ goes into the list.")  # fmt: skip
+    return say("completion.help", "While you type, a list opens: Tab takes its highlighted line, ↓ goes into the list.")
 
 
 class PathCompletion(PathAutoComplete):
