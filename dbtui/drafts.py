@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,17 @@ class Draft:
     def title(self) -> str:
         """The run's name as typed so far, else the identifier, else nothing."""
         return self.texts.get("model.name") or self.texts.get("concepts.0.instance.identifier", "")
+
+
+def without_concept(texts: Mapping[str, str], number: int) -> Iterator[tuple[str, str]]:
+    """`texts` as they are once concept `number` (from 0) is taken out: those after it move up."""
+    for path, text in texts.items():
+        parts = path.split(".")
+        if parts[0] == "concepts":
+            if int(parts[1]) == number:
+                continue
+            parts[1] = str(int(parts[1]) - (int(parts[1]) > number))
+        yield ".".join(parts), text
 
 
 def new_id() -> str:

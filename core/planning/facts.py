@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.config.options import RunConfig
+from core.config.parsing import value_at
 from core.data.scan import Scan
 from core.families.describe import SourceDescription
 from core.machine import Machine
@@ -63,6 +65,12 @@ class Facts:
     held_bytes: int = 0
     """What the run's folder holds already, when it is resumed."""
     home_problem: UserError | None = None
+    brought: RunConfig | None = None
+    """What the program, the preset and the demo chose before anything was typed, where that is known."""
+
+    def is_brought(self, config: RunConfig, path: str) -> bool:
+        """Whether nobody has chosen the value at `path`: it came with the preset or the demo."""
+        return self.brought is not None and value_at(config, path) == value_at(self.brought, path)
 
     def scan(self, concept: int) -> Scan | None:
         """The instance pictures of one concept, where they are known."""

@@ -27,7 +27,7 @@ from core.machine import inspect_machine
 from core.place import ALONE, Place
 from core.planning.class_pictures import made_in, run_that_is_gone
 from core.planning.facts import Facts
-from core.texts import Message, UserError
+from core.texts import Message, UserError, path_in_words
 
 
 def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = False, place: Place = ALONE) -> Facts:
@@ -37,7 +37,8 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
     goes on, so its name is its own and its class pictures count. `place`: which of several processes this one is.
     """
     run = home / "runs" / config.model.name if resuming and config.model.name else None
-    scans = tuple(_look(concept.instance.directory, decode) for concept in config.concepts)
+    scans = tuple((None if resuming else _runs_within(concept.instance.directory, home))
+                  or _look(concept.instance.directory, decode) for concept in config.concepts)  # fmt: skip
     source, vae_problem = _describe(config)
     names = frozenset() if resuming else _names(home)
     gone = dict(_class_folders_gone(config, home))
@@ -96,6 +97,21 @@ def _class_folders_gone(config: RunConfig, home: Path) -> Iterator[tuple[str, st
         with suppress(UserError):  # no path at all: the scan says so
             if directory.strip() and (name := run_that_is_gone(directory, home / "runs")):
                 yield directory, name
+
+
+def _runs_within(directory: str, home: Path) -> UserError | None:
+    """Why a folder that holds the runs themselves is none of pictures: all that they made would be learned."""
+    runs = home / "runs"
+    if not directory.strip():
+        return None
+    with suppress(OSError, RuntimeError, ValueError, UserError):  # it lies elsewhere, or the scan says what is wrong
+        within = runs.resolve(strict=True).relative_to(absolute(directory).resolve())
+        if not any(part.startswith(".") for part in within.parts):
+            return UserError(
+                "pictures.runs-within", "The runs of dbtui lie in this folder ({runs}): what they made would be "
+                "learned as your subject.", mend="Choose the folder of your pictures alone.", runs=path_in_words(runs),
+            )  # fmt: skip
+    return None
 
 
 def _prior_scans(

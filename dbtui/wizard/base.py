@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ActiveBinding
 from textual.widget import Widget
@@ -23,12 +23,12 @@ from dbtui.drafts import STEPS
 from dbtui.widgets.footer import Footer
 from dbtui.widgets.hanging import Hanging
 from dbtui.widgets.title import TitleBar
-from dbtui.wizard.completion import PathCompletion
+from dbtui.wizard.completion import PathCompletion, completion_help
 from dbtui.wizard.context import read_presets
 from dbtui.wizard.editing import Editing
-from dbtui.wizard.explaining import explain, shortened
+from dbtui.wizard.explaining import explain, help_of, shortened
 from dbtui.wizard.notes import finding_lines, lines_for
-from dbtui.wizard.parts import Form
+from dbtui.wizard.parts import Form, HelpColumn
 from dbtui.wizard.rows import PATH_KINDS, Choice, Field, Row, RowState, Switched, go
 from dbtui.wizard.steps import STEPS as TITLES
 
@@ -75,8 +75,7 @@ class WizardScreen(Editing):
                 yield Static("", id="general")
                 yield from self.rows()
             with Vertical(id="column"):
-                with VerticalScroll(can_focus=False):
-                    yield Static("", id="help", markup=False)
+                yield HelpColumn()
                 yield from self.illustration()
         with Horizontal(id="ending"):
             yield from self.ending()
@@ -192,11 +191,13 @@ class WizardScreen(Editing):
             return Content((self.HELP or "").strip())
         said = [line.hung() for line in row.state.lines]
         gap = [Content("")] if said else []
-        return Hanging.of([explain(self.context, row.path, row.option), *gap, *said])
+        lists = [Content(""), Content(completion_help())] if row.option.kind in PATH_KINDS else []
+        return Hanging.of([explain(self.context, row.path, row.option), *gap, *said, *lists])
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._explain()
         self._keys_changed()
+        self.call_after_refresh(self._put_notices_aside)
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         node = event.widget
@@ -214,7 +215,7 @@ class WizardScreen(Editing):
         if row is not None:
             text = explain(self.context, row.path, row.option)
         self._tell("#help", text)
-        hint = row.option.help if row is not None else (self.HELP or "").strip().partition("\n")[0]
+        hint = help_of(self.context, row.option) if row is not None else (self.HELP or "").strip().partition("\n")[0]
         self._tell("#hint", shortened(hint, self.size.width - 4))
         self.illustrate()
 
@@ -274,6 +275,14 @@ class WizardScreen(Editing):
         """A mark at the end tells that there is more below."""
         for form, below in zip(self.query(Form), self.query("#below"), strict=False):  # none while it is composed anew
             below.visible = form.goes_on
+        self.call_after_refresh(self._put_notices_aside)
+
+    def _put_notices_aside(self) -> None:
+        """Notices come up where there is more room beside the focused field and what is said of it."""
+        row = self.focused_row
+        if row is not None and self.is_ready:
+            form = self.query_one(Form).region
+            self.set_class(row.region.y - form.y > form.bottom - row.region.bottom, "-low")
 
     # --- ways ---------------------------------------------------------------------------------------------------------
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Input
+from textual.geometry import Region, Spacing
+from textual.widgets import Input, Static
 from textual_autocomplete import AutoCompleteList, DropdownItem, PathAutoComplete, TargetState
 
+from core.texts import say
 from dbtui.safe import safe
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.rows import Field, Row
@@ -50,6 +52,11 @@ def list_folder(folder: Path) -> Listed:
     return Listed(folder, tuple(sorted(found, key=lambda entry: entry[0].lower())), time.monotonic())
 
 
+def completion_help() -> str:
+    """What F1 says of it."""
+    return say("completion.help", "While you type, a list opens: Tab takes its highlighted line, ↓ goes into the list.")
+
+
 class PathCompletion(PathAutoComplete):
     """`~` is the home folder. Names that a terminal could not show as they are do not appear: they could not be typed.
 
@@ -61,15 +68,17 @@ class PathCompletion(PathAutoComplete):
         self.files = files
         self._options = AutoCompleteList()
         self._options.can_focus = False
+        self._keys = Static("", markup=False)
         self._listed = Listed(Path(), ())
         self._asker: Asker[Path, Listed] | None = None
         self._asked = Path()
-        self._is_taken = False
-        """A completion was taken and nothing typed since: the list stays closed."""
+        self._is_typed = False
+        """Something was typed since the field has the focus and since it was filled otherwise: the list may open."""
         target.completion = self
 
     def compose(self) -> ComposeResult:
         yield self._options
+        yield self._keys
 
     @property
     def option_list(self) -> AutoCompleteList:
@@ -80,9 +89,20 @@ class PathCompletion(PathAutoComplete):
     def is_open(self) -> bool:
         return bool(self.display) and self.option_list.option_count > 0
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether a line of the open list is highlighted: not where the path is whole as it was typed."""
+        return self.is_open and self.option_list.highlighted is not None
+
+    def close(self) -> None:
+        """The field was filled otherwise than by typing."""
+        self._is_typed = False
+        self.action_hide()
+
     def action_show(self) -> None:
         super().action_show()
         self._hush()
+        self.call_after_refresh(self._align_to_target)  # it has its size only then
 
     def action_hide(self) -> None:
         super().action_hide()
@@ -92,10 +112,54 @@ class PathCompletion(PathAutoComplete):
         self._asker = Asker(self.app, list_folder, self._answered, cast("DbtuiApp", self.app).say)
 
     def _listen_to_messages(self, event: events.Event) -> None:
-        if isinstance(event, events.Key):
-            self._is_taken = False
-        super()._listen_to_messages(event)
+        is_letter = isinstance(event, events.Key) and (event.is_printable or event.key == "backspace")
+        if is_letter or isinstance(event, events.Paste):
+            self._is_typed = True
+        if isinstance(event, events.Key) and event.key == "down" and self.is_open and not self.is_chosen:
+            event.prevent_default()
+            event.stop()
+            self.option_list.highlighted = 0
+        else:
+            super()._listen_to_messages(event)
+        self._tell_keys()
         self._hush()
+
+    def _handle_focus_change(self, has_focus: bool) -> None:
+        self._is_typed = False
+        super()._handle_focus_change(has_focus)
+
+    def _handle_target_update(self) -> None:
+        """Open the list for what was typed, but not where there is nothing to add to it."""
+        super()._handle_target_update()
+        if not self._is_typed or self._is_named(self._target_state):
+            self.action_hide()
+
+    def _rebuild_options(self, target_state: TargetState, search_string: str) -> None:
+        super()._rebuild_options(target_state, search_string)
+        if not search_string or self._is_named(target_state):
+            self.option_list.highlighted = None
+        self._tell_keys()
+
+    def _is_named(self, state: TargetState) -> bool:
+        """Whether what stands before the cursor names a folder that is there, or a file that the field takes."""
+        wanted = self.get_search_string(state)
+        return any(name == wanted and self._offered((name, is_folder), wanted)
+                   for name, is_folder in self._listed.entries)  # fmt: skip
+
+    def _align_to_target(self) -> None:
+        """Below the cursor, as far left and up as list and keys need."""
+        x, y = self.target.cursor_screen_offset
+        listed, keys = self.option_list.outer_size, self._keys.outer_size
+        wanted = Region(x - 1, y + 1, max(listed.width, keys.width), listed.height + keys.height)
+        room = self.screen.scrollable_content_region
+        self.absolute_offset = wanted.constrain("inside", "none", Spacing(), room).offset
+
+    def _tell_keys(self) -> None:
+        told = say("completion.whole", "Tab goes on · ↓ chooses · Esc closes")
+        if self.is_chosen:
+            told = say("completion.takes", "Tab takes it · ↑ ↓ choose · Esc closes")
+        if self._keys.content != told:
+            self._keys.update(told)
 
     def _hush(self) -> None:
         """While the list is open, what is said of the half-typed path is not shown: the list lies over it."""
@@ -151,10 +215,7 @@ class PathCompletion(PathAutoComplete):
         is_news = (listed.folder, listed.entries) != (self._listed.folder, self._listed.entries)
         self._listed = listed
         if is_news and self.is_attached and self.target.has_focus:
-            if self._is_taken:
-                self._align_and_rebuild()
-            else:
-                self._handle_target_update()
+            self._handle_target_update()
             self._hush()
 
     def _offered(self, entry: tuple[str, bool], wanted: str) -> str:
@@ -169,7 +230,7 @@ class PathCompletion(PathAutoComplete):
 
     def post_completion(self) -> None:
         """Close the list, so that the next Tab or Enter goes on; the next letter, or Down, opens it again."""
-        self._is_taken = True
+        self._is_typed = False
         self.target.post_message(Input.Changed(self.target, self.target.value, None))
         self.call_after_refresh(self.action_hide)
 

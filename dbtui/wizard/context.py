@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from core.planning.duration import Duration, estimate
 from core.planning.facts import Facts
 from core.planning.plan import Plan, make_plan
 from core.texts import UserError
-from dbtui.drafts import Draft, new_id
+from dbtui.drafts import Draft, new_id, without_concept
 from dbtui.wizard.looked import (
     Looked,
     Tokens,
@@ -42,6 +42,9 @@ from dbtui.wizard.values import as_text
 PRESET = "preset"
 """The path of the one field that is no option."""
 SOURCE = "model.source"
+OF_EACH_RUN = ("model.", "concepts.*.name", *(f"concepts.*.instance.{name}" for name in (
+    "directory", "identifier", "class_noun")), "concepts.*.sample.seed", "performance.seed")  # fmt: skip
+"""What a run has for itself, whatever it began with."""
 NOT_COPIED = ("name", "instance.directory", "instance.identifier")
 """Of a concept: what each has for itself."""
 
@@ -92,11 +95,11 @@ class WizardContext:
 
     # --- fields ---------------------------------------------------------------------------------------------------
 
-    def base(self, preset: str | None = None) -> RunConfig:
+    def base(self, preset: str | None = None, *, with_demo: bool = True) -> RunConfig:
         """What the program and the preset choose, for the source's family and for LoRA where it was turned on or off,
         and the demo's numbers where it is the source; all of it before anything was typed.
         """
-        source = self.texts.get(SOURCE, "")
+        source = self.texts.get(SOURCE, "") if with_demo else ""
         name = self.preset if preset is None else preset
         wanted = (name, source if is_demo(source) else "", self.concepts, self.family, self.lora)
         if wanted not in self._bases:
@@ -172,8 +175,8 @@ class WizardContext:
         """Take concept `number` (from 0) out; those after it move up. One always stays."""
         if self.concepts == 1:
             return
-        self.texts = dict(_without_concept(self.texts, number))
-        self.visited = {path for path, _ in _without_concept(dict.fromkeys(self.visited, ""), number)}
+        self.texts = dict(without_concept(self.texts, number))
+        self.visited = {path for path, _ in without_concept(dict.fromkeys(self.visited, ""), number)}
         self.concepts -= 1
         self.settle()
 
@@ -183,9 +186,10 @@ class WizardContext:
         return preset.values_for(self.family, self.lora) if preset is not None else {}
 
     def differs_from_preset(self) -> list[Option]:
-        """Those options that the chosen preset sets and that hold something else."""
-        values = self.values_of_preset()
-        return [option for option in option_table() if option.path in values and any(
+        """Those options that hold something else than the preset, or the program, chooses; not what names the subject
+        and the model, nor seeds, which each run draws.
+        """
+        return [option for option in option_table() if not option.path.startswith(OF_EACH_RUN) and any(
             self.is_changed(option.path.replace("*", str(number))) for number in range(self.concepts))]  # fmt: skip
 
     def changes_of_preset(self) -> list[tuple[Option, Any, Any]]:
@@ -198,8 +202,8 @@ class WizardContext:
     # --- presets --------------------------------------------------------------------------------------------------
 
     def keepable(self) -> Keepable:
-        """What of the present fields a preset of one's own would keep."""
-        return keepable(self.config)
+        """What of the present fields a preset of one's own would keep: of the demo's own numbers none."""
+        return keepable(self._read(self.base(with_demo=False))[0])
 
     def choose_kept(self, saved: Preset, found: Presets) -> None:
         """Choose the preset that the present fields were saved as; `found` are those that there are since."""
@@ -219,11 +223,7 @@ class WizardContext:
     def settle(self) -> None:
         """Read the fields and run the checks on what is known: pure, at every key."""
         self.family = self._family()
-        raw = self.base().model_dump(mode="python")
-        raw["concepts"] = list(raw["concepts"])
-        for path, text in self.texts.items():
-            put(raw, path, text)
-        self.config, self.unread = parse_leniently(raw)
+        self.config, self.unread = self._read(self.base())
         self.findings = list(self.unread)
         facts = self.facts
         if facts is not None:
@@ -234,6 +234,14 @@ class WizardContext:
                 finding for finding in check(self.config, facts)
                 if finding.field not in wrong and finding.code not in unsure
             ]  # fmt: skip
+
+    def _read(self, base: RunConfig) -> tuple[RunConfig, list[Finding]]:
+        """`base` with what was typed, and the fields whose text is no value."""
+        raw = base.model_dump(mode="python")
+        raw["concepts"] = list(raw["concepts"])
+        for path, text in self.texts.items():
+            put(raw, path, text)
+        return parse_leniently(raw)
 
     def _family(self) -> str:
         """The family of the source as it was found, else as it was named."""
@@ -260,6 +268,7 @@ class WizardContext:
             machine=machine,
             processes=count,
             processes_here=count,
+            brought=self.base(),
             source=facts.source if source_asked(then) == source_asked(now) else None,
             scans=still_true(facts.scans, pictures_asked(then), pictures_asked(now)),
             prior_scans=still_true(facts.prior_scans, class_pictures_asked(then), class_pictures_asked(now)),
@@ -386,13 +395,3 @@ def step_of(field: str) -> str:
     if section in ("model", "concepts"):
         return section
     return "parameters" if section else "review"
-
-
-def _without_concept(texts: Mapping[str, str], number: int) -> Iterator[tuple[str, str]]:
-    for path, text in texts.items():
-        parts = path.split(".")
-        if parts[0] == "concepts":
-            if int(parts[1]) == number:
-                continue
-            parts[1] = str(int(parts[1]) - (int(parts[1]) > number))
-        yield ".".join(parts), text

@@ -104,40 +104,45 @@ class Editing(Working):
             self._write()
 
     def action_fix(self) -> None:
-        """One way to mend it is taken at once; of several one is chosen. So is that of another field, where something
-        is wrong with the one that is focused: what happens then has to be told first.
+        """One way to mend it is taken at once; of several one is chosen. Where something is wrong with the focused
+        field that only typing mends, that is told, and what can be mended elsewhere is offered below.
         """
         from dbtui.widgets.question import Answer, Question, key_of
 
-        fixes = self._fixes()
-        if len(fixes) == 1 and not self._mends_another(fixes[0]):
+        fixes, stuck = self._fixes(), self._only_typing_mends()
+        if len(fixes) == 1 and not stuck:
             self.mend(fixes[0])
         elif fixes:
             changed = [joined(find_option(path).title for path in fix.changes) for fix in fixes]
-            is_one = len(set(changed)) == 1
+            is_one = len(set(changed)) == 1 and not stuck
             labels = [safe_message(fix.label) for fix in fixes]
             told = labels if is_one else [headed(*each) for each in zip(changed, labels, strict=True)]
             answers = [Answer(str(number), key_of(number), label) for number, label in enumerate(told, 1)]
-            which = say("wizard.which-way", "Which way?")
-            if not any(all(fix in finding.fixes for fix in fixes) for finding in self._findings()):
+            which, text = say("wizard.which-way", "Which way?"), ""
+            if stuck:
+                which = say("wizard.stuck", "{field}: F2 cannot mend this", field=find_option(stuck[0].field).title)
+                elsewhere = say("wizard.stuck.elsewhere", "What it can mend elsewhere on this screen:")
+                text = "\n".join([*(safe_message(finding.message) for finding in stuck), "", elsewhere])
+            elif not any(all(fix in finding.fixes for fix in fixes) for finding in self._findings()):
                 which = say("wizard.which-first", "What shall be mended?")
             elif is_one:
                 which = say("wizard.which-way.field", "{field}: which way?", field=changed[0])
-            question = Question(which, "", answers)
+            question = Question(which, text, answers)
             self.app.push_screen(question, lambda chosen: self.mend(fixes[int(chosen) - 1]) if chosen else None)
 
     def _fixes(self) -> list[Fix]:
         """Those of the focused field; where it has none, those of the whole screen."""
-        row = self.focused_row
-        found = self._findings()
-        mine = [fix for finding in found if row is not None and finding.field == row.path for fix in finding.fixes]
-        return mine or [fix for finding in found for fix in finding.fixes]
+        mine = [fix for finding in self._here() for fix in finding.fixes]
+        return mine or [fix for finding in self._findings() for fix in finding.fixes]
 
-    def _mends_another(self, fix: Fix) -> bool:
-        """Whether something is wrong with the focused field, and it is not this that mends it."""
+    def _only_typing_mends(self) -> list[Finding]:
+        """What is wrong with the focused field, where no fix is offered for it."""
+        here = self._here()
+        return [] if any(finding.fixes for finding in here) else here
+
+    def _here(self) -> list[Finding]:
         row = self.focused_row
-        here = [finding for finding in self._findings() if row is not None and finding.field == row.path]
-        return bool(here) and not any(fix in finding.fixes for finding in here)
+        return [finding for finding in self._findings() if row is not None and finding.field == row.path]
 
     def _findings(self) -> list[Finding]:
         shown = [finding for finding in self.context.findings_of(self.step) if self.context.shown(finding)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -48,10 +49,24 @@ def preset_option() -> Option:
     )  # fmt: skip
 
 
+def help_of(context: WizardContext, option: Option) -> str:
+    """Its help; before it, where the demo is trained, that what it calls usual is for other models."""
+    number = _demo_values(context).get(option.path)
+    if not option.path.startswith("learning_rate.") or not isinstance(number, float):
+        return option.help
+    return say("explain.demo.help", "{value} suits the demo. For other models: {help}", value=in_words(number),
+               help=option.help)  # fmt: skip
+
+
+def _demo_values(context: WizardContext) -> Mapping[str, Any]:
+    return demo_values(context.values_of_preset()) if is_demo(context.config.model.source) else {}
+
+
 def explain(context: WizardContext, path: str, option: Option) -> Hanging:
     """Title, help, range, unit, default, and what each preset chooses."""
     gap = Content("")
-    parts: list[Content | Hung] = [Content(option.title).stylize("bold"), gap, Content(option.help), gap]
+    parts: list[Content | Hung] = [Content(option.title).stylize("bold"), gap,
+                                   Content(help_of(context, option)), gap]  # fmt: skip
     if path == PRESET:
         for preset in context.presets.values():
             parts += [Content(preset_title(preset)).stylize("bold"), Hung(Content("  "), Content(safe(preset.help)))]
@@ -67,7 +82,7 @@ def explain(context: WizardContext, path: str, option: Option) -> Hanging:
         values = preset.values_for(context.family, context.lora)
         if option.path in values:
             parts.append(_line(preset_title(preset), safe(in_words(values[option.path]))))
-    demos = demo_values(context.values_of_preset()) if is_demo(context.config.model.source) else {}
+    demos = _demo_values(context)
     if option.path in demos:
         parts.append(_line(say("explain.demo", "The demo"), safe(in_words(demos[option.path]))))
     if context.is_changed(path):

@@ -11,7 +11,7 @@ from core.demo.source import is_demo
 from core.families import FAMILIES
 from core.families.describe import SourceDescription
 from core.planning.checks.words import MANY_TOKENS
-from core.texts import Texts, beside, counted, joined, say, size_in_words, valued
+from core.texts import Texts, beside, counted, joined, listed, say, size_in_words, valued
 from dbtui.safe import safe, safe_message
 from dbtui.wizard.context import PRESET, SOURCE, WizardContext
 from dbtui.wizard.explaining import preset_title, purpose_of
@@ -44,7 +44,8 @@ def lines_for(context: WizardContext, path: str, busy: bool) -> tuple[Line, ...]
     if path == SOURCE:
         lines += _source_lines(context, busy)
     elif path.endswith("instance.directory"):
-        lines += _picture_lines(context, int(path.split(".")[1]), busy)
+        mark = QUIET if any(finding.level is Level.ERROR for finding in found) else GOOD
+        lines += _picture_lines(context, int(path.split(".")[1]), busy, mark)
     elif path.endswith("instance.identifier"):
         lines += _token_lines(context, int(path.split(".")[1]))
     return tuple(lines)
@@ -124,7 +125,7 @@ def _copy_in_words(context: WizardContext, *, has_preset: bool) -> str:
     if not differs:
         return say("preset.copy.same", "A copy of {run}, which has this preset's values.", run=name)
     return say("preset.copy.differs", "A copy of {run}. Other than in this preset: {titles}.", run=name,
-               titles=joined(option.title for option in differs))  # fmt: skip
+               titles=listed(option.title for option in differs))  # fmt: skip
 
 
 def _source_lines(context: WizardContext, busy: bool) -> list[Line]:
@@ -148,7 +149,7 @@ def family_title(family: str) -> str:
     return FAMILIES[family].title if family in FAMILIES else family
 
 
-def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line]:
+def _picture_lines(context: WizardContext, number: int, busy: bool, mark: tuple[str, str]) -> list[Line]:
     facts = context.facts
     scan = facts.scans[number] if facts is not None and number < len(facts.scans) else None
     if isinstance(scan, Scan):
@@ -159,7 +160,7 @@ def _picture_lines(context: WizardContext, number: int, busy: bool) -> list[Line
             found = say("notes.left-out", "{found}; {files} left out", found=found,
                         files=counted(len(scan.refused), "file"))  # fmt: skip
         more = say("notes.pictures-key", "Ctrl+O: each one, what is cut off, its caption")
-        return [Line(*GOOD, found), Line(*QUIET, more)]
+        return [Line(*mark, found), Line(*QUIET, more)]
     if busy and context.config.concepts[number].instance.directory:
         return [Line(*QUIET, say("notes.looking-for", "Looking for pictures …"))]
     return []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from textual.containers import VerticalScroll
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
 from core.config.table import Option, option_table
+from core.texts import say
 from dbtui.safe import safe
 
 
@@ -31,6 +33,29 @@ class Form(VerticalScroll, can_focus=False):
 
     def on_resize(self) -> None:
         self.post_message(self.Moved())
+
+
+class HelpColumn(Vertical):
+    """The help of the focused field; a line below it says which key shows the rest where not all of it has room."""
+
+    def compose(self) -> ComposeResult:
+        with _Text(can_focus=False):
+            yield Static("", id="help", markup=False)
+        rest = Static(say("wizard.help-goes-on", "▼ F1 shows all of it"), id="help-goes-on", markup=False)
+        rest.display = False
+        yield rest
+
+
+class _Text(VerticalScroll):
+    def watch_virtual_size(self) -> None:
+        self._tell()
+
+    def on_resize(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        for rest in self.screen.query("#help-goes-on"):  # none while it is composed
+            rest.display = self.virtual_size.height > self.size.height + rest.display
 
 
 def heading(title: str, text: str = "") -> Static:

@@ -225,16 +225,18 @@ class PicturesScreen(ModalScreen[None]):
                    if not value and f"{{{name.removesuffix('_noun')}}}" in instance.prompt]  # fmt: skip
         text = with_words(instance.prompt, words, given["identifier"] or "{identifier}",
                           given["class_noun"] or "{class}")  # fmt: skip
-        where = say("pictures.words-name", "[filewords] is its file name")
-        if picture.caption_file is not None or field.display:
-            where = say("pictures.words-file", "[filewords] is its .txt: {words}", words=safe(words))
-        if FILEWORDS not in instance.prompt:
-            where = say("pictures.words-unused", "its own words are not used: the Caption field has no [filewords]")
+        where, has_file = "", picture.caption_file is not None or field.display
+        if FILEWORDS in instance.prompt:
+            where = say("pictures.words-name", "[filewords] is its file name")
+            if has_file:
+                where = say("pictures.words-file", "[filewords] is its .txt: {words}", words=safe(words))
+        elif has_file:
+            where = say("pictures.words-unused", "its .txt is not used: the Caption field has no [filewords]")
         if missing:
             where = say("pictures.words-missing", "The caption lacks what is still to be typed: {titles}.",
                         titles=joined(missing))  # fmt: skip
         told = say("pictures.caption", "Caption: {text}", text=safe(text))
-        return Content.assemble(told, ("\n" + where, "$foreground-muted"))
+        return Content.assemble(told, (f"\n{where}" if where else "", "$foreground-muted"))
 
     # --- the caption --------------------------------------------------------------------------------------------------
 

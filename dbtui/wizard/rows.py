@@ -81,7 +81,9 @@ class Field(Input):
     ]
 
     completion: Completion | None = None
-    """The list of completions under the field; while it is open the arrows are its own, Enter and Tab take from it."""
+    """The list of completions under the field; while it is open the arrows are its own, Enter and Tab take what is
+    highlighted in it.
+    """
 
     def on_mount(self) -> None:
         self.cursor_blink = False
@@ -102,10 +104,10 @@ class Field(Input):
         go(self, by)
 
     async def action_go_on(self) -> None:
-        """To the next field; where completions are open once all that was typed is seen, take one instead."""
+        """To the next field; where a completion is highlighted once all that was typed is seen, take it instead."""
         if self.completion is not None:
             await self.completion.catch_up()
-            if self.is_completing:
+            if self.completion.is_chosen:
                 self.completion.take()
                 return
         go(self, 1)
@@ -144,7 +146,10 @@ class Completion(Protocol):
     @property
     def is_open(self) -> bool: ...
     @property
+    def is_chosen(self) -> bool: ...
+    @property
     def takes_down(self) -> bool: ...
+    def close(self) -> None: ...
     async def catch_up(self) -> None: ...
     def take(self) -> None: ...
 
@@ -266,6 +271,8 @@ class Row(Vertical):
     def write(self, text: str) -> None:
         """Put `text` into the control, as a fix or an undo does."""
         control = self.control
+        if isinstance(control, Field) and control.completion is not None:
+            control.completion.close()
         with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
             if isinstance(control, Field) and control.value != text:
                 control.value = text

@@ -64,6 +64,13 @@ def test_what_differs_from_the_preset_is_named(tmp_path: Path) -> None:
     assert "A copy of clock. Other" in told(WizardContext(tmp_path, restored))
 
 
+def test_what_differs_and_is_in_no_preset_is_named_too(tmp_path: Path) -> None:
+    changes = {"concepts.0.instance.leave_out_unreadable": True, "concepts.0.prior.directory": "/class",
+               "performance.seed": 7}  # fmt: skip
+    context = WizardContext(tmp_path, draft_of(made(tmp_path, "face", **changes)))
+    assert "Other than in this preset: Leave out unreadable pictures, Class pictures folder." in told(context)
+
+
 def test_the_preset_is_the_one_it_was_made_from_and_not_one_that_fits_better(tmp_path: Path) -> None:
     style = PRESETS["style"].values_for("")
     changes = {path.replace("*", "0"): value for path, value in style.items()}

@@ -15,9 +15,9 @@ from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.context import WizardContext
-from dbtui.wizard.explaining import HINT_LINES, explain, shortened
+from dbtui.wizard.explaining import HINT_LINES, explain, help_of, shortened
 from dbtui.wizard.flow import start
-from tests.dbtui.app_driving import FILLED, imagined, open_wizard, row_of, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, row_of, shown, until
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,75 @@ def test_help_says_what_a_field_takes_and_what_its_choices_do(tmp_path: Path, pa
     assert "true" not in text
 
 
+def test_help_of_a_number_says_first_what_suits_the_demo_where_that_is_the_source(tmp_path: Path) -> None:
+    context = WizardContext(tmp_path)
+    option = find_option("learning_rate.rate")
+    assert help_of(context, option) == option.help
+    context.edit("model.source", "demo")
+    assert help_of(context, option).startswith("2.5e-4 suits the demo. For other models: How far each update goes.")
+    assert help_of(context, find_option("learning_rate.scheduler")) == find_option("learning_rate.scheduler").help
+
+
 def test_everyday_titles_have_a_line_each() -> None:
     assert [option.title for option in option_table() if not option.more and len(option.title) > 23] == []
 
 
 def test_no_help_speaks_of_the_field_above_it() -> None:
     assert [option.path for option in option_table() if re.match("The same[, ](?!seed)|What they", option.help)] == []
+
+
+@pytest.mark.usefixtures("no_disk")
+async def test_f1_on_a_path_says_what_tab_does_in_its_list(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts")
+        assert "↓ goes into the list" in screen.guidance().plain
+        row_of(screen, "concepts.0.instance.identifier").control.focus()
+        await pilot.pause()
+        assert "goes into the list" not in screen.guidance().plain
+
+
+async def test_f2_on_a_field_that_only_typing_mends_says_what_is_wrong_with_it_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        wrong = {"concepts.0.prior.images_per_instance": "100000", "concepts.0.instance.identifier": "dog"}
+        screen = await open_wizard(pilot, "concepts", FILLED | wrong)
+        row_of(screen, "concepts.0.prior.images_per_instance").control.focus()
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert isinstance(app.screen, Question)
+        told = f"{app.screen.title_text}\n{app.screen.text}"
+        assert told.startswith("Class pictures each: F2 cannot mend this\n")
+        assert "must be a whole number from 0 to 1,000" in told and told.endswith("elsewhere on this screen:")
+        assert all(answer.title.startswith("Identifier: ") for answer in app.screen.answers)
+
+
+@pytest.mark.parametrize("path", ["instance.directory", "prior.images_per_instance", "sample.count"])
+async def test_no_notice_lies_over_the_focused_field_and_what_is_wrong_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("dbtui.wizard.flow.survey", imagined)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        wrong = {"concepts.0.prior.images_per_instance": "100000", "concepts.0.sample.count": "9999"}
+        screen = await open_wizard(pilot, "concepts", FILLED | wrong)
+        row = row_of(screen, f"concepts.0.{path}")
+        row.control.focus()
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.query(Toast) and screen.query_one(Toast).region.height)
+        await at_rest(pilot)
+        assert not screen.query_one(Toast).region.overlaps(row.region)
+
+
+@pytest.mark.usefixtures("no_disk")
+async def test_help_that_has_no_room_says_which_key_shows_all_of_it(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await open_wizard(pilot, "model", FILLED)
+        row_of(screen, "preset").control.focus()
+        await until(pilot, lambda: "▼ F1 shows all of it" in shown(app))
+        row_of(screen, "model.name").control.focus()
+        await until(pilot, lambda: "▼ F1 shows all of it" not in shown(app))

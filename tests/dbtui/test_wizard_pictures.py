@@ -170,11 +170,17 @@ async def test_escape_leaves_the_caption_as_it_was_and_a_question_can_be_refused
         assert not list(folder.glob("*.txt"))
 
 
-async def test_a_caption_field_without_filewords_says_that_the_words_are_not_used(tmp_path: Path, folder: Path) -> None:
+async def test_without_filewords_in_the_caption_field_a_pictures_txt_is_said_not_to_be_used(
+    tmp_path: Path, folder: Path
+) -> None:
+    (folder / "01 beach.txt").write_text("on the beach")
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         await opened(pilot, dict(FILLED))
-        await until(pilot, lambda: "its own words are not used" in shown(app))
+        await until(pilot, lambda: "its .txt is not used" in shown(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "its .txt is not used" not in shown(app))
+        assert "Caption: a sks alarm clock" in shown(app) and "[filewords]" not in shown(app)
 
 
 @pytest.mark.parametrize(
@@ -272,3 +278,15 @@ async def test_f2_takes_the_folder_that_was_meant(home: Path, pictures: Path) ->
         await pilot.press("f2")
         await until(pilot, lambda: row.text == str(pictures))
         await until(pilot, lambda: "6 pictures" in row.state.lines[0].text)
+
+
+async def test_a_folder_with_something_wrong_in_it_has_no_tick(tmp_path: Path, folder: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_wizard(pilot, "concepts", FILLED)
+        row = row_of(screen, "concepts.0.instance.directory")
+        assert {line.mark for line in row.state.lines if line.mark} == {"✗", "→", "!"}
+        assert any(line.text.startswith("4 pictures") for line in row.state.lines)
+        screen.context.edit("concepts.0.instance.leave_out_unreadable", "true")
+        screen.show()
+        assert "✓" in [line.mark for line in row.state.lines]

@@ -252,6 +252,29 @@ async def test_a_name_that_is_none_is_said_at_its_field_when_it_is_left(tmp_path
         await until(pilot, lambda: "Letters, digits" not in shown(app))
 
 
+def test_a_preset_keeps_no_number_of_the_demo(tmp_path: Path) -> None:
+    context = WizardContext(tmp_path)
+    context.edit("preset", "face")
+    with_face = dict(context.keepable().values)
+    context.edit(SOURCE, "demo")
+    assert context.value("learning_rate.rate") == 2.5e-4
+    assert dict(context.keepable().values) == with_face
+    context.edit("intervals.epochs", "77")
+    assert dict(context.keepable().values) == with_face | {"intervals.epochs": 77}
+
+
+def test_nobody_is_told_that_a_number_of_the_demo_does_nothing(tmp_path: Path) -> None:
+    context = WizardContext(tmp_path)
+    context.edit(SOURCE, "demo")
+    context.edit("concepts.0.instance.directory", "/pictures/clock")
+    context.edit("concepts.0.prior.images_per_instance", "0")
+    looked_at(context)
+    found = {finding.code for finding in context.findings}
+    assert "prior.off" in found and "class.options-unused" not in found
+    context.edit("concepts.0.prior.steps", "30")
+    assert "class.options-unused" in {finding.code for finding in context.findings}
+
+
 async def test_a_field_that_holds_no_value_is_mended_first(tmp_path: Path, own: Path) -> None:
     app = DbtuiApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -18,6 +18,7 @@ from core.planning.facts import Facts
 from dbtui.app import DbtuiApp
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
+from dbtui.wizard.browse import Browse
 from dbtui.wizard.completion import Listed, list_folder
 from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import Field, Line, Row
@@ -102,6 +103,75 @@ async def test_tab_takes_the_completion_while_its_list_is_open(tmp_path: Path) -
         assert screen.focused is field
         await pilot.press("tab")
         assert screen.focused is not field
+
+
+def two_folders(tmp_path: Path) -> Path:
+    """Of one beginning; the name of the shorter is complete."""
+    for name in ("clock/masks", "clockB"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    return tmp_path / "pictures"
+
+
+@pytest.mark.parametrize("key", ["tab", "enter"])
+@pytest.mark.parametrize("end", ["clock", "clock/"])
+async def test_tab_in_a_path_that_is_there_goes_on_with_it(tmp_path: Path, key: str, end: str) -> None:
+    pictures = two_folders(tmp_path)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen, field = await at_field(pilot, "concepts", "concepts.0.instance.directory")
+        press(app, *f"{pictures}/cl")
+        await until(pilot, lambda: field.is_completing)
+        press(app, *end[2:])
+        await at_rest(pilot)
+        press(app, key, *"sks")
+        await until(pilot, lambda: screen.context.text("concepts.0.instance.identifier") == "sks")
+        assert screen.context.text("concepts.0.instance.directory") == f"{pictures}/{end}"
+
+
+async def test_down_goes_into_the_list_below_a_path_that_is_there(tmp_path: Path) -> None:
+    pictures = two_folders(tmp_path)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        _, field = await at_field(pilot, "concepts", "concepts.0.instance.directory")
+        press(app, *f"{pictures}/clock/")
+        await until(pilot, lambda: field.is_completing)
+        await at_rest(pilot)
+        assert "Tab goes on" in shown(app)
+        press(app, "down")
+        await until(pilot, lambda: "Tab takes it" in shown(app))
+        press(app, "tab")
+        await until(pilot, lambda: field.value == f"{pictures}/clock/masks/")
+
+
+async def test_a_path_that_is_there_and_was_not_typed_just_now_opens_no_list(tmp_path: Path) -> None:
+    pictures = two_folders(tmp_path)
+    (pictures / "gone-by").mkdir()
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        path = "concepts.0.instance.directory"
+        screen = await open_wizard(pilot, "concepts", {path: f"{pictures}/gone"})
+        row = row_of(screen, path)
+        field = row.control
+        assert isinstance(field, Field)
+        field.focus()
+        await at_rest(pilot)
+        assert not field.is_completing and row.query_one(".message").visible
+
+
+async def test_the_list_is_closed_after_a_folder_was_chosen_in_the_browser(tmp_path: Path) -> None:
+    pictures = two_folders(tmp_path)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen, field = await at_field(pilot, "concepts", "concepts.0.instance.directory")
+        press(app, *f"{pictures}/")
+        await until(pilot, lambda: field.is_completing)
+        await pilot.press("f7")
+        await until(pilot, lambda: isinstance(app.screen, Browse))
+        await at_rest(pilot)
+        await pilot.press("down", "space")
+        await until(pilot, lambda: app.screen is screen and field.value == f"{pictures}/clock")
+        await at_rest(pilot)
+        assert not field.is_completing and "6 pictures" in shown(app)
 
 
 async def test_a_folder_that_does_not_answer_keeps_nobody_from_typing(

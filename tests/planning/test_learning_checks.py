@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from core.config.findings import Level
+from core.config.options import RunConfig
+from core.config.parsing import with_changes
 from tests.planning.example import codes, facts, findings, found, mended, scan_of, source
 
 NO_CLASS = {"concepts.0.prior.images_per_instance": 0}
@@ -103,6 +105,16 @@ def test_generation_options_do_nothing_where_there_are_enough_class_pictures() -
     changes = {"concepts.0.prior.directory": "/class", "concepts.0.prior.steps": 30}
     assert found("class.enough", changes, facts(prior_scans=(scan_of(24),))).level is Level.HINT
     assert codes(changes, facts(prior_scans=(scan_of(23),))) == set()
+
+
+def test_what_nobody_has_chosen_is_not_told_to_do_nothing() -> None:
+    brought = {"concepts.0.prior.steps": 12, "performance.text_encoder_rate": 1e-6}
+    there = facts(prior_scans=(scan_of(24),), brought=with_changes(RunConfig(), brought))
+    enough = {"concepts.0.prior.directory": "/class"}
+    assert codes(brought | enough, there) == set()
+    assert codes(brought | enough | {"concepts.0.prior.steps": 30}, there) == {"class.enough"}
+    assert codes(brought | NO_CLASS, there) == {"prior.off"}
+    assert codes(brought | NO_CLASS | {"concepts.0.prior.steps": 30}, there) == {"class.options-unused", "prior.off"}
 
 
 def test_much_offset_noise_is_a_warning() -> None:

@@ -50,6 +50,23 @@ def test_a_picture_cut_short_is_found_by_decoding_it(tmp_path: Path, pictures: P
     assert any("cut.jpg" in finding.message.text and finding.level == "error" for finding in decoded)
 
 
+@pytest.mark.parametrize("chosen", ["", "home", "home/runs"])
+def test_a_folder_that_holds_the_runs_is_none_of_pictures(tmp_path: Path, pictures: Path, chosen: str) -> None:
+    (tmp_path / "home" / "runs" / "cat" / "tensorboard").mkdir(parents=True)
+    (tmp_path / "home" / "runs" / "cat" / "tensorboard" / "events.tfevents").write_bytes(b"0")
+    config = config_of(tmp_path / chosen)
+    found = [finding for finding in check(config, survey(config, tmp_path / "home", decode=False))
+             if finding.field == "concepts.0.instance.directory"]  # fmt: skip
+    assert [finding.code for finding in found] == ["pictures.runs-within"]
+    assert str(tmp_path / "home" / "runs") in found[0].message.text
+
+
+def test_runs_in_a_hidden_folder_are_not_read_and_so_in_nobodys_way(tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / ".dbtui" / "runs").mkdir(parents=True)
+    facts = survey(config_of(tmp_path), tmp_path / ".dbtui", decode=False)
+    assert isinstance(facts.scans[0], Scan)
+
+
 def test_what_cannot_be_read_is_a_fact_and_no_exception(tmp_path: Path) -> None:
     config = config_of(tmp_path / "nowhere", model__source="/no/such/model", concepts__0__prior__directory="a\0b")
     facts = survey(config, tmp_path, decode=False)

@@ -75,7 +75,7 @@ def shape(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 def text_encoder(config: RunConfig, facts: Facts) -> Iterator[Finding]:
     """Its rate counts only where it trains, and a share of nearly nothing is nothing."""
     ratio, rate = config.performance.text_encoder_ratio, config.performance.text_encoder_rate
-    if rate > 0 and ratio == 0:
+    if rate > 0 and ratio == 0 and not facts.is_brought(config, "performance.text_encoder_rate"):
         yield Finding(Level.WARNING, "performance.text_encoder_rate", message(
             "text-encoder.rate-unused", "The text encoder's rate does nothing: its ratio is 0, so it never trains.",
             mend="Set the ratio (0.7 for faces, 0.2 for styles), or the rate to 0."),
@@ -101,7 +101,7 @@ def prior(config: RunConfig, facts: Facts) -> Iterator[Finding]:
              Fix(message("fix.no-class", "No class pictures"),
                  {f"concepts.{number}.prior.images_per_instance": 0 for number in range(len(asked))})))  # fmt: skip
     elif not any(asked) and weight > 0:
-        chosen = weight != PriorLossOptions().weight
+        chosen = weight != PriorLossOptions().weight and not facts.is_brought(config, "prior_loss.weight")
         fix = Fix(message("fix.class", "2 class pictures for each of yours"),
                   {f"concepts.{number}.prior.images_per_instance": 2 for number in range(len(asked))})  # fmt: skip
         fixes = (fix,) if all(map(_can_have_class_pictures, config.concepts)) else ()
@@ -126,13 +126,14 @@ def _can_have_class_pictures(concept: Concept) -> bool:
 
 
 def prior_options(config: RunConfig, facts: Facts) -> Iterator[Finding]:
-    """Options of class pictures that are not made."""
+    """Options of class pictures that are not made; what nobody has chosen is not worth a word."""
     plan = make_plan(config, facts)
     usual = PriorOptions()
     for number, concept in enumerate(config.concepts):
         place = f"concepts.{number}.prior"
         changed = [name for name in ("directory", "prompt", "negative_prompt", "guidance_scale", "steps", "batch_size")
-                   if getattr(concept.prior, name) != getattr(usual, name)]  # fmt: skip
+                   if getattr(concept.prior, name) != getattr(usual, name)
+                   and not facts.is_brought(config, f"{place}.{name}")]  # fmt: skip
         on_key = {f"{place}.{name}": getattr(usual, name) for name in changed}
         if changed and not concept.prior.images_per_instance:
             yield Finding(Level.WARNING, f"{place}.{changed[0]}", message(
