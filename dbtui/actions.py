@@ -39,8 +39,8 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys.", True, True),
-    Action("language", "everywhere", "ctrl+l", "Language", "Speaks another language from now on: English, 简体中文.",
-           False),
+    Action("language", "everywhere", "ctrl+l", "Language",
+           "Speaks another language (语言): English, 简体中文.", False),
     Action("looks", "everywhere", "ctrl+t", "Looks",
            "Dark, light, or the colours of the terminal; remembered for the next time.", False, True),
     Action("graphics", "everywhere", "ctrl+g", "Graphics",
