@@ -376,7 +376,7 @@ class GalleryScreen(Working):
             near = say("gallery.marked-near", "Saved nearby: {steps}. e offers that, or mark it instead.",
                        steps=joined(f"{known:,}" for known in nearest(self.saved, step)))  # fmt: skip
         lines = "\n".join(line for line in (told, near, gone) if line)
-        self.notify(lines, severity="warning", timeout=8, markup=False)
+        self.notify(lines, timeout=8, markup=False)
 
     def action_export(self) -> None:
         if self.step is not None:

@@ -262,6 +262,7 @@ class MonitorScreen(MonitorActions):
         self.query_one("#upper").display = everything or only in ("loss", "rate", "samples")
         self.query_one("#lower").display = everything or only in ("log", "machine")
         self.set_class(everything, "-all")
+        self.set_class(only == "log" and not everything, "-log")
         tabs = self.query_one(TabLine)
         tabs.display = not everything
         tabs.choose(only)
