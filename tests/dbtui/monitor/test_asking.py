@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.events import Continued, Paused, Phase, Stopped, Warned
+from core.events import Checkpoint, Continued, Paused, Phase, Stopped, Warned
 from core.runs.history import History
 from core.runs.lock import owner
 from dbtui.monitor.state import glance, progress_line
@@ -50,6 +50,23 @@ async def test_p_continues_a_paused_run_and_answers_are_told(owned: SyntheticRun
         owned.say(Continued(step=20, id=commands(owned)[-1]["id"], time=NOON))
         await look(app, pilot)
         assert "Went on at step 20" in notices(app)
+
+
+async def test_what_was_made_when_asked_is_told_in_few_words_that_stay_to_be_read(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        for key, told in (("c", "Saved at step 20."), ("s", "Previews of step 20 are made.")):
+            await pilot.press(key)
+            id_ = commands(owned)[-1]["id"]
+            saved = Checkpoint(step=20, path="checkpoints/step-000020", bytes=9, seconds=1.0, id=id_, time=NOON)
+            drawn = replace(synthetic.preview(owned, 20, "a sks dog"), id=id_)
+            owned.say(saved if key == "c" else drawn)
+            await look(app, pilot)
+            (notice,) = app._notifications
+            assert (notice.message, notice.timeout) == (told, 7)
+            app.clear_notifications()
 
 
 async def test_what_was_asked_stands_at_the_top_until_it_is_answered(owned: SyntheticRun) -> None:
