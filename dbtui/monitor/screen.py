@@ -143,16 +143,16 @@ class MonitorScreen(MonitorActions):
     async def on_screen_resume(self) -> None:
         """What was read under another screen stands at the top in the first frame; what came since, in the next."""
         if self._knows_the_past:
-            self.query_one(StateLines).tell(self._glance())
+            self._tell_top(self._glance())
             self.call_after_refresh(lambda: self.run_worker(self._came_back(), group="look"))
         else:
             self.call_after_refresh(self.look_soon)
 
     async def _came_back(self) -> None:
-        """The two lines at the top are drawn though a slow line may still carry the pictures: a key asked for them."""
+        """What stands at the top is drawn though a slow line may still carry the pictures: a key asked for it."""
         await self.look()
         if self.is_on_top and not self._is_gone:
-            self.query_one(StateLines).tell(self._glance())
+            self._tell_top(self._glance())
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -174,8 +174,8 @@ class MonitorScreen(MonitorActions):
             self.look_soon()
         elif watched and not idle and not getattr(self.app._driver, "is_behind", False):
             told = self._glance()
-            if told.waited:  # the one line that costs next to nothing: nothing else tells that it moves
-                self.query_one(StateLines).tell(told)
+            if told.waited:  # what costs next to nothing: nothing else tells that it moves
+                self._tell_top(told)
 
     def _glance(self) -> Glance:
         return glance(self.run.name, self.history, now=time.time(), asked=self.answers.asked)
@@ -235,10 +235,7 @@ class MonitorScreen(MonitorActions):
         if not self._knows_the_past:
             self.query_one(Notice).tell(Content.styled(say("monitor.reading", "Reading what happened so far …"), QUIET))
             return
-        self.query_one(StateLines).tell(self._glance())
-        here = self.trains_here
-        said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo, self._waits)
-        self.query_one(Notice).tell(said)
+        self._tell_top(self._glance())
         self.set_class(any(sample.of_class for sample in self.history.samples), "-pairs")
         for pane in self.query(Pane):
             await pane.tell(self.history)
@@ -246,6 +243,13 @@ class MonitorScreen(MonitorActions):
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
+
+    def _tell_top(self, told: Glance) -> None:
+        """The state and the sentence under it, which speaks of that state."""
+        self.query_one(StateLines).tell(told)
+        here = self.trains_here
+        said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo, self._waits)
+        self.query_one(Notice).tell(said)
 
     # --- layout -------------------------------------------------------------------------------------------------
 

@@ -8,10 +8,11 @@ import pytest
 
 from core.events import Checkpoint, Continued, Paused, Phase, Stopped, Warned
 from core.runs.history import History
-from core.runs.lock import owner
+from core.runs.lock import RunLock, owner
 from dbtui.monitor.state import glance, progress_line
 from dbtui.widgets.question import Question
 from tests.dbtui import synthetic
+from tests.dbtui.app_driving import until
 from tests.dbtui.monitor.bench import (
     NARROW,
     Bench,
@@ -105,6 +106,23 @@ async def test_seconds_count_while_it_loads_though_the_next_redraw_is_far_off(
             app.monitor._tick()
             await pilot.pause()
             assert f"loading the libraries, {seconds} s" in screen_text(app)
+
+
+async def test_how_to_train_on_is_not_told_any_more_once_it_loads_though_the_line_is_slow(
+    run: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthetic.stopped(run)
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "trains on from step" in screen_text(app)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        monkeypatch.setattr(app._driver, "is_behind", True, raising=False)
+        with RunLock(run.lock_path):
+            await pilot.press("escape")
+            await until(pilot, lambda: "► loading" in screen_text(app))
+            assert "trains on from step" not in screen_text(app)
 
 
 def test_a_run_that_is_loaded_again_does_not_show_the_pace_of_its_life_before(owned: SyntheticRun) -> None:
