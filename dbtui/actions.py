@@ -89,7 +89,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("enqueue", "review", "w", "Queue",
            "Lets the run wait its turn: what waits is trained one after the other, over night for example."),
     Action("choose_cards", "review", "c", "Cards", "Chooses the graphics card, or how many of them, it trains on."),
-    Action("app.home", "monitor", "h", "Runs", "Back to the list of runs. What trains goes on."),
+    Action("app.home", "monitor", "h", "Runs", "Back to the list of runs, as Esc does. What trains goes on."),
     Action("pause", "monitor", "p", "Pause", "Pauses after the step that runs. The card rests, memory stays in use."),
     Action("continue", "monitor", "p", "Continue", "Goes on where it was paused."),
     Action("sample", "monitor", "s", "Sample", "Makes preview pictures now."),

@@ -255,7 +255,11 @@ class MonitorScreen(MonitorActions):
 
     @property
     def shows_all(self) -> bool:
-        return self.maximised is None and self.size.width >= ROOM_FOR_ALL[0] and self.size.height >= ROOM_FOR_ALL[1]
+        return self.maximised is None and self._has_room
+
+    @property
+    def _has_room(self) -> bool:
+        return self.size.width >= ROOM_FOR_ALL[0] and self.size.height >= ROOM_FOR_ALL[1]
 
     def _arrange(self) -> None:
         """Every pane where there is room, else one of them and a line of tabs."""
@@ -283,5 +287,8 @@ class MonitorScreen(MonitorActions):
         self.call_after_refresh(self.draw)
 
     async def key_escape(self) -> None:
-        if self.maximised is not None:
+        """Back by one: to all panes where there is room for them, else to the list of runs."""
+        if self.maximised is not None and self._has_room:
             await self.action_maximise(self.maximised)
+        else:
+            self.dbtui.action_home()

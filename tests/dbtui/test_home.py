@@ -302,3 +302,21 @@ async def test_a_notice_covers_nothing_that_is_said_of_the_chosen_run(tmp_path: 
         await until(pilot, lambda: any(toast.region.area for toast in app.screen.query(Toast)))
         await pilot.pause(0.2)
         assert not app.screen.query_one(Toast).region.overlaps(app.screen.query_one("#below").region)
+
+
+@pytest.mark.parametrize(("size", "keys"), [((80, 24), ("4",)), ((120, 36), ()), ((120, 36), ("4", "escape"))])
+async def test_escape_in_the_monitor_goes_back_to_the_list_but_first_to_all_panes(
+    tmp_path: Path, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    make_run(tmp_path, "clock", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "clock" in shown(app))
+        app.open_run("clock")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and app.screen._knows_the_past)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+            assert isinstance(app.screen, MonitorScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen))
