@@ -39,8 +39,8 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action("help", "everywhere", "f1", "Help", "Explains what is focused and lists the keys.", True, True),
-    Action("language", "everywhere", "ctrl+l", "Language", "Speaks another language from now on: English, 简体中文.",
-           False),
+    Action("language", "everywhere", "ctrl+l", "Language",
+           "Speaks another language (语言): English, 简体中文.", False),
     Action("looks", "everywhere", "ctrl+t", "Looks",
            "Dark, light, or the colours of the terminal; remembered for the next time.", False, True),
     Action("graphics", "everywhere", "ctrl+g", "Graphics",
@@ -89,7 +89,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("enqueue", "review", "w", "Queue",
            "Lets the run wait its turn: what waits is trained one after the other, over night for example."),
     Action("choose_cards", "review", "c", "Cards", "Chooses the graphics card, or how many of them, it trains on."),
-    Action("app.home", "monitor", "h", "Runs", "Back to the list of runs. What trains goes on."),
+    Action("app.home", "monitor", "h", "Runs", "Back to the list of runs, as Esc does. What trains goes on."),
     Action("pause", "monitor", "p", "Pause", "Pauses after the step that runs. The card rests, memory stays in use."),
     Action("continue", "monitor", "p", "Continue", "Goes on where it was paused."),
     Action("sample", "monitor", "s", "Sample", "Makes preview pictures now."),

@@ -338,11 +338,13 @@ class DbtuiApp(Preferences):
             self.exit(code)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """What the keys of `screen` do now, from the same table; then what is possible everywhere."""
+        """What the keys of `screen` do now, from the same table, first what its footer shows; then what is possible
+        everywhere.
+        """
         seen = {"command_palette"}
         from dbtui.widgets.guidance import active_in, key_in_words
 
-        for active in active_in(screen):
+        for active in sorted(active_in(screen), key=lambda active: not active.binding.show):
             binding = active.binding
             does = "leave" if binding.action == "leave_run" else binding.action
             if binding.tooltip and active.enabled and does not in seen and not binding.system:

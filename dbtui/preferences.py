@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from dbtui.widgets import graphics
     from dbtui.widgets.question import Question
 
+MENU = "--command-palette"
+"""What textual calls the screen of the menu; to ask for its class would import all that it needs."""
+
 
 class Telling(Protocol):
     """What can say that something went wrong."""
@@ -53,8 +56,13 @@ class Preferences(App[int]):
         return say("key.space", "Space").lower() if binding.key == "space" else super().get_key_display(binding)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What a dialog says was said when it was opened: the language changes under none."""
-        return action != "language" or not isinstance(self.screen, ModalScreen)
+        """What a dialog says was said when it was opened: the language changes under none. The menu is none: it goes
+        before it does what was chosen.
+        """
+        if action != "language":
+            return True
+        below = [screen for screen in self.screen_stack if screen.id != MENU]
+        return not isinstance(below[-1], ModalScreen)
 
     def _ask(self, question: Question, then: Callable[[Any], Any]) -> None:
         """Ask over whatever is shown, unless it is asked already."""

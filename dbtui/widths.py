@@ -11,7 +11,7 @@ from rich.cells import cell_len, chop_cells
 from textual import content as textual_content
 from textual.content import Content
 
-from dbtui.chinese_words import WORDS
+from core.languages.breaking import CHINESE, CLOSING, IDEOGRAPH, MARKS, PART, together, words_of
 
 
 def fitted(text: str, width: int) -> str:
@@ -44,27 +44,7 @@ def centred(text: str, width: int) -> str:
     return " " * (room // 2) + text + " " * (room - room // 2)
 
 
-_IDEOGRAPH = "\u2e80-\u2fff\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff"
-_CLOSING = "、。，．；：？！）］｝〉》」』】〕…—～／”’·％"
-_OPENING = "（［｛〈《「『【〔“‘"
-_MARKS = "、。，．；：？！（）［］｛｝〈〉《》「」『』【】〔〕"
-_LATIN = rf"(?:[^\s`{_IDEOGRAPH}{_MARKS}“”‘’(\[{{]|[(\[{{](?![{_IDEOGRAPH}])|’(?=\w))+"
-_CLOSED = rf"(?:[{_CLOSING})\]}}]|[,.;:!?%/]+(?=$|[\s{_IDEOGRAPH}{_CLOSING}{_OPENING}]))*"
-_UNIT = r"(?:s|ms|min|h|bytes|[kMGT]B|px|°C|W|%)(?!\w)"
-_MEASURED = re.compile(rf"\d (?={_UNIT})")
-_LABELLED = re.compile(rf"(?<![^,;:·(] )(?<!\w)[A-Za-z]+ \d[\d.,]*.{_UNIT}")
-_MEASURE_WORDS = "秒分时天步轮次张个条行项种位份倍批组页像核"
-_COUNTED = rf"\d[\d.,/]*(?: {_UNIT}| ?[{_MEASURE_WORDS}])"
-_KEY = rf"(?:[a-z]|F\d+) [{_IDEOGRAPH}]"
-_LABEL = rf"(?<![^，、。；：·（\s])[{_IDEOGRAPH}]{{1,5}}[ \u00a0](?:{_COUNTED}|\d[\d.,/%]*(?:e-?\d+)?)"
-_LONE = rf"`[^`]*`|{_COUNTED}|{_KEY}|{'|'.join(WORDS)}|[{_IDEOGRAPH}]|{_LATIN}"
-_FRAME = rf"\s*(?:[{_OPENING}(\[{{]*(?:%s){_CLOSED}|\S)\s*"
-_WORD, _APART = (re.compile(_FRAME.replace("%s", core)) for core in (f"{_LABEL}|{_LONE}", _LONE))
-_PART = re.compile(r"[/\\_-]+(?=\w)")
-_FOLDER = re.compile(r"[/\\]+(?=\w)")
-_SPACED = re.compile(r"\s*\S+\s*")
 _COPIED = re.compile(r"`[^`]*`|(?<!\S)[~.]{0,2}/[^\s，。；：、）]+")
-_CHINESE = re.compile(f"[{_IDEOGRAPH}{_MARKS}]")
 
 
 def paragraph(text: str, width: int) -> list[str]:
@@ -82,7 +62,7 @@ def paragraph(text: str, width: int) -> list[str]:
 
 def _as_one_word(found: re.Match[str]) -> str:
     """As wide as what was found, and nowhere to be broken."""
-    return re.sub(f"[{_IDEOGRAPH}{_MARKS}]", "🀄", found[0]).replace(" ", "_")
+    return re.sub(f"[{IDEOGRAPH}{MARKS}]", "🀄", found[0]).replace(" ", "_")
 
 
 def break_lines_between_characters() -> None:
@@ -97,27 +77,21 @@ def break_lines_between_characters() -> None:
 
 def _divide(text: str, width: int, fold: bool = True) -> list[int]:
     """Where the lines of `text` begin, the first one left out: `rich._wrap.divide_line` for Chinese."""
-    if _CHINESE.search(text) or (fold and _is_parted(text, width)):
+    if CHINESE.search(text) or (fold and _is_parted(text, width)):
         return list(_starts(text, width, fold))
-    return list(dict.fromkeys(divide_line(_together(text, width), width, fold)))  # twice where a character is too wide
-
-
-def _together(text: str, width: int) -> str:
-    """Without the spaces between numbers and their units, and in a list before them; as long as `text`."""
-    text = _MEASURED.sub(lambda found: f"{found[0][:-1]}0", text)
-    return _LABELLED.sub(lambda found: found[0].replace(" ", "0" if len(found[0]) <= width else " "), text)
+    return list(dict.fromkeys(divide_line(together(text, width), width, fold)))  # twice where a character is too wide
 
 
 def _is_parted(text: str, width: int) -> bool:
     """Whether a word (a path, a hub id) is longer than a line and has parts."""
-    return len(text) > width and any(len(word) > width and _PART.search(word) for word in text.split())
+    return len(text) > width and any(len(word) > width and PART.search(word) for word in text.split())
 
 
 @lru_cache(maxsize=4096)
 def _starts(text: str, width: int, fold: bool) -> tuple[int, ...]:
     starts: list[int] = []
     place = used = 0
-    for word in _words(text, width, fold):
+    for word in words_of(text, width, cell_len, fold):
         if used and used + cell_len(word.rstrip()) > width:
             starts.append(place)
             used = 0
@@ -133,33 +107,9 @@ def _starts(text: str, width: int, fold: bool) -> tuple[int, ...]:
 def _chopped(word: str, width: int) -> list[str]:
     """A word too long for any line in pieces, the last of which is more than the mark behind it."""
     pieces = [piece for piece in chop_cells(word, width) if piece] or [word]  # none where a joiner stands first
-    while len(pieces) > 1 and pieces[-1][0] in _CLOSING + ",.;:!?)]}" and len(pieces[-2]) > 1:
+    while len(pieces) > 1 and pieces[-1][0] in CLOSING + ",.;:!?)]}" and len(pieces[-2]) > 1:
         last = pieces[-2][-1] + pieces[-1]
         if cell_len(last.rstrip()) > width:
             break
         pieces[-2:] = [pieces[-2][:-1], last]
     return pieces
-
-
-def _words(text: str, width: int, fold: bool) -> list[str]:
-    """What stays on one line of `width` cells; without `fold`, however long a word is."""
-    words: list[str] = []
-    for found in _WORD.findall(text) if _CHINESE.search(text) else _SPACED.findall(_together(text, width)):
-        for lone in [found] if cell_len(found.rstrip()) <= width else _APART.findall(found):
-            for word in [lone] if cell_len(lone.rstrip()) <= width else _SPACED.findall(lone) or [lone]:
-                words += [word] if not fold or cell_len(word.rstrip()) <= width else _parts(word, width)
-    if len(words) > 1 and len(re.findall(f"[{_IDEOGRAPH}]", words[-1])) == 1:
-        last = "".join(words[-2:])
-        words[-2:] = [last] if cell_len(last.rstrip()) <= width else words[-2:]
-    return words
-
-
-def _parts(word: str, width: int) -> list[str]:
-    """A path behind each slash; a name in it, or one of many words, that is longer than a line behind each dash."""
-    folders = _behind(_FOLDER, word)
-    return [part for name in folders for part in ([name] if cell_len(name) <= width else _behind(_PART, name))]
-
-
-def _behind(mark: re.Pattern[str], word: str) -> list[str]:
-    ends = [found.end() for found in mark.finditer(word)]
-    return [word[start:end] for start, end in zip([0, *ends], [*ends, len(word)], strict=True)]

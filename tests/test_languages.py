@@ -166,7 +166,7 @@ FOR_NO_READER = {
     "core/choices/adapters.py", "core/config/runfile.py", "core/config/options.py", "core/data/captions.py",
     "core/config/prompts.py", "core/families/wholeness.py", "core/files.py", "core/runs/commands.py",
     "core/sampling/png.py",
-    "core/runs/trackers/weights_and_biases.py", "dbtui/announcing.py", "dbtui/probes.py", "dbtui/widths.py",
+    "core/runs/trackers/weights_and_biases.py", "dbtui/announcing.py", "dbtui/probes.py", "core/languages/breaking.py",
     "dbtui/widgets/halfcell.py",
 }  # fmt: skip
 """What they join is read by programs, is a pattern, or is English in every language."""

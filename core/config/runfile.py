@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tomlkit.items import Item, Table
 from core.config.options import RunConfig
 from core.config.parsing import parse
 from core.config.table import Option, find_option
+from core.languages.breaking import in_lines
 from core.reasons import of_system, of_toml
 from core.texts import UserError, headed, joined, noted, number, say
 
@@ -24,8 +24,6 @@ WRITTEN_BY, MADE_FROM = "written_by", "made_from_preset"
 
 _TWICE = re.compile(r'Key "(.+)" already exists')
 """How tomlkit says it: in an error of its own, or in one of its parser, whose line is that of the text's end."""
-
-_WORD = re.compile(r"[（“]*(?:[^\s\u2e80-\uffef“”]+|\S)[、。，；：！？）”]*\s*")
 
 
 def to_toml(config: RunConfig, written_by: str = "", made_from: str = "") -> str:
@@ -119,20 +117,4 @@ def _comment(option: Option) -> list[str]:
     text = headed(option.title.removesuffix(unit) + unit, option.help)
     if option.choices:
         text += say("message.gap", " ") + say("runfile.choices", "One of {choices}.", choices=joined(option.choices))
-    return _in_lines(text, 110)
-
-
-def _in_lines(text: str, width: int) -> list[str]:
-    """`text` in lines of `width` cells. Chinese breaks after any character, but no line begins with a mark that closes
-    or ends with one that opens.
-    """
-    lines = [""]
-    for word in _WORD.findall(text):
-        if lines[-1] and _cells(lines[-1] + word.rstrip()) > width:
-            lines.append("")
-        lines[-1] += word
-    return [line.rstrip() for line in lines]
-
-
-def _cells(text: str) -> int:
-    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
+    return in_lines(text, 110)

@@ -116,8 +116,9 @@ def _print_options() -> None:
         bounds = say("options.choices", "one of {choices}", choices=joined(option.choices)) if option.choices else ""
         default = say("options.default", "default {value}", value=_default(option))
         facts = [default, bounds or _range(option), option.unit]
-        line = Text(f"  {option.name}", "cyan")
+        line = Text(option.name, "cyan")
         line.append(f"  {beside((TYPES[option.type], *(fact for fact in facts if fact)))}", "dim")
-        out.print(line)
+        for place, part in enumerate(line.wrap(out, out.width - 6)):
+            out.print(Padding(part, (0, 0, 0, 6 if place else 2), expand=False))
         words = say("help.key", "{title}: {help}", title=option.title, help=option.help)
         out.print(Padding(Text(words), (0, 0, 0, 4)), soft_wrap=False, style="default", width=min(out.width, 110))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,3 +86,16 @@ def caption(
     words = next((form for form in forms if cell_len(mark + form) <= width), forms[-1])
     text = fitted(mark + words, max(1, width))
     return Content.styled(text, "bold $accent" if focused else "$foreground 60%")
+
+
+def by_step(samples: Iterable[Sample]) -> list[Sample]:
+    """In the order in which they were made, to be compared from left to right."""
+    return sorted(samples, key=lambda sample: sample.step)
+
+
+def without_previews(*, ended: bool) -> str:
+    """What stands in place of the previews where there are none."""
+    if ended:
+        return say("gallery.none-made", "No previews: it ended before any was made.")
+    return say("gallery.empty", "No previews yet. They are made while it trains: as often as the options of the run "
+               "say, and whenever you press s in its monitor.")  # fmt: skip

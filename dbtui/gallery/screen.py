@@ -22,7 +22,7 @@ from core.runs.journal import JournalTail
 from core.texts import UserError, joined, say
 from dbtui.actions import as_fits, bindings, shown_as
 from dbtui.copying import copy
-from dbtui.gallery.cells import Cell
+from dbtui.gallery.cells import Cell, by_step, without_previews
 from dbtui.gallery.large import Large, facts_of
 from dbtui.gallery.layout import Layout, layout, window
 from dbtui.gallery.sides import Compare
@@ -147,8 +147,7 @@ class GalleryScreen(Working):
         rows, columns = len(self.grid.rows), len(self.grid.steps)
         self.set_class(not columns, "-empty")
         if not columns:
-            empty = say("gallery.empty", "No previews yet. They are made while it trains: as often as the options of "
-                        "the run say, and whenever you press s in its monitor.")  # fmt: skip
+            empty = without_previews(ended=self._history.ending is not None)
             self.query_one("#gallery-empty", Static).update(self._trouble or (empty if self._was_read else ""))
             return
         wanted = layout(self.size.width - 2, self.size.height - AROUND, rows, columns)
@@ -173,11 +172,12 @@ class GalleryScreen(Working):
         self._first = first_row, first_column
         for number, prompt in enumerate(self.query(".row-prompt").results(Static)):
             prompt.update(self._heading(first_row + number))
+        chosen = by_step(self.chosen)
         for cell in self.query(Cell):
             at = first_row + cell.place[0], first_column + cell.place[1]
             sample = self.grid.at(*at)
             step = self.grid.steps[at[1]] if at[1] < columns and at[0] < rows else None
-            compared = self.chosen.index(sample) + 1 if sample in self.chosen else 0  # type: ignore[arg-type]
+            compared = chosen.index(sample) + 1 if sample in chosen else 0  # type: ignore[arg-type]
             cell.show(sample, self.run.path, step=step, focused=at == self.cursor, compared=compared,
                       best=step is not None and step == self.best)  # fmt: skip
         self.query_one("#gallery-about", Static).update(self._about())
@@ -302,12 +302,14 @@ class GalleryScreen(Working):
         self._fill()
 
     def _pair(self) -> tuple[Sample, Sample] | None:
-        """The two that are chosen; with one, that and the focused; with none, the focused and the step before."""
+        """The earlier first: the two that are chosen; with one, that and the focused; with none, the focused and the
+        step before.
+        """
         sample = self.sample
-        if len(self.chosen) == 2:
-            return self.chosen[0], self.chosen[1]
-        if sample is not None and self.chosen and sample is not self.chosen[0]:
-            return self.chosen[0], sample
+        two = [*self.chosen, sample][:2] if sample is not None else self.chosen
+        if len(two) == 2 and two[0] is not two[1]:
+            left, right = by_step(two)
+            return left, right
         for direction in (-1, 1):
             other = self.grid.at(*self._beside(*self.cursor, 0, direction))
             if sample is not None and other is not None and other is not sample:
@@ -376,7 +378,7 @@ class GalleryScreen(Working):
             near = say("gallery.marked-near", "Saved nearby: {steps}. e offers that, or mark it instead.",
                        steps=joined(f"{known:,}" for known in nearest(self.saved, step)))  # fmt: skip
         lines = "\n".join(line for line in (told, near, gone) if line)
-        self.notify(lines, severity="warning", timeout=8, markup=False)
+        self.notify(lines, timeout=8, markup=False)
 
     def action_export(self) -> None:
         if self.step is not None:

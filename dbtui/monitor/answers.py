@@ -13,7 +13,9 @@ from dbtui.safe import safe
 
 PATIENCE_SECONDS = 10.0
 ANSWER_SECONDS = 3.0
-"""An answer stands in the log too."""
+"""An answer stands in the log too, and that it is paused at the top."""
+MADE_SECONDS = 7.0
+"""That something was made is seen nowhere else."""
 TITLES = Texts("command", {
     "pause": "Pause", "continue": "Go on", "save": "Save", "sample": "Sample", "stop": "Stop",
 })  # fmt: skip
@@ -63,7 +65,7 @@ class Answers:
                 if isinstance(event, events.Warned):
                     yield Told(safe(event.message), "warning")
                 else:
-                    yield Told(line_of(event) or TITLES.get(command, command), seconds=ANSWER_SECONDS)
+                    yield _answer(event, command)
             if isinstance(event, events.ENDINGS):
                 self._asked.clear()
         for id_, (command, asked) in self._asked.items():
@@ -71,3 +73,13 @@ class Answers:
                 self._reminded.add(id_)
                 yield Told(say("answers.slow", "{command}: no answer yet. It is looked at between two steps.",
                                command=TITLES.get(command, command)))  # fmt: skip
+
+
+def _answer(event: events.Event, command: str) -> Told:
+    """In fewer words than the log has."""
+    if isinstance(event, events.Checkpoint):
+        return Told(say("answers.saved", "Saved at step {step:,}.", step=event.step), seconds=MADE_SECONDS)
+    if isinstance(event, events.Sample):
+        return Told(say("answers.sampled", "Previews of step {step:,} are made.", step=event.step),
+                    seconds=MADE_SECONDS)  # fmt: skip
+    return Told(line_of(event) or TITLES.get(command, command), seconds=ANSWER_SECONDS)

@@ -143,16 +143,16 @@ class MonitorScreen(MonitorActions):
     async def on_screen_resume(self) -> None:
         """What was read under another screen stands at the top in the first frame; what came since, in the next."""
         if self._knows_the_past:
-            self.query_one(StateLines).tell(self._glance())
+            self._tell_top(self._glance())
             self.call_after_refresh(lambda: self.run_worker(self._came_back(), group="look"))
         else:
             self.call_after_refresh(self.look_soon)
 
     async def _came_back(self) -> None:
-        """The two lines at the top are drawn though a slow line may still carry the pictures: a key asked for them."""
+        """What stands at the top is drawn though a slow line may still carry the pictures: a key asked for it."""
         await self.look()
         if self.is_on_top and not self._is_gone:
-            self.query_one(StateLines).tell(self._glance())
+            self._tell_top(self._glance())
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -174,8 +174,8 @@ class MonitorScreen(MonitorActions):
             self.look_soon()
         elif watched and not idle and not getattr(self.app._driver, "is_behind", False):
             told = self._glance()
-            if told.waited:  # the one line that costs next to nothing: nothing else tells that it moves
-                self.query_one(StateLines).tell(told)
+            if told.waited:  # what costs next to nothing: nothing else tells that it moves
+                self._tell_top(told)
 
     def _glance(self) -> Glance:
         return glance(self.run.name, self.history, now=time.time(), asked=self.answers.asked)
@@ -235,10 +235,7 @@ class MonitorScreen(MonitorActions):
         if not self._knows_the_past:
             self.query_one(Notice).tell(Content.styled(say("monitor.reading", "Reading what happened so far …"), QUIET))
             return
-        self.query_one(StateLines).tell(self._glance())
-        here = self.trains_here
-        said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo, self._waits)
-        self.query_one(Notice).tell(said)
+        self._tell_top(self._glance())
         self.set_class(any(sample.of_class for sample in self.history.samples), "-pairs")
         for pane in self.query(Pane):
             await pane.tell(self.history)
@@ -247,11 +244,22 @@ class MonitorScreen(MonitorActions):
             self._possible = possible
             self.refresh_bindings()
 
+    def _tell_top(self, told: Glance) -> None:
+        """The state and the sentence under it, which speaks of that state."""
+        self.query_one(StateLines).tell(told)
+        here = self.trains_here
+        said = notice(self.run, self.history, self._trouble, here, self._environment, self._demo, self._waits)
+        self.query_one(Notice).tell(said)
+
     # --- layout -------------------------------------------------------------------------------------------------
 
     @property
     def shows_all(self) -> bool:
-        return self.maximised is None and self.size.width >= ROOM_FOR_ALL[0] and self.size.height >= ROOM_FOR_ALL[1]
+        return self.maximised is None and self._has_room
+
+    @property
+    def _has_room(self) -> bool:
+        return self.size.width >= ROOM_FOR_ALL[0] and self.size.height >= ROOM_FOR_ALL[1]
 
     def _arrange(self) -> None:
         """Every pane where there is room, else one of them and a line of tabs."""
@@ -262,6 +270,7 @@ class MonitorScreen(MonitorActions):
         self.query_one("#upper").display = everything or only in ("loss", "rate", "samples")
         self.query_one("#lower").display = everything or only in ("log", "machine")
         self.set_class(everything, "-all")
+        self.set_class(only == "log" and not everything, "-log")
         tabs = self.query_one(TabLine)
         tabs.display = not everything
         tabs.choose(only)
@@ -278,5 +287,8 @@ class MonitorScreen(MonitorActions):
         self.call_after_refresh(self.draw)
 
     async def key_escape(self) -> None:
-        if self.maximised is not None:
+        """Back by one: to all panes where there is room for them, else to the list of runs."""
+        if self.maximised is not None and self._has_room:
             await self.action_maximise(self.maximised)
+        else:
+            self.dbtui.action_home()

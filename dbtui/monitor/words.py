@@ -50,7 +50,7 @@ def seen_in(sample: events.Sample) -> str:
     """
     if not sample.noun or sample.likeness is None:
         return ""
-    return say("log.shows-like", " · recognised as: {noun}; as the new one: {likeness:.0%}",
+    return say("log.shows-like", " · recognised as {noun}, and as the new one: {likeness:.0%}",
                noun=safe(sample.noun), likeness=sample.likeness)  # fmt: skip
 
 
@@ -70,8 +70,9 @@ def with_recogniser(help_text: str, sample: events.Sample | None) -> str:
     if sample is None or sample.likeness is None:
         return help_text
     explained = say("samples.recogniser", "Recognised as the new one: a second small network that comes with the demo "
-                    "looks at each preview and says how sure it is to see the new dog. It should rise under "
-                    "the prompt of the new dog, and stay low under that of the class.")  # fmt: skip
+                    "looks at each preview and says how sure it is to see the new dog. It jumps while the "
+                    "model learns; in the end it should be high under the prompt of the new dog, and low under that of "
+                    "the class.")  # fmt: skip
     return f"{help_text}\n{explained}"
 
 

@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -19,6 +20,8 @@ from dbtui.widgets.hanging import Hanging, Hung
 
 DIGITS = "123456789"
 KEYS = f"{DIGITS}abcdefghijklmnopqrstuvwxyz"
+LEAST_ANSWERS = 4
+"""So many lines of the answers are seen at once, however long the text is."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,13 @@ class Answer:
 def key_of(number: int) -> str:
     """The key of one of many answers, counted from 1: a digit, then a letter; none where these are used up."""
     return KEYS[number - 1] if number <= len(KEYS) else ""
+
+
+class _Answers(OptionList):
+    """As tall as it is with a scrollbar: one that an earlier layout needed would stay, and wrap a line more."""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return super().get_content_height(container, viewport, width - self.styles.scrollbar_size_vertical)
 
 
 class Question(ModalScreen[str | None]):
@@ -56,8 +66,8 @@ class Question(ModalScreen[str | None]):
             if self.text:
                 with VerticalScroll(id="dialog-text", can_focus=False):
                     yield Static(self.text, markup=False)
-            yield OptionList(*(Option(_line(answer), id=answer.id) for answer in self.answers), compact=True,
-                             id="answers", markup=False)  # fmt: skip
+            yield _Answers(*(Option(_line(answer), id=answer.id) for answer in self.answers), compact=True,
+                           id="answers", markup=False)  # fmt: skip
             keys = say("question.keys", "↑ ↓ and Enter, or the key in front · Esc closes")
             yield Static(keys, id="dialog-keys", markup=False)
 
@@ -65,6 +75,23 @@ class Question(ModalScreen[str | None]):
         answers = self.query_one("#answers", OptionList)
         answers.focus()
         answers.highlighted = 0
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._share_room)
+
+    def _share_room(self) -> None:
+        """All of the text and the answers where the screen has room; else some answers, then the text, and the list of
+        answers is turned.
+        """
+        answers = self.query_one("#answers", _Answers)
+        needed = answers.get_content_height(self.size, self.size, answers.size.width)
+        beside = [self.query_one(f"#{part}") for part in ("dialog-title", "dialog-keys")]
+        room = self.size.height - self.query_one("#dialog").gutter.height - sum(one.outer_size.height for one in beside)
+        for text in self.query("#dialog-text"):
+            most = max(1, room - min(needed, LEAST_ANSWERS))
+            text.styles.max_height = most
+            room -= min(most, text.virtual_size.height + text.gutter.height)
+        answers.styles.max_height = max(1, room)
 
     def on_key(self, event: events.Key) -> None:
         """An answer's own key, else its number. Any other letter does nothing and is told which ones do."""

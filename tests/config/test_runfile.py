@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from core.config.parsing import with_changes
 from core.config.runfile import from_toml, made_from, read, to_toml
 from core.config.table import option_table
 from core.languages import LANGUAGES, texts_of
+from core.languages.words import WORDS
 from core.texts import UserError, noted, use_language
 from tests.config.runs import run_configs
 
@@ -121,3 +123,16 @@ def test_small_numbers_are_written_as_the_help_writes_them() -> None:
     text = to_toml(config)
     assert "rate = 1e-6\n" in text and "final_rate = 5e-8\n" in text
     assert from_toml(text) == config
+
+
+def test_a_comment_in_chinese_tears_no_word_of_the_program() -> None:
+    use_language(texts_of("zh"))
+    try:
+        written = to_toml(RunConfig(), "0.1.0")
+    finally:
+        use_language(None)
+    for before, after in pairwise(written.splitlines()):
+        if before.startswith("# ") and after.startswith("# "):
+            torn = [word for word in WORDS for cut in range(1, len(word))
+                    if before.endswith(word[:cut]) and after[2:].startswith(word[cut:])]  # fmt: skip
+            assert not torn, (torn, before, after)

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from textual.command import Command, CommandInput, CommandList
+from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -24,13 +26,13 @@ from dbtui.app import EXPORT, DbtuiApp
 from dbtui.drafts import STEPS, Draft, save_draft
 from dbtui.home.exporting import export
 from dbtui.home.screen import HomeScreen
-from dbtui.widgets.guidance import Guidance, keys_of
+from dbtui.widgets.guidance import Guidance, active_in, keys_of
 from dbtui.widgets.question import Question
 from dbtui.wizard.concepts import ConceptsScreen
 from dbtui.wizard.model import ModelScreen
 from dbtui.wizard.parameters import ParametersScreen
 from dbtui.wizard.review import ReviewScreen
-from tests.dbtui.app_driving import FILLED, HOSTILE, imagined, open_wizard, shown, until
+from tests.dbtui.app_driving import FILLED, HOSTILE, at_rest, imagined, open_wizard, shown, until
 from tests.dbtui.synthetic import SyntheticRun
 
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "core.config", "typer", "tomlkit", "diffusers", "transformers",
@@ -153,6 +155,43 @@ async def test_the_palette_offers_only_what_is_possible_now(tmp_path: Path) -> N
         titles = [command.title for command in app.get_system_commands(app.screen)]
         assert any(title.startswith("New") for title in titles)
         assert not any(title.startswith(("Delete", "Resume", "Export")) for title in titles)
+
+
+@pytest.mark.parametrize("step", ["", "concepts", "review"])
+async def test_the_menu_lists_what_the_help_lists_and_first_what_the_footer_shows(tmp_path: Path, step: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        if step:
+            await open_wizard(pilot, step, dict(FILLED))
+        seen = [one.binding for one in active_in(app.screen) if one.enabled and one.binding.tooltip]
+        told = {one.description for one in seen} - {"Menu"}
+        shown_first = {one.description for one in seen if one.show}
+        await pilot.press("ctrl+p")
+        titles = await in_the_menu(pilot)
+        assert set(titles) == told and "Language" in titles
+        assert set(titles[: len(shown_first)]) == shown_first
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("lang", "Language"), ("语言", "Language"), ("dark", "Looks"), ("kitty", "Graphics")]
+)
+async def test_the_menu_finds_by_the_words_of_the_help_too(tmp_path: Path, typed: str, found: str) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+p", *typed)
+        await until(pilot, lambda: app.screen.query_one(CommandInput).value == typed)
+        assert (await in_the_menu(pilot))[0] == found
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+
+
+async def in_the_menu(pilot: Pilot[int]) -> list[str]:
+    """The titles, once all are there."""
+    await at_rest(pilot)
+    options = pilot.app.screen.query_one(CommandList).options
+    return [str(option.hit.text).partition("  (")[0] for option in options if isinstance(option, Command)]
 
 
 async def test_a_command_of_the_palette_does_what_its_key_does(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from tests.languages import texts_in
 
 OTHER_WORDS = {
     "对照任务": "对比任务",
+    "从头重试": "从头训练",
+    "一类主体": "一类概念",
+    "等待的训练": "没有任务在排队",
     "“检查”页": "“核对”页",
     "没有人可以询问": "无法询问",
     "保存过 {": "{states}",
@@ -52,6 +56,14 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 @pytest.mark.parametrize("word", OTHER_WORDS)
 def test_one_word_for_one_thing(word: str) -> None:
     assert not {key: text for key, text in texts_in("zh").items() if word in text}, f"→ {OTHER_WORDS[word]}"
+
+
+def test_the_name_of_a_run_stands_in_quotes() -> None:
+    told = ("home.", "last.", "leave.", "resume.", "queue.line", "overlay.question", "stop.", "preset.copy.",
+            "name.in-use", "ending.")  # fmt: skip
+    bare = {key: text for key, text in texts_in("zh").items()
+            if key.startswith(told) and re.search(r"(?<![“/`]){(name|run)}", re.sub("`[^`]*`", "", text))}  # fmt: skip
+    assert not bare
 
 
 def test_a_head_counts_steps_as_the_lines_below_it() -> None:

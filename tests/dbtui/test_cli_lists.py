@@ -80,6 +80,16 @@ class TestLists:
         assert all(option.name in said for option in option_table())
         assert "[filewords]" in said
 
+    def test_no_line_of_the_options_begins_at_the_edge_but_the_sections(
+        self, monkeypatch: pytest.MonkeyPatch, spoken: str, capsys: Said
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("DBTUI_LANGUAGE", spoken)
+        assert main(["options"]) == 0
+        sections = {option.section for option in option_table()}
+        at_the_edge = {line.rstrip() for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")}
+        assert at_the_edge - {""} <= sections
+
     def test_presets_are_the_built_in_and_ones_own(self, tmp_path: Path, capsys: Said) -> None:
         own = tmp_path / "config" / "dbtui" / "presets"
         own.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,23 @@ async def test_space_chooses_two_and_c_compares_them(run: Run) -> None:
         assert (app.screen.left.step, app.screen.right.step, app.screen.right.seed) == (600, 300, 43)
         await pilot.press("escape")
         assert app.screen is gallery
+
+
+@pytest.mark.parametrize("keys", [("space", "left", "space", "c"), ("space", "left", "c")])
+async def test_the_earlier_of_two_stands_on_the_left_whichever_was_chosen_first(
+    run: Run, keys: tuple[str, ...]
+) -> None:
+    app = DbtuiApp(run.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, run)
+        await pilot.press(*keys[:-1])
+        await settle(pilot)
+        if keys.count("space") == 2:
+            assert re.search(r"step 500 · picture 1.*step 600 · picture 2", shown(app))
+        await pilot.press("c")
+        await settle(pilot)
+        assert isinstance(app.screen, Compare)
+        assert (app.screen.left.step, app.screen.right.step) == (500, 600)
 
 
 async def test_c_without_a_choice_takes_the_one_before(run: Run) -> None:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
-from core.events import Sample
+from core.events import Failed, Sample, encode
 from core.languages import texts_of
 from core.runs.folder import Run
 from core.texts import say, use_language
@@ -99,3 +99,12 @@ def test_a_concept_is_called_one_where_there_is_room() -> None:
     assert facts_of(sample) == "step 100   seed 1   subject dog-face"
     assert facts_of(sample, 34) == "step 100   seed 1   dog-face"
     assert facts_of(sample, 20) == "step 100   seed 1\ndog-face"
+
+
+async def test_a_run_that_ended_before_its_first_preview_names_no_key_that_makes_one(tmp_path: Path) -> None:
+    failed = Run.create(tmp_path / "home", with_changes(RunConfig(), {"model.name": "dog"}), "0")
+    failed.journal_path.write_text(encode(Failed(code="x", message="It failed.", advice="")) + "\n")
+    app = DbtuiApp(failed.home)
+    async with app.run_test(size=NARROW) as pilot:
+        await opened(app, pilot, failed)
+        assert "it ended before any was made" in shown(app) and "press s" not in shown(app)

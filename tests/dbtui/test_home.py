@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets._toast import Toast
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
@@ -303,3 +304,32 @@ async def test_a_run_is_not_said_to_be_new_before_its_journal_was_read(
         may_read.set()
         await until(pilot, lambda: "It broke." in shown(app))
         assert "Reading what" not in shown(app)
+
+
+async def test_a_notice_covers_nothing_that_is_said_of_the_chosen_run(tmp_path: Path) -> None:
+    make_run(tmp_path, "clock", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "clock" in shown(app))
+        app.notify("A run named clock has been exported: 2 files\nu tells how to use them")
+        await until(pilot, lambda: any(toast.region.area for toast in app.screen.query(Toast)))
+        await pilot.pause(0.2)
+        assert not app.screen.query_one(Toast).region.overlaps(app.screen.query_one("#below").region)
+
+
+@pytest.mark.parametrize(("size", "keys"), [((80, 24), ("4",)), ((120, 36), ()), ((120, 36), ("4", "escape"))])
+async def test_escape_in_the_monitor_goes_back_to_the_list_but_first_to_all_panes(
+    tmp_path: Path, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    make_run(tmp_path, "clock", begun(5), a_step(5), Done(step=5, seconds=9))
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "clock" in shown(app))
+        app.open_run("clock")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and app.screen._knows_the_past)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+            assert isinstance(app.screen, MonitorScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen))

@@ -9,7 +9,7 @@ import pytest
 
 from dbtui.app import DbtuiApp
 from dbtui.widgets.question import Answer, Question, key_of
-from tests.dbtui.app_driving import press, shown, until
+from tests.dbtui.app_driving import at_rest, press, shown, until
 
 LETTERS = (Answer("keep", "k", "Keep"), Answer("delete", "x", "Delete"), Answer("wait", "w", "Wait"))
 NUMBERS = tuple(Answer(f"card {number}", key_of(number), f"Card {number}") for number in range(1, 12))
@@ -79,3 +79,48 @@ async def test_who_answers_twice_in_one_moment_has_answered_once_and_closes_noth
         for _ in range(10):
             await pilot.pause()
         assert len(got) == 1 and app.screen is below
+
+
+ENDINGS = (
+    Answer("save", "s", "Save and stop", "can be resumed from here"),
+    Answer("discard", "w", "Stop without saving", "the state of step 57 stays, what came after is lost"),
+    Answer("go-on", "g", "Go on training"),
+)
+LONG = "One of many sentences that say what is to be known before an answer is chosen. " * 7
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text", "answers", "last"),
+    [(((80, 24),), "", ENDINGS, "Go on training"), (((120, 36), (80, 24)), "", ENDINGS, "Go on training"),
+     (((80, 24),), "", tuple(Answer(str(n), "", f"Run {n}") for n in range(18)), "Run 17"),
+     (((120, 36),), LONG, tuple(Answer(str(n), "", f"Run {n}") for n in range(18)), "Run 17"),
+     (((120, 20), (80, 30), (80, 24)), LONG, tuple(Answer(str(n), "", f"Run {n}") for n in range(9)), "Run 8")],
+    ids=["wraps", "smaller", "many", "many and long", "smaller and long"])  # fmt: skip
+async def test_all_answers_are_seen_wherever_the_screen_has_room_for_them(
+    tmp_path: Path, sizes: Sequence[tuple[int, int]], text: str, answers: Sequence[Answer], last: str
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=sizes[0]) as pilot:
+        app.push_screen(Question("Which one?", text, answers))
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        for size in sizes[1:]:
+            await pilot.resize_terminal(*size)
+        await at_rest(pilot)
+        assert last in shown(app)
+        assert app.screen.query_one("#answers").max_scroll_y == 0
+        assert all(line.rstrip() in shown(app) for line in ("Which one?", text[-8:], "Esc closes"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 14)])
+async def test_a_question_longer_than_the_screen_keeps_its_keys_and_some_answers_in_sight(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        answers = [Answer(str(n), "", f"Run {n}") for n in range(20)]
+        app.push_screen(Question("Which one?", LONG * 2, answers))
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await at_rest(pilot)
+        assert all(part in shown(app) for part in ("Which one?", "One of many", "Run 2", "Esc closes"))
+        await pilot.press("end")
+        await until(pilot, lambda: "Run 19" in shown(app))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given
@@ -171,12 +172,25 @@ def test_a_number_stays_with_its_unit(text: str, width: int, expected: list[str]
     assert [line.rstrip() for line in lines(text, width)] == expected
 
 
-@pytest.mark.parametrize("text", ["显存用得少得多，大约慢四分之一，学习率不变，文本编码器和检查点也是如此。"])
-def test_common_words_are_torn_in_no_line(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("显存用得少得多，大约慢四分之一，学习率不变，文本编码器和检查点也是如此。",
+      ("显存", "大约", "四分之一", "学习率", "文本编码器", "检查点")),
+     ("几乎学不会照片，想看到学习过程就请早些看预览图（正则化图），这样随机舍入也能识别新狗。",
+      ("照片", "学习", "过程", "早些", "预览图", "正则化", "这样", "随机", "舍入", "识别"))],
+)  # fmt: skip
+def test_common_words_are_torn_in_no_line(text: str, words: Sequence[str]) -> None:
     for width in range(10, 60):
         joined = "|".join(line.rstrip() for line in lines(text, width))
-        for word in ("显存", "大约", "四分之一", "学习率", "文本编码器", "检查点"):
+        for word in words:
             assert word in joined, (width, joined)
+
+
+def test_characters_that_a_name_may_have_stand_on_one_line() -> None:
+    text = "请起一个（英文字母、数字和 - _ .），文件夹和导出文件都用它命名。"
+    for width in range(12, 60):
+        joined = "|".join(line.rstrip() for line in lines(text, width))
+        assert "- _ .）" in joined, (width, joined)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from core.events import Continued, Paused, Phase, Stopped, Warned
+from core.events import Checkpoint, Continued, Paused, Phase, Stopped, Warned
 from core.runs.history import History
-from core.runs.lock import owner
+from core.runs.lock import RunLock, owner
 from dbtui.monitor.state import glance, progress_line
 from dbtui.widgets.question import Question
 from tests.dbtui import synthetic
+from tests.dbtui.app_driving import until
 from tests.dbtui.monitor.bench import (
     NARROW,
     Bench,
@@ -52,6 +53,23 @@ async def test_p_continues_a_paused_run_and_answers_are_told(owned: SyntheticRun
         assert "Went on at step 20" in notices(app)
 
 
+async def test_what_was_made_when_asked_is_told_in_few_words_that_stay_to_be_read(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned, 20)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        for key, told in (("c", "Saved at step 20."), ("s", "Previews of step 20 are made.")):
+            await pilot.press(key)
+            id_ = commands(owned)[-1]["id"]
+            saved = Checkpoint(step=20, path="checkpoints/step-000020", bytes=9, seconds=1.0, id=id_, time=NOON)
+            drawn = replace(synthetic.preview(owned, 20, "a sks dog"), id=id_)
+            owned.say(saved if key == "c" else drawn)
+            await look(app, pilot)
+            (notice,) = app._notifications
+            assert (notice.message, notice.timeout) == (told, 7)
+            app.clear_notifications()
+
+
 async def test_what_was_asked_stands_at_the_top_until_it_is_answered(owned: SyntheticRun) -> None:
     synthetic.in_training(owned, 20)
     app = Bench(owned)
@@ -88,6 +106,23 @@ async def test_seconds_count_while_it_loads_though_the_next_redraw_is_far_off(
             app.monitor._tick()
             await pilot.pause()
             assert f"loading the libraries, {seconds} s" in screen_text(app)
+
+
+async def test_how_to_train_on_is_not_told_any_more_once_it_loads_though_the_line_is_slow(
+    run: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthetic.stopped(run)
+    app = Bench(run)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "trains on from step" in screen_text(app)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        monkeypatch.setattr(app._driver, "is_behind", True, raising=False)
+        with RunLock(run.lock_path):
+            await pilot.press("escape")
+            await until(pilot, lambda: "► loading" in screen_text(app))
+            assert "trains on from step" not in screen_text(app)
 
 
 def test_a_run_that_is_loaded_again_does_not_show_the_pace_of_its_life_before(owned: SyntheticRun) -> None:

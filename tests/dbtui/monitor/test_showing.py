@@ -22,6 +22,7 @@ from core.texts import use_language
 from dbtui.monitor.samples import SamplesPane
 from dbtui.monitor.screen import PANES
 from dbtui.monitor.state import Notice, StateLines
+from dbtui.monitor.tabs import TabLine
 from dbtui.monitor.words import line_of
 from tests.dbtui import synthetic
 from tests.dbtui.app_driving import until
@@ -429,3 +430,17 @@ async def test_an_answer_covers_no_more_than_a_line_of_a_small_terminal(owned: S
             assert saved in screen_text(app)
     finally:
         use_language(None)
+
+
+async def test_a_notice_over_the_log_leaves_the_newest_line_in_sight(owned: SyntheticRun) -> None:
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    async with app.run_test(size=NARROW, notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("5")
+        await settle(pilot)
+        app.notify("clock trains on in process 23700. Watch it with: `dbtui attach clock`", markup=False)
+        await until(pilot, lambda: any(toast.region.area for toast in app.screen.query(Toast)))
+        lines, toast = app.screen.query_one("#log-lines").region, app.screen.query_one(Toast).region
+        assert toast.y >= app.screen.query_one(TabLine).region.bottom
+        assert toast.bottom <= lines.bottom - 4
