@@ -181,7 +181,7 @@ def _told(entry: Entry, seen: Summary) -> str:
     from core.planning.remedies import NOT_A_NUMBER
 
     if entry.place and not entry.is_alive:
-        return say("home.about-waiting", "Waits its turn in the queue. r starts it at once.")
+        return say("home.about-waiting", "Waits its turn in the queue. r starts it at once, beside what trains now.")
     if entry.state == "failed" and isinstance(seen.ending, Failed) and seen.ending.code in NOT_A_NUMBER:
         return say("home.about.not-finite", "Ended with an error, and r would end in the same way: Enter, then F2, "
                    "shows what may help.")  # fmt: skip

@@ -269,7 +269,8 @@ class HomeScreen(RunActions):
             active = said_as(active, {"demo": (say("home.demo-key", "Demo"), "")})
         if entry is not None and entry.place:
             active = said_as(active, {"resume": (say("home.start-now", "Start now"), say(
-                "home.start-now.help", "Trains it at once, without waiting for its turn."))})  # fmt: skip
+                "home.start-now.help", "Trains it at once, without waiting for its turn: beside what "
+                "trains now."))})  # fmt: skip
         elif entry is not None and entry.state == "new":
             active = said_as(active, {"resume": trains_first()})
         elif entry is not None and entry.begins_anew:

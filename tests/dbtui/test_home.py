@@ -214,6 +214,10 @@ def test_a_run_that_would_fail_again_at_once_is_not_said_to_be_tried_again(tmp_p
     )
 
 
+def test_starting_a_run_that_waits_is_said_to_be_beside_what_trains(tmp_path: Path) -> None:
+    assert "beside what trains" in describe(Entry("clock", summary(make_run(tmp_path, "clock")), place=1))
+
+
 def test_the_line_of_titles_fits_eighty_columns() -> None:
     assert len(heads(78)) <= 80
     assert all(len(words) <= 14 for _, words, _ in STATES.values())
