@@ -305,12 +305,8 @@ class WizardScreen(Editing):
             told = say("wizard.escape", "Nothing is open to close. F3 goes back; what you typed is kept.")
             self.app.notify(told, timeout=ESCAPE_SECONDS, markup=False)
 
-    async def action_back(self) -> None:
-        number = STEPS.index(self.step)
-        if number:
-            self.wizard.turn_to(STEPS[number - 1])
-        else:
-            self.wizard.leave()
+    def action_back(self) -> None:
+        self.wizard.turn_back(self.step)
 
     async def go_to_field(self, path: str) -> None:
         """Put the focus on the field, showing it first if it is hidden."""

@@ -16,7 +16,7 @@ from core.families.vocabulary import count_tokens, pieces
 from core.planning.survey import survey
 from core.runs.pace import former_paces
 from core.texts import UserError, say
-from dbtui.drafts import Draft, delete_draft, save_draft
+from dbtui.drafts import STEPS, Draft, delete_draft, save_draft
 from dbtui.home.rows import Entry
 from dbtui.home.screen import HomeScreen
 from dbtui.widgets.question import Answer, Question
@@ -43,6 +43,8 @@ class Wizard:
         self._saving = threading.Lock()
         self._over = self._leaves = False
         self._is_kept = is_kept
+        self._heading = ""
+        """The step that is turned to, until it is shown."""
 
     # --- the screens --------------------------------------------------------------------------------------------------
 
@@ -78,7 +80,25 @@ class Wizard:
 
     def turn_to(self, step: str, field: str = "") -> None:
         """`go`, without waiting for it: a button of the screen that is left would wait for its own end."""
-        self.app.call_later(self.go, step, field)
+        self._heading = step
+        self.app.call_later(self._turn, step, field)
+
+    async def _turn(self, step: str, field: str) -> None:
+        await self.go(step, field)
+        if self._heading == step:
+            self._heading = ""
+
+    def turn_back(self, step: str) -> None:
+        """To the step before `step`, or before the one that is turned to already: who presses the key three times
+        quickly goes three steps back. Home before the first.
+        """
+        number = STEPS.index(self._heading or step)
+        if number:
+            self.turn_to(STEPS[number - 1])
+        elif not self._heading:
+            self.leave()
+        else:
+            self.app.call_later(self.leave)  # once that one is shown
 
     def leave(self) -> None:
         """Home again; what was typed is kept, and said to be. Where it cannot be kept the screen stays."""
@@ -108,10 +128,11 @@ class Wizard:
         self._draw_no_more()
         self.app.pop_screen()
         if self._is_kept and not self._dirty:
-            told = say("wizard.kept", "What you typed is kept: Enter on the draft in the list goes on with it.")
-            self.app.notify(told, markup=False)
+            told = say("wizard.kept.elsewhere", "What you typed is kept, as a draft among your runs.")
             if isinstance(self.app.screen, HomeScreen):
+                told = say("wizard.kept", "What you typed is kept: Enter on the draft in the list goes on with it.")
                 self.app.screen.stand_on(Entry("", draft=self.context.draft()))
+            self.app.notify(told, markup=False)
 
     async def close(self) -> None:
         """Take the screens away, and what lies over them."""

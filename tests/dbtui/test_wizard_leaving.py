@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.screen import Screen
 
 from core.config.options import RunConfig
 from core.config.parsing import with_changes
@@ -19,7 +20,7 @@ from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.question import Question
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.rows import Choice, Row
-from tests.dbtui.app_driving import FILLED, imagined, open_wizard, until
+from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, press, until
 
 
 @pytest.fixture(autouse=True)
@@ -180,3 +181,30 @@ async def test_whoever_has_gone_on_while_the_draft_was_written_stays_there(
         goes_on.set()
         await pilot.pause(0.3)
         assert type(app.screen).__name__ == "ConceptsScreen" and app.screen.is_ready  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("step", "times", "reached"), [("review", 3, "model"), ("parameters", 2, "model"),
+                                                        ("parameters", 3, "")])  # fmt: skip
+async def test_f3_pressed_quickly_goes_back_as_often_as_it_was_pressed(
+    tmp_path: Path, step: str, times: int, reached: str
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_wizard(pilot, step, dict(FILLED))
+        press(app, *["f3"] * times)
+        await until(pilot, lambda: getattr(app.screen, "step", "") == reached)
+        await at_rest(pilot)
+        assert getattr(app.screen, "step", "") == reached
+
+
+async def test_no_list_is_spoken_of_where_the_wizard_is_left_for_another_screen(tmp_path: Path) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        below = Screen[None]()
+        await app.push_screen(below)
+        screen = await open_wizard(pilot, "model", dict(FILLED))
+        screen.context.edit("model.name", "watch")
+        screen.wizard.changed()
+        await pilot.press("f3")
+        await until(pilot, lambda: app.screen is below)
+        await until(pilot, lambda: notices(app) == ["What you typed is kept, as a draft among your runs."])

@@ -203,3 +203,9 @@ def test_an_empty_caption_is_mended_with_the_one_it_began_with() -> None:
     (finding,) = findings({PROMPT: " "})
     assert [fix.changes for fix in finding.fixes] == [{PROMPT: "a {identifier} {class}"}]
     assert mended(finding, {PROMPT: " "}) == [set()]
+
+
+def test_a_class_of_digits_alone_is_a_hint() -> None:
+    finding = found("class.no-word", {NOUN: "99999"})
+    assert finding.level is Level.HINT and finding.field == NOUN
+    assert "class.no-word" not in codes({NOUN: "dog 2"})

@@ -57,7 +57,7 @@ def identifier(config: RunConfig, facts: Facts) -> Iterator[Finding]:
 
 
 def class_noun(config: RunConfig, facts: Facts) -> Iterator[Finding]:
-    """There is a class, and the captions name it."""
+    """There is a class, a word, and the captions name it."""
     for number, concept in enumerate(config.concepts):
         noun = concept.instance.class_noun.strip()
         template = concept.instance.prompt
@@ -73,6 +73,11 @@ def class_noun(config: RunConfig, facts: Facts) -> Iterator[Finding]:
                 "class.not-in-prompt", "The caption {caption!r} does not name the class {noun}: the model has to "
                 "find out by itself what your subject is.", mend="Write the class behind the identifier.",
                 caption=instance_prompt(concept), noun=noun), (_prompt(number, concept, new),))  # fmt: skip
+        elif noun and not any(map(str.isalpha, noun)):
+            yield Finding(Level.HINT, f"concepts.{number}.instance.class_noun", message(
+                "class.no-word", "The class {noun} has no letter in it: it is the English word for what your subject "
+                "is, which the model knows already.", mend="Write for example dog, alarm clock, woman.",
+                noun=noun))  # fmt: skip
 
 
 def class_texts(config: RunConfig, facts: Facts) -> Iterator[Finding]:
