@@ -44,11 +44,11 @@ class LossPane(CurvePane):
     LossPane .curve--smoothed { color: $success; text-style: bold; }
     LossPane .curve--prior-check { color: $warning; text-style: bold; }
     LossPane .curve--instance-check { color: $primary; text-style: bold; }
-    LossPane:nocolor .curve--raw { color: $foreground 20%; }
-    LossPane:nocolor .curve--prior, LossPane:nocolor .curve--prior-check { color: $foreground 50%; }
-    LossPane:nocolor .curve--instance, LossPane:nocolor .curve--instance-check { color: $foreground 75%; }
+    LossPane:nocolor .curve--raw { color: $foreground 50%; }
+    LossPane:nocolor .curve--prior, LossPane:nocolor .curve--prior-check { color: $foreground 73%; }
+    LossPane:nocolor .curve--instance, LossPane:nocolor .curve--instance-check { color: $foreground 86%; }
     LossPane:nocolor .curve--smoothed { color: $foreground; }
-    LossPane:nocolor .curve--other, LossPane:nocolor .curve--other-check { color: $foreground 35%; }
+    LossPane:nocolor .curve--other, LossPane:nocolor .curve--other-check { color: $foreground 61%; }
     """
 
     def __init__(self, run: str) -> None:

@@ -19,7 +19,7 @@ class RatePane(CurvePane):
     RatePane .curve--rate { color: $primary; }
     RatePane .curve--text-encoder { color: $accent; }
     RatePane:nocolor .curve--rate { color: $foreground; }
-    RatePane:nocolor .curve--text-encoder { color: $foreground 45%; }
+    RatePane:nocolor .curve--text-encoder { color: $foreground 55%; }
     """
 
     def __init__(self) -> None:

@@ -124,3 +124,18 @@ async def test_a_question_longer_than_the_screen_keeps_its_keys_and_some_answers
         assert all(part in shown(app) for part in ("Which one?", "One of many", "Run 2", "Esc closes"))
         await pilot.press("end")
         await until(pilot, lambda: "Run 19" in shown(app))
+
+
+@pytest.mark.parametrize("looks", ["dark", "light"])
+async def test_without_colours_the_highlighted_answer_is_underlined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = DbtuiApp(tmp_path, looks=looks)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(Question("Which?", "", LETTERS))
+        await until(pilot, lambda: isinstance(app.screen, Question) and "Delete" in shown(app))
+        await at_rest(pilot)
+        strips = app.screen._compositor.render_strips()
+        lined = ["".join(part.text for part in strip if part.style and part.style.underline) for strip in strips]
+        assert [line.split()[-1] for line in lined if line.strip()] == ["Keep"]

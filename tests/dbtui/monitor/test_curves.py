@@ -6,8 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from textual.color import Color
+from textual.theme import Theme
 
-from dbtui.looks import THEMES
+from dbtui.looks import CALM, CALM_LIGHT, THEMES
+from dbtui.monitor.curves import CurvePane
 from dbtui.monitor.loss import LossPane
 from dbtui.monitor.rate import RatePane
 from dbtui.widgets.plot import Plot, StepFormatter, _within
@@ -126,3 +129,29 @@ def test_no_two_numbers_of_steps_touch(width: int, last: int, first: int) -> Non
         assert tick == ticks[0] or begins > ends
         ends = begins + len(label)
     assert ticks and all(tick == round(tick) and first <= tick <= last for tick in ticks)
+
+
+@pytest.mark.parametrize("theme", [CALM, CALM_LIGHT], ids=["dark", "light"])
+async def test_without_colours_every_curve_stands_out_from_its_ground(
+    owned: SyntheticRun, monkeypatch: pytest.MonkeyPatch, theme: Theme
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    synthetic.in_training(owned)
+    app = Bench(owned)
+    app.register_theme(CALM_LIGHT)
+    app.theme = theme.name
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        for pane in app.screen.query(CurvePane):
+            for name in pane.COMPONENT_CLASSES:
+                if name.startswith("curve--"):
+                    ground, colour = pane.background_colors[1], pane.get_component_styles(name).color
+                    lighter, darker = sorted((luminance(ground), luminance(ground + colour)), reverse=True)
+                    assert (lighter + 0.05) / (darker + 0.05) >= 3, name
+
+
+def luminance(colour: Color) -> float:
+    """Relative, as the guidelines for contrast have it."""
+    parts = [part / 255 for part in colour.rgb]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
