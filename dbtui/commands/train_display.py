@@ -88,6 +88,15 @@ def step_line(event: Step, clock: Clock) -> str:
     return " · ".join(parts)
 
 
+def _why_not_exact(device: str) -> str:
+    if device == "CPU":
+        return say("line.not-exact", " (not bit for bit as without the break: its length, another option or the "
+                   "program has changed since)")  # fmt: skip
+    return say(
+        "line.not-exact.gpu", " (not bit for bit as without the break: a GPU adds up in another order each time)"
+    )
+
+
 def event_line(event: Event) -> str | None:
     """What is worth a line of its own; `None` for steps, progress and failures (the program's last word, on stderr)."""
     match event:
@@ -98,7 +107,7 @@ def event_line(event: Event) -> str | None:
         case RunStarted():
             said = say("line.went-on", "Goes on from step {step} of {total}, on {device}", step=event.resumed_from,
                        total=event.total_steps, device=event.device)  # fmt: skip
-            return said if event.exact else said + say("line.not-exact", " (not bit for bit as without the break)")
+            return said if event.exact else said + _why_not_exact(event.device)
         case Validation(prior=None):
             return say("line.validation", "Step {step}: validation loss {loss}", step=event.step,
                        loss=_figure(event.instance))  # fmt: skip

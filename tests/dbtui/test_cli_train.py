@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from core.runs.folder import Run
 from dbtui.__main__ import main
 from dbtui.commands.configs import differences
 from dbtui.commands.train import Watch
-from dbtui.commands.train_display import Clock, PlainDisplay, ProgressDisplay, step_line
+from dbtui.commands.train_display import Clock, PlainDisplay, ProgressDisplay, event_line, step_line
 
 Said = pytest.CaptureFixture[str]
 Script = Callable[[RunConfig, bool, Callable[[], Any]], Iterator[Event]]
@@ -435,3 +436,13 @@ def test_the_progress_display_shows_foreign_words_as_they_are() -> None:
     assert "[/] :smile: [@click=app.bell]x" in out.getvalue()
     assert "\x1b]0;" not in out.getvalue()
     assert "[bold]x" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("device", "exact", "says"),
+    [("CPU", True, None), ("CPU", False, "its length, another option"), ("NVIDIA H100", False, "a GPU adds up")],
+)
+def test_who_resumes_is_told_why_it_is_not_bit_for_bit(device: str, exact: bool, says: str | None) -> None:
+    line = event_line(replace(STARTED, device=device, resumed_from=2, exact=exact))
+    assert line is not None and (says or "") in line
+    assert ("bit for bit" in line) == (says is not None)
