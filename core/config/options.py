@@ -242,7 +242,7 @@ class SampleOptions(Section):
         "turn into your subject, the class's should stay as it was.", more=True,
     )  # fmt: skip
     seed: int = option(
-        -1, "Preview seed", "The same seed shows the same picture as it changes. -1 draws one when the run is made; "
+        -1, "Preview seed", "The same seed shows the same picture as it changes. -1 draws one when the run begins; "
         "further previews use seed + 1, + 2, …", more=True, ge=-1, le=2**32 - 1,
     )  # fmt: skip
     guidance_scale: float = option(7.5, "Preview guidance scale", "How closely previews follow their prompt.",
@@ -345,7 +345,7 @@ class PerformanceOptions(Section):
         "for other things; the same number gives the same model to the bit.", unit="threads", more=True, ge=0, le=1024,
     )  # fmt: skip
     seed: int = option(
-        -1, "Seed", "Everything random follows from it. -1 draws one when the run is made and writes it down.",
+        -1, "Seed", "Everything random follows from it. -1 draws one when the run begins and writes it down.",
         more=True, ge=-1, le=2**32 - 1,
     )  # fmt: skip
 
