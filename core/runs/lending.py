@@ -11,7 +11,8 @@ from pathlib import Path
 from core.config.parsing import with_changes
 from core.config.prompts import concept_name
 from core.config.runfile import read, to_toml
-from core.files import explain, write_atomic
+from core.config.settle import absolute
+from core.files import explain, staged_file, write_atomic
 from core.runs.folder import Run, list_runs
 from core.runs.lock import RunLock, owner, taken
 from core.texts import UserError, listed, say
@@ -51,11 +52,18 @@ def _names(run: Run) -> str:
 
 
 def rename(run: Run, name: str, version: str) -> Run:
-    """`run.rename`, after which those who use its class pictures find them. Raises `UserError`."""
+    """`run.rename`, after which those who use its class pictures find them. Raises `UserError`, and changes nothing."""
     with _held_borrowers(run) as found:
         made = run.rename(name, version)
-        for other, folders in found:
-            _point(other, {number: str(made.path / inside) for number, inside in folders.items()}, version)
+        try:
+            for other, folders in found:
+                _point(other, {number: str(made.path / inside) for number, inside in folders.items()}, version)
+        except UserError:
+            made.rename(run.name, version)
+            for other, folders in found:
+                with contextlib.suppress(UserError):  # that one says the old place still
+                    _point(other, {number: str(run.path / inside) for number, inside in folders.items()}, version)
+            raise
     return made
 
 
@@ -81,15 +89,16 @@ def _keep(folder: Path, own: Path) -> None:
     """All files of `folder` in `own` too: one more name for the same bytes where the disk can do that, else a copy.
     What is there already stays.
     """
-    for source in sorted(path for path in folder.rglob("*") if path.is_file()):
-        target = own / source.relative_to(folder)
+    for place in sorted(path for path in folder.rglob("*") if path.is_file()):
+        target, source = own / place.relative_to(folder), place.resolve()
         if os.path.lexists(target):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             target.hardlink_to(source)
         except OSError:
-            shutil.copyfile(source, target)
+            with staged_file(target) as staging:
+                shutil.copyfile(source, staging)
 
 
 def _borrowed(run: Run, other: Run) -> _Borrowed:
@@ -99,12 +108,14 @@ def _borrowed(run: Run, other: Run) -> _Borrowed:
         concepts = read(other.config_path).concepts
     except UserError:
         return {}  # nobody can train it as it is
-    home = run.path.resolve()
     found = {}
     for number, concept in enumerate(concepts):
         if concept.prior.directory and concept.prior.images_per_instance:
-            with contextlib.suppress(OSError, RuntimeError, ValueError):
-                found[number] = Path(concept.prior.directory).expanduser().resolve().relative_to(home)
+            with contextlib.suppress(OSError, RuntimeError, UserError):
+                named = absolute(concept.prior.directory)
+                for folder, home in ((named, run.path.absolute()), (named.resolve(), run.path.resolve())):
+                    if folder.is_relative_to(home):
+                        found[number] = folder.relative_to(home)
     return found
 
 
@@ -117,6 +128,8 @@ def _held_borrowers(run: Run) -> Iterator[list[tuple[Run, _Borrowed]]]:
             try:
                 locks.enter_context(RunLock(other.lock_path, trains=False))
             except UserError as error:
+                if error.code != "run.locked":
+                    raise
                 raise _is_used(run, other) from error
             found.append((other, _borrowed(run, other)))
         yield found

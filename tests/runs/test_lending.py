@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,72 @@ def test_both_questions_name_them(lender: Run, tmp_path: Path) -> None:
     assert all(words.endswith("other, third") for words in (after_deleting(lender), after_renaming(lender)))
     with RunLock(other.lock_path), pytest.raises(UserError, match="other trains now"):
         after_deleting(lender)
+
+
+def test_a_copy_that_breaks_off_is_made_anew_and_nothing_is_deleted(
+    lender: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = made(tmp_path, "other", lender.class_pictures / "dog")
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "hardlink_to", refuses)
+        broken.setattr("core.runs.lending.shutil.copyfile", breaks_off)
+        with pytest.raises(UserError):
+            delete_run(lender, VERSION)
+    assert lender.path.exists()
+    monkeypatch.setattr(Path, "hardlink_to", refuses)
+    delete_run(lender, VERSION)
+    assert (other.class_pictures / "dog" / "class-00000.png").read_bytes() == b"a dog"
+
+
+def refuses(*given: object) -> None:
+    raise OSError(errno.EPERM, "no links here")
+
+
+def breaks_off(source: Path, target: Path) -> None:
+    target.write_bytes(source.read_bytes()[:2])
+    raise OSError(errno.ENOSPC, "full")
+
+
+@pytest.mark.parametrize("what", ["picture", "folder"])
+def test_pictures_behind_links_are_kept_too(lender: Run, tmp_path: Path, what: str) -> None:
+    folder, pool = lender.class_pictures / "dog", tmp_path / "pool"
+    pool.mkdir()
+    moved = folder if what == "folder" else folder / "class-00000.png"
+    moved.rename(pool / moved.name)
+    moved.symlink_to(pool / moved.name)
+    other = made(tmp_path, "other", folder)
+    delete_run(lender, VERSION)
+    kept = other.class_pictures / "dog" / "class-00000.png"
+    assert kept.read_bytes() == b"a dog" and not kept.is_symlink()
+
+
+def test_where_one_of_them_cannot_be_written_the_run_keeps_its_name(
+    lender: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = lender.class_pictures / "dog"
+    first, second = made(tmp_path, "a", folder), made(tmp_path, "b", folder)
+    write = lending.write_atomic
+
+    def full(path: Path, text: str) -> None:
+        if path == second.config_path:
+            raise OSError(errno.ENOSPC, "full")
+        write(path, text)
+
+    monkeypatch.setattr(lending, "write_atomic", full)
+    with pytest.raises(UserError):
+        rename_run(lender, "new", VERSION)
+    assert lender.path.exists() and not (tmp_path / "runs" / "new").exists()
+    assert lender.config().model.name == "clock"
+    assert {run.config().concepts[0].prior.directory for run in (first, second)} == {str(folder)}
+
+
+def test_only_who_trains_is_said_to_train(lender: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path, "other", lender.class_pictures / "dog")
+
+    def acquire(lock: RunLock, **given: object) -> None:
+        raise UserError("file.denied", "not yours")
+
+    monkeypatch.setattr(RunLock, "acquire", acquire)
+    with pytest.raises(UserError) as refused:
+        delete_run(lender, VERSION)
+    assert refused.value.code == "file.denied"
