@@ -77,6 +77,7 @@ def break_lines_between_characters() -> None:
 
 def _divide(text: str, width: int, fold: bool = True) -> list[int]:
     """Where the lines of `text` begin, the first one left out: `rich._wrap.divide_line` for Chinese."""
+    width = max(1, width)  # for one layout, while a terminal is made narrow, there may be no room at all
     if CHINESE.search(text) or (fold and _is_parted(text, width)):
         return list(_starts(text, width, fold))
     return list(dict.fromkeys(divide_line(together(text, width), width, fold)))  # twice where a character is too wide

@@ -70,7 +70,12 @@ class Facts:
 
     def is_brought(self, config: RunConfig, path: str) -> bool:
         """Whether nobody has chosen the value at `path`: it came with the preset or the demo."""
-        return self.brought is not None and value_at(config, path) == value_at(self.brought, path)
+        if self.brought is None:
+            return False
+        try:
+            return bool(value_at(config, path) == value_at(self.brought, path))
+        except IndexError:  # a concept that only the texts of a draft know
+            return False
 
     def scan(self, concept: int) -> Scan | None:
         """The instance pictures of one concept, where they are known."""

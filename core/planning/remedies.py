@@ -14,7 +14,7 @@ from core.choices.adapters import WHOLE
 from core.choices.optimizers import OPTIMIZERS
 from core.config.findings import Fix
 from core.config.options import RunConfig
-from core.config.settle import absolute
+from core.config.settle import absolute, exists
 from core.config.table import find_option
 from core.families.describe import SourceDescription, describe
 from core.machine import Machine, inspect_machine
@@ -274,7 +274,7 @@ def _near(config: RunConfig) -> Iterator[Fix]:
     """The folders of pictures that were probably meant, where one is not there."""
     for number, concept in enumerate(config.concepts):
         folder = absolute(concept.instance.directory)
-        near = None if folder.exists() else nearest(folder)
+        near = None if exists(str(folder)) else nearest(folder)
         if near is not None:
             yield Fix(message("fix.near", "Take {path}", path=near),
                       {f"concepts.{number}.instance.directory": str(near)})  # fmt: skip

@@ -44,7 +44,7 @@ def survey(config: RunConfig, home: Path, *, decode: bool, resuming: bool = Fals
     gone = dict(_class_folders_gone(config, home))
     return Facts(
         names_in_use=names,
-        not_runs=frozenset(name for name in names if not (home / "runs" / name / "run.toml").is_file()),
+        not_runs=frozenset(name for name in names if not exists(str(home / "runs" / name / "run.toml"))),
         scans=scans,
         prior_scans=tuple(_prior_scans(config, run, gone, decode)),
         class_folders_gone=gone,

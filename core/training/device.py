@@ -126,7 +126,9 @@ def give_way() -> None:
     that OpenMP starts for the calling one inherit it. Only Linux knows a niceness of threads: setpriority(2), "Notes".
     """
     if sys.platform == "linux" and threading.current_thread() is not threading.main_thread():
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVING_WAY)
+        thread = threading.get_native_id()
+        if os.getpriority(os.PRIO_PROCESS, thread) < GIVING_WAY:  # only root may take niceness back
+            os.setpriority(os.PRIO_PROCESS, thread, GIVING_WAY)
 
 
 def peak_memory_bytes(device: torch.device) -> int:

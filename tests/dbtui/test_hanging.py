@@ -13,7 +13,7 @@ from dbtui.app import DbtuiApp
 from dbtui.widgets.guidance import Guidance
 from dbtui.widgets.hanging import Hanging, Hung
 from dbtui.widgets.question import Answer, Question
-from dbtui.widths import both_ends
+from dbtui.widths import both_ends, break_lines_between_characters
 from tests.dbtui.app_driving import FILLED, at_rest, imagined, open_wizard, shown, until
 
 RULES = RulesMap()
@@ -27,6 +27,13 @@ def test_what_goes_on_stands_below_the_words_and_nothing_is_lost(text: str) -> N
     assert all(cell_len(line) <= 40 for line in (first, *further))
     assert "".join((first[6:], *further)).replace(" ", "") == text.replace(" ", "")
     assert hanging.get_height(RULES, 40) == 1 + len(further)
+
+
+@pytest.mark.parametrize("text", ["A word and another.", "一步一步地学习。"])
+def test_where_there_is_no_room_at_all_it_still_has_a_height(text: str) -> None:
+    """As for one layout while a terminal is made narrow."""
+    break_lines_between_characters()
+    assert Hanging((Hung(Content("1 "), Content(text)),)).get_height(RULES, 0) > 0
 
 
 def test_where_there_is_no_room_beside_the_head_the_text_has_the_whole_width() -> None:

@@ -111,6 +111,7 @@ def test_what_nobody_has_chosen_is_not_told_to_do_nothing() -> None:
     brought = {"concepts.0.prior.steps": 12, "performance.text_encoder_rate": 1e-6}
     there = facts(prior_scans=(scan_of(24),), brought=with_changes(RunConfig(), brought))
     enough = {"concepts.0.prior.directory": "/class"}
+    assert not there.is_brought(RunConfig(), "concepts.1.prior.steps"), "of a concept that was not there then"
     assert codes(brought | enough, there) == set()
     assert codes(brought | enough | {"concepts.0.prior.steps": 30}, there) == {"class.enough"}
     assert codes(brought | NO_CLASS, there) == {"prior.off"}

@@ -86,6 +86,7 @@ def test_a_folder_of_pictures_that_has_another_name_now_is_offered(tmp_path: Pat
     assert fix.changes == {"concepts.0.instance.directory": str(tmp_path / "clock-moved")}
     assert remedies("pictures.missing", with_changes(options, fix.changes)) == ()
     assert remedies("pictures.missing", config(concepts__0__instance__directory=str(tmp_path / "x" / "y"))) == ()
+    assert remedies("pictures.missing", config(concepts__0__instance__directory=str(tmp_path / ("x" * 300)))) == ()
 
 
 def test_other_failures_have_no_option_that_helps() -> None:

@@ -298,3 +298,14 @@ def test_in_a_thread_of_an_app_the_trainer_gives_way_on_the_processor(
     assert seen == [device.GIVING_WAY] and os.getpriority(os.PRIO_PROCESS, 0) == before
     run_to_end(quick_config(tiny_sd1, pictures, intervals__max_steps=1), tmp_path / "alone")
     assert os.getpriority(os.PRIO_PROCESS, 0) == before, "a run that has a process of its own is like any other"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows a niceness of threads")
+def test_a_thread_that_has_given_way_further_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "getpriority", lambda which, who: 15)
+    monkeypatch.setattr(os, "setpriority", lambda which, who, niceness: asked.append(niceness))
+    thread = threading.Thread(target=device.give_way)
+    thread.start()
+    thread.join()
+    assert not asked, "only root may take niceness back"
