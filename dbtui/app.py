@@ -107,6 +107,13 @@ class DbtuiApp(Preferences):
         """Whether a run trains in this process."""
         return self.training is not None and self.training.running
 
+    def when_deserted(self) -> None:
+        """The terminal went after d, before the process that was to train on was there."""
+        if self.training is not None:
+            from dbtui.monitor.leaving import when_deserted
+
+            when_deserted(self.training)
+
     @property
     def is_exporting(self) -> bool:
         """Whether a model is being written; that ends with the program."""
@@ -386,7 +393,7 @@ def run_app(home: Path, *, attach: str | None = None, begin: bool = False) -> in
         raise explain(error, home) from error
     app = DbtuiApp(home, attach=attach, begin=begin, looks=remembered(SETTING))
     app.lead_output = lead_output_to
-    code = Session(app, lambda: app.training).run(home / "app.log")
+    code = Session(app, lambda: app.training, app.when_deserted).run(home / "app.log")
     if app.last_words:
         print(app.last_words, flush=True)
     return code

@@ -10,18 +10,20 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.events import Event
+from core.events import Continued, Event, Paused, Step, Stopped
 from core.machine import VISIBLE, choose_cards, chosen_cards, environment_at_start
 from core.place import ALONE, Place
 from core.reasons import of_system
 from core.runs import leading
+from core.runs.commands import send
 from core.runs.folder import Run
+from core.runs.journal import read_journal
 from core.runs.lock import owner, taken
 from core.runs.output import open_log
 from core.runs.pump import TrainingHandle
 from core.texts import UserError, say
 
-__all__ = ["TrainingHandle", "launch_background", "launch_thread", "start_process"]
+__all__ = ["TrainingHandle", "hand_over", "launch_background", "launch_thread", "start_process"]
 
 START_SECONDS = 20.0
 LOG_LINES = 10
@@ -64,6 +66,23 @@ def launch_background(run: Run, resume: bool, processes: int = 1, cards: Sequenc
         run.log_path,
         lambda how, words: _not_started(run, how, words),
     )
+
+
+def hand_over(handle: TrainingHandle) -> int | None:
+    """Start the run of `handle` in the background where it was stopped for that, and whoever was to do so has gone;
+    returns the pid. What was paused waits there, too. Raises `UserError`.
+    """
+    run, event = handle.run, handle.ending.event if handle.ending is not None else None
+    if not (isinstance(event, Stopped) and event.reason == "background") or owner(run.lock_path) is not None:
+        return None
+    lived = (
+        event for event in reversed(read_journal(run.journal_path)) if isinstance(event, Paused | Continued | Step)
+    )
+    was_paused = isinstance(next(lived, None), Paused)
+    pid = launch_background(run, resume=True, cards=chosen_cards())
+    if was_paused:
+        send(run, "pause")
+    return pid
 
 
 def start_process(

@@ -44,11 +44,16 @@ class Training(Protocol):
 
 
 class Session:
-    """One run of the app in this terminal. `training()` is the training thread of the moment, if there is one."""
+    """One run of the app in this terminal. `training()` is the training thread of the moment, if there is one;
+    `deserted` is called when it has ended after a hang-up.
+    """
 
-    def __init__(self, app: App[Any], training: Callable[[], Training | None]) -> None:
+    def __init__(
+        self, app: App[Any], training: Callable[[], Training | None], deserted: Callable[[], None] = lambda: None
+    ) -> None:
         self.app = app
         self.training = training
+        self.deserted = deserted
         self.hung_up = False
         self.terminated = False
         self._driver: LastingDriver | None = None
@@ -69,6 +74,8 @@ class Session:
             with handled(hang_up=self.hang_up, terminate=self.terminate, interrupt=self.interrupt):
                 self.app.run()
                 ending = self._await_training()
+                if self.hung_up and not self.terminated:
+                    self.deserted()
         if ending is not None:
             return ending.exit_code
         return STOPPED if self.terminated else self._app_code()

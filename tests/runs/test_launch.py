@@ -10,18 +10,30 @@ import termios
 import time
 import types
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from core import machine
+from core.events import Event, Paused, Stopped
 from core.machine import VISIBLE
 from core.place import Place
 from core.runs import launch
 from core.runs.folder import Run
-from core.runs.journal import summary
-from core.runs.launch import _see_only, command_line, launch_background, launch_thread, seeing
+from core.runs.journal import JournalWriter, summary
+from core.runs.launch import (
+    TrainingHandle,
+    _see_only,
+    command_line,
+    hand_over,
+    launch_background,
+    launch_thread,
+    seeing,
+)
 from core.runs.lock import RunLock, owner
+from core.runs.pump import Ending
 from core.texts import UserError
+from tests.dbtui import synthetic
 from tests.runs.conftest import ROOT, Spawn, until
 from tests.runs.fakes import FakeTrainer, make_run
 
@@ -59,6 +71,7 @@ def test_it_outlives_who_started_it_and_the_terminal(run: Run) -> None:
     program = f"""
 import pathlib, sys
 from core import machine
+from core.events import Event, Paused, Stopped
 from core.machine import VISIBLE
 from core.place import Place
 from core.runs import launch
@@ -211,3 +224,33 @@ def test_a_program_that_still_belongs_to_processes_that_failed_leads_no_others(
     assert launch_thread(run, resume=False) == run
     left.is_initialized = lambda: False
     assert launch_thread(run, resume=False, place=Place(count=2, local_count=2)) == run
+
+
+class Over:
+    """A thread whose run has ended so."""
+
+    def __init__(self, run: Run, event: Event) -> None:
+        self.run, self.ending = run, Ending("stopped", 3, event)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_was_stopped_for_the_background_goes_on_there_though_nobody_is_left_to_start_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, paused: bool
+) -> None:
+    journal = JournalWriter(run.journal_path)
+    for event in [synthetic.step(3), *([Paused(step=3)] if paused else [])]:
+        journal.write(event)
+    journal.close()
+    started: list[tuple[str, bool]] = []
+    asked: list[str] = []
+    monkeypatch.setattr(launch, "launch_background", lambda run, resume, cards: started.append((run.name, resume)))
+    monkeypatch.setattr(launch, "send", lambda run, command: asked.append(command))
+    for reason in ("user", "terminated"):
+        hand_over(cast("TrainingHandle", Over(run, Stopped(step=3, saved=True, reason=reason))))
+    assert not started
+    over = cast("TrainingHandle", Over(run, Stopped(step=3, saved=True, reason="background")))
+    with RunLock(run.lock_path):
+        hand_over(over)
+    assert not started, "another process has it already"
+    hand_over(over)
+    assert started == [(run.name, True)] and asked == (["pause"] if paused else [])
