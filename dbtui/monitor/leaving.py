@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,13 +32,19 @@ PATIENCE_SECONDS = 20.0
 
 
 def stop_question(run: Run, step: int, *, paused: bool = False) -> Question:
-    """Before a run is ended: dismissed with `save`, `discard`, or `None`."""
-    stay = say("stop.stay-paused", "Leave it paused") if paused else say("stop.go-on", "Go on training")
+    """Before a run is ended: dismissed with `save`, `discard`, or `None`. What is said of a run that is not paused
+    holds however far it trains on behind the question.
+    """
+    title = say("stop.question.training", "Stop {name}?", name=safe(run.name))
+    stay = say("stop.go-on", "Go on training")
+    if paused:
+        title = say("stop.question", "Stop {name} at step {step:,}?", name=safe(run.name), step=step)
+        stay = say("stop.stay-paused", "Leave it paused")
     return Question(
-        say("stop.question", "Stop {name} at step {step:,}?", name=safe(run.name), step=step),
+        title,
         say("stop.text", "Nothing is lost if it is saved: it can be resumed, and ends with the same weights as if it "
             "had never stopped."),
-        (*_endings(run, step), Answer("go-on", "g", stay)),
+        (*_endings(run, step if paused else None), Answer("go-on", "g", stay)),
     )  # fmt: skip
 
 
@@ -55,11 +62,11 @@ def leave_question(run: Run, *, paused: bool = False, step: int | None = None) -
                             say("leave.background-paused.help", "saves, and waits without this terminal"))  # fmt: skip
         stay = say("leave.stay-paused", "Stay and leave it paused")
     return Question(title, say("leave.training.text", "What should become of it when the program ends?"),
-                    (background, *_endings(run, step), Answer("stay", "g", stay)))  # fmt: skip
+                    (background, *_endings(run, step if paused else None), Answer("stay", "g", stay)))  # fmt: skip
 
 
 def _endings(run: Run, step: int | None = None) -> tuple[Answer, Answer]:
-    """`step` is the one it has come to, where that is known."""
+    """`step` is the one at which it stays, where it stays at any."""
     from core.runs.folder import saved_steps
 
     saved = saved_steps(run.path)
@@ -185,6 +192,16 @@ class EndingScreen(ModalScreen[bool]):
 
     def _tell(self, words: str) -> None:
         self.query_one("#ending", Static).update(Content(words))
+
+
+def when_deserted(training: TrainingHandle) -> None:
+    """Start what was to go on in the background, where the program that was to do so has lost its terminal first."""
+    from core.runs.launch import hand_over
+
+    try:
+        hand_over(training)
+    except UserError as error:
+        print(error, file=sys.stderr)  # the log: nobody is there any more
 
 
 def last_words(run: Run, ending: Ending | None, process: int, *, paused: bool = False) -> str:

@@ -235,9 +235,11 @@ class WizardScreen(Editing):
         """What stands in the fields counts from now on, though the messages that say so are still on their way: a page
         that is left would never get them.
         """
-        for row in self.query(Row):
-            if row.is_ahead:
-                self.context.edit(row.path, row.text)
+        ahead = [row for row in self.query(Row) if row.is_ahead]
+        for row in ahead:
+            self.context.edit(row.path, row.text)
+        if ahead:
+            self.wizard.changed()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """F6 where something can be put back, F2 where something can be mended, F7 where a path is asked for."""

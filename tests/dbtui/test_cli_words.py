@@ -106,7 +106,7 @@ def test_a_name_that_cannot_be_used_is_refused_with_one_that_can(capsys: pytest.
     new = ["new", "我的狗", "--instance", ".", "--source", "demo", "--preset", "object", "--class", "dog"]
     assert main([*new, "--language=zh"]) == 2
     said = capsys.readouterr().err
-    assert "“任务名称”应为英文字母、" in said and "    → 改名为 dog\n" in said
+    assert "“任务名称”应为英文字母、" in said and "    → 改名为“dog”\n" in said
 
 
 @pytest.mark.parametrize(

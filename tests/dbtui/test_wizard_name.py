@@ -107,7 +107,7 @@ async def test_a_mend_of_another_field_is_asked_about_where_the_focused_one_is_w
         found = [Finding(Level.ERROR, path, message("x.a", "No number."), fixes) for path, fixes in ways.items()]
         monkeypatch.setattr(screen.context, "findings_of", lambda step: found)
         await pilot.press("f2")
-        await until(pilot, lambda: "Warm-up: which way?" in shown(app))
+        await until(pilot, lambda: "Warm-up: Take none" in shown(app))
         assert screen.context.text("learning_rate.warmup_steps") == "x"
         await pilot.press("1")
         await until(pilot, lambda: screen.context.text("learning_rate.warmup_steps") == "0")

@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from core.config.options import RunConfig
 from core.planning.facts import Facts
 from dbtui.app import DbtuiApp
+from dbtui.drafts import list_drafts
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.browse import Browse
@@ -383,3 +384,20 @@ async def test_only_what_somebody_changed_is_ahead_of_what_is_known(tmp_path: Pa
             await screen.rebuild()
             await at_rest(pilot)
             assert [row.path for row in screen.query(Row) if row.is_ahead] == []
+
+
+async def test_what_was_typed_just_before_the_wizard_is_left_is_in_the_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        screen = await open_wizard(pilot, "model", dict(FILLED))
+        assert screen.wizard.save()
+        row_of(screen, "model.name").control.focus()
+        await at_rest(pilot)
+        screen.wizard.save()
+        monkeypatch.setattr(Row, "_tell", lambda row: None)
+        press(app, "end", "z", "f3")
+        await until(pilot, lambda: not isinstance(app.screen, WizardScreen))
+        drafts = list_drafts(tmp_path)
+        assert [draft.texts["model.name"][-1] for draft in drafts] == ["z"]

@@ -178,14 +178,16 @@ async def test_leaving_what_is_paused_elsewhere_says_how_to_come_back(owned: Syn
 @pytest.mark.parametrize(
     ("saved", "step", "paused", "words"),
     [
-        (20, 20, False, "this step is saved already: nothing is lost"),
+        (20, 20, True, "this step is saved already: nothing is lost"),
+        (20, 20, False, "the state of step 20 stays, what came after is lost"),
         (10, 20, False, "the state of step 10 stays, what came after is lost"),
         (0, 20, False, "nothing was saved yet: all is lost"),
-        (0, 0, False, "no step was trained yet: nothing is lost"),
+        (0, 0, True, "no step was trained yet: nothing is lost"),
+        (0, 0, False, "nothing was saved yet: all is lost"),
         (10, 20, True, "Leave it paused"),
     ],
 )
-def test_before_it_is_stopped_it_says_what_is_true_then(
+def test_before_it_is_stopped_it_says_what_stays_true_while_it_trains_on(
     owned: SyntheticRun, saved: int, step: int, paused: bool, words: str
 ) -> None:
     if saved:
