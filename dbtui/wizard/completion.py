@@ -101,6 +101,7 @@ class PathCompletion(PathAutoComplete):
 
     def action_show(self) -> None:
         super().action_show()
+        self._tell_keys()
         self._hush()
         self.call_after_refresh(self._align_to_target)  # it has its size only then
 

@@ -20,7 +20,7 @@ from dbtui.drafts import list_drafts
 from dbtui.wizard.asking import Asker
 from dbtui.wizard.base import WizardScreen
 from dbtui.wizard.browse import Browse
-from dbtui.wizard.completion import Listed, list_folder
+from dbtui.wizard.completion import Listed, PathCompletion, list_folder
 from dbtui.wizard.parts import Form
 from dbtui.wizard.rows import Field, Line, Row
 from tests.dbtui.app_driving import FILLED, at_rest, current, imagined, open_wizard, press, row_of, shown, until
@@ -401,3 +401,23 @@ async def test_what_was_typed_just_before_the_wizard_is_left_is_in_the_draft(
         await until(pilot, lambda: not isinstance(app.screen, WizardScreen))
         drafts = list_drafts(tmp_path)
         assert [draft.texts["model.name"][-1] for draft in drafts] == ["z"]
+
+
+async def test_the_line_below_the_list_says_what_tab_does(tmp_path: Path) -> None:
+    for name in ("clock", "cat"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    app = DbtuiApp(tmp_path)
+    async with app.run_test() as pilot:
+        _, field = await at_field(pilot, "concepts", "concepts.0.instance.directory")
+        press(app, *f"{tmp_path}/pictures/clo")
+        await until(pilot, lambda: field.is_completing)
+        await at_rest(pilot)
+        assert "Tab takes it" in shown(app) and "Tab goes on" not in shown(app)
+        completion = app.screen.query_one(PathCompletion)
+        completion.action_hide()
+        completion._tell_keys()
+        completion.action_show()  # as where the folder is listed only after all was typed
+        assert "Tab takes it" in str(completion._keys.content)
+        await pilot.press(*["backspace"] * 3)
+        await at_rest(pilot)
+        assert "Tab goes on" in shown(app) and "Tab takes it" not in shown(app)
