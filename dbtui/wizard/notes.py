@@ -119,8 +119,8 @@ def _copy_in_words(context: WizardContext, *, has_preset: bool) -> str:
     """Which run it is a copy of, and how that one stands to the preset that is chosen."""
     name = safe(context.copy_of)
     if not has_preset:
-        return say("preset.copy.none", "A copy of {run}, whose preset is not known: a dot marks each value that is not "
-                   "the program's own.", run=name)  # fmt: skip
+        return say("preset.copy.none", "A copy of {run}, whose preset is not known: its values stand in the fields.",
+                   run=name)  # fmt: skip
     differs = context.differs_from_preset()
     if not differs:
         return say("preset.copy.same", "A copy of {run}, which has this preset's values.", run=name)
