@@ -69,8 +69,10 @@ def queue_question(queue: Queue, selected: Entry | None) -> Question:
             answers.append(Answer("go-on", "g", say("queue.go-on", "Go on after all")))
         elif queue.current is not None:
             answers.append(Answer("end", "e", say("queue.end", "End after this run")))
-        answers.append(Answer("interrupt", "i", say("queue.interrupt", "End now"),
-                              say("queue.interrupt.help", "saves the run that trains; it waits again")))  # fmt: skip
+        what = say("queue.interrupt.nothing", "what waits stays in it")
+        if queue.current is not None:
+            what = say("queue.interrupt.help", "saves {name}, which waits again", name=safe(queue.current.name))
+        answers.append(Answer("interrupt", "i", say("queue.interrupt", "End the queue now"), what))
     listing = _listing(queue)
     if queue.waiting and not (selected is not None and selected.place):
         how = say("queue.listing.how", "To take one out: Esc, the cursor on it in the list of runs, then w.")

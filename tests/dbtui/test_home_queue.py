@@ -62,6 +62,17 @@ def test_how_to_take_a_run_out_is_said_where_another_one_is_chosen(tmp_path: Pat
     assert ("remove" in [answer.id for answer in question.answers]) == waits
 
 
+@pytest.mark.parametrize("has_turn", [True, False])
+def test_whoever_ends_the_queue_is_told_which_run_that_saves(tmp_path: Path, has_turn: bool) -> None:
+    add(tmp_path, make_run(tmp_path, "clock"))
+    with RunLock(lock_path(tmp_path)):
+        if has_turn:
+            begin(tmp_path, read_queue(tmp_path).entries[0])
+        answers = {answer.id: answer for answer in queue_question(read_queue(tmp_path), None).answers}
+    assert ("clock" in answers["interrupt"].help) == has_turn
+    assert ("what waits stays" in answers["interrupt"].help) != has_turn
+
+
 async def test_the_queue_is_started_and_ended_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tmp_path, make_run(tmp_path, "clock"))
     started: list[Path] = []
