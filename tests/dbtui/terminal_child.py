@@ -102,6 +102,7 @@ class Flood(App[int]):
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     app = Flood(folder)
-    code = Session(app, lambda: app.training).run(folder / "app.log")
+    deserted = (folder / "deserted").touch
+    code = Session(app, lambda: app.training, deserted).run(folder / "app.log")
     (folder / "code").write_text(str(code))
     sys.exit(code)

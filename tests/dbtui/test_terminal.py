@@ -81,12 +81,13 @@ def processor_seconds(pid: int) -> float:
 
 
 @pytest.mark.parametrize("child", [(120, 0.02)], indirect=True)
-def test_closing_the_terminal_lets_training_run_to_its_end(child: Child) -> None:
+def test_closing_the_terminal_lets_training_run_to_its_end(child: Child, tmp_path: Path) -> None:
     child.read_until("step 5")
     child.close()
     assert child.wait(20, reading=False) == 0
     assert child.journal[-1] == "done"
     assert child.journal[:-1] == [f"step {number}" for number in range(1, 121)]
+    assert (tmp_path / "deserted").exists(), "what was to go on in the background is looked after"
 
 
 def test_a_closed_terminal_costs_no_processor_time(child: Child) -> None:
@@ -108,13 +109,14 @@ def test_sigterm_saves_restores_the_terminal_and_exits_with_3(child: Child) -> N
     assert b"saving" in child.output[child.output.index(LEFT) :]
 
 
-def test_sigterm_after_a_hang_up_still_saves(child: Child) -> None:
+def test_sigterm_after_a_hang_up_still_saves(child: Child, tmp_path: Path) -> None:
     child.read_until("step 5")
     child.close()
     time.sleep(0.5)
     os.kill(child.pid, signal.SIGTERM)
     assert child.wait(10, reading=False) == 3
     assert child.journal[-1] == "stopped terminated"
+    assert not (tmp_path / "deserted").exists()
 
 
 def test_a_second_sigterm_ends_at_once(child: Child) -> None:
